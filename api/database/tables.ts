@@ -1,0 +1,129 @@
+/**
+ * The records, as Kysely sees them: one schema for SQLite, PostgreSQL and Aurora DSQL, so no foreign keys, sequences
+ * or JSON columns, and nothing queried lives inside a JSON text. Times are ISO 8601 in UTC with milliseconds, which
+ * sort as text; flags are 0 or 1. Everything but experiments, tags, notes and keys can be rebuilt from the objects.
+ */
+export interface Tables {
+  experiment: ExperimentTable;
+  experiment_tag: { experiment_id: string; tag: string };
+  note: { id: string; experiment_id: string; run_id: string | null; text: string; author: string; created_at: string };
+  run: RunTable;
+  run_parameter: { run_id: string; name: string; number: number | null; text: string };
+  attempt: AttemptTable;
+  summary_metric: SummaryMetricTable;
+  epoch_metric: EpochMetricTable;
+  ingest: { run_id: string; last_key: string };
+  idempotency: { key: string; mutation: string; body_hash: string; response: string; created_at: string };
+}
+
+export interface ExperimentTable {
+  id: string;
+  name: string;
+  question: string;
+  /** Draft until launched; then its runs have lives of their own. `stopped`: launching ceased for `stop_reason`. */
+  state: 'draft' | 'launched' | 'stopped' | 'cancelled';
+  stop_reason: string | null;
+  /** The definition as given, JSON. */
+  definition: string;
+  cloned_from: string | null;
+  created_at: string;
+  updated_at: string;
+  launched_at: string | null;
+  archived_at: string | null;
+  infrastructure_failures: number;
+}
+
+export const runStates = ['PENDING', 'SUBMITTED', 'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
+export type RunState = (typeof runStates)[number];
+
+export interface RunTable {
+  id: string;
+  experiment_id: string;
+  /** Place in the experiment: variants in the order given, seeds within. */
+  position: number;
+  variant: string;
+  /** Names the variant group: a hash of everything but the seed. */
+  group_id: string;
+  method: string;
+  seed: number;
+  state: RunState;
+  /** The fine-tuning run whose model this run takes as its teacher. */
+  depends_on: string | null;
+  /** The resolved run spec, JSON. */
+  spec: string;
+  /** The newest attempt; 0 before the first. */
+  attempt: number;
+  /** Infrastructure failures in a row of this run. */
+  crashes: number;
+  waiting_reason: string | null;
+  failure_kind: string | null;
+  failure_message: string | null;
+  /** JSON list of { path, message }. */
+  failure_problems: string | null;
+  cancel_requested: number;
+  phase: string | null;
+  step: number;
+  total_steps: number;
+  epoch: number;
+  total_epochs: number;
+  engine: string | null;
+  device: string | null;
+  elapsed_seconds: number;
+  trained_parameters: number | null;
+  model_bytes: number | null;
+  /** JSON list of texts from the result. */
+  result_notes: string | null;
+  selected_epoch: number | null;
+  heartbeat_at: string | null;
+  created_at: string;
+  submitted_at: string | null;
+  started_at: string | null;
+  finished_at: string | null;
+  /** Changes with every change of the row, in ascending order: the cursor of `runUpdated`. */
+  updated_at: string;
+  /** Counts the changes of the row; the condition of every transition. */
+  revision: number;
+}
+
+export interface AttemptTable {
+  run_id: string;
+  number: number;
+  outcome: 'running' | 'succeeded' | 'interrupted' | 'failed' | 'lost' | 'cancelled';
+  host: string | null;
+  pid: number | null;
+  engine: string | null;
+  device: string | null;
+  resumed_from_step: number | null;
+  started_at: string;
+  ended_at: string | null;
+  exit_code: number | null;
+  failure_kind: string | null;
+  failure_message: string | null;
+}
+
+/** One metric of a run over its whole history: what filters and orders look at. */
+export interface SummaryMetricTable {
+  run_id: string;
+  name: string;
+  count: number;
+  last: number;
+  last_step: number;
+  min: number;
+  min_step: number;
+  max: number;
+  max_step: number;
+  sum: number;
+  /** The larger or the smaller of max and min, as the metric's direction has it. */
+  best: number;
+  best_step: number;
+}
+
+/** Epoch-scope metrics, point by point: what comparisons at an epoch or a time budget look at. */
+export interface EpochMetricTable {
+  run_id: string;
+  epoch: number;
+  step: number;
+  elapsed_seconds: number;
+  name: string;
+  value: number;
+}

@@ -1,0 +1,58 @@
+/** Every object key of a run and every environment variable of the trainer. Numbers are padded so that keys sort. */
+const padded = (value: number, width: number): string => String(value).padStart(width, '0');
+
+export const runsPrefix = 'runs/';
+export const runPrefix = (runId: string): string => `${runsPrefix}${runId}/`;
+export const specKey = (runId: string): string => `${runPrefix(runId)}spec.json`;
+export const resultKey = (runId: string): string => `${runPrefix(runId)}result.json`;
+export const progressKey = (runId: string): string => `${runPrefix(runId)}progress.json`;
+export const historyKey = (runId: string): string => `${runPrefix(runId)}history.parquet`;
+
+export const attemptsPrefix = (runId: string): string => `${runPrefix(runId)}attempts/`;
+export const attemptKey = (runId: string, attempt: number): string =>
+  `${attemptsPrefix(runId)}${padded(attempt, 4)}.json`;
+export const attemptEndKey = (runId: string, attempt: number): string =>
+  `${attemptsPrefix(runId)}${padded(attempt, 4)}.end.json`;
+
+export const metricsPrefix = (runId: string): string => `${runPrefix(runId)}metrics/`;
+export const metricsKey = (runId: string, attempt: number, sequence: number): string =>
+  `${metricsPrefix(runId)}${padded(attempt, 4)}-${padded(sequence, 8)}.jsonl`;
+
+export const checkpointsPrefix = (runId: string): string => `${runPrefix(runId)}checkpoints/`;
+export const checkpointPrefix = (runId: string, step: number): string =>
+  `${checkpointsPrefix(runId)}${padded(step, 10)}/`;
+export const checkpointKey = (runId: string, step: number, file: string): string =>
+  `${checkpointPrefix(runId, step)}${file}`;
+export const checkpointStateFile = 'state.json';
+
+export const predictionsPrefix = (runId: string): string => `${runPrefix(runId)}predictions/`;
+export const predictionsKey = (runId: string, split: 'dev' | 'test', epoch: number): string =>
+  `${predictionsPrefix(runId)}${split}-${padded(epoch, 4)}.parquet`;
+
+/** The selected model: `student.safetensors` and its vocabulary, or a teacher as a Hugging Face folder. */
+export const modelKey = (runId: string, file: string): string => `${runPrefix(runId)}model/${file}`;
+
+/** The attempt and sequence numbers in the key of a metrics chunk; null for any other key. */
+export function parseMetricsKey(key: string): { attempt: number; sequence: number } | null {
+  const match = /\/metrics\/(\d+)-(\d+)\.jsonl$/.exec(key);
+  return match ? { attempt: Number(match[1]), sequence: Number(match[2]) } : null;
+}
+
+/** The step in the key of anything in a checkpoint; null for any other key. */
+export function parseCheckpointKey(key: string): number | null {
+  const match = /\/checkpoints\/(\d+)\//.exec(key);
+  return match ? Number(match[1]) : null;
+}
+
+/** Environment of the trainer process. */
+export const trainerEnvironment = {
+  /** The run to carry out; its spec is read from the objects. */
+  runId: 'STILLHOUSE_RUN_ID',
+  /** Where the objects are: a directory. */
+  objects: 'STILLHOUSE_OBJECTS',
+  /** Folder for what can be had again: models of the hub, teacher logits. */
+  cache: 'STILLHOUSE_CACHE',
+} as const;
+
+/** Exit codes of the trainer process. `interrupted`: a checkpoint was written, another attempt continues. */
+export const exitCodes = { succeeded: 0, crash: 1, input: 2, numeric: 3, resources: 4, interrupted: 75 } as const;

@@ -1,0 +1,140 @@
+import type { ParameterName, ParameterOverrides } from './parameters';
+
+export const methodNames = ['scratch', 'kd', 'meta-full', 'meta-lora', 'finetune', 'finetune-lora'] as const;
+export type MethodName = (typeof methodNames)[number];
+
+/** What a method is, what it needs, and which hyper-parameters it reads. */
+export interface MethodDescription {
+  name: MethodName;
+  title: string;
+  description: string;
+  /** What the run trains and leaves behind: a student, or a teacher that other runs take as input. */
+  trains: 'student' | 'teacher';
+  needsTeacher: boolean;
+  usesQuiz: boolean;
+  /** Defaults that differ from those of `parametersSchema`, with the reason in `defaultsReason`. */
+  defaults: ParameterOverrides;
+  defaultsReason: string;
+  parameters: readonly ParameterName[];
+}
+
+const data = [
+  'preprocessing',
+  'quizShare',
+  'devShare',
+  'splitSeed',
+  'trainShare',
+  'lengthAwareBatching',
+] as const satisfies ParameterName[];
+const training = [
+  'epochs',
+  'batchSize',
+  'gradientClipping',
+  'warmupShare',
+  'schedule',
+] as const satisfies ParameterName[];
+const student = [
+  'maxWords',
+  'minWordCount',
+  'studentUnits',
+  'embeddingSize',
+  'embeddingTrainable',
+  'studentDropout',
+  'studentOptimizer',
+  'studentLearningRate',
+  'studentWeightDecay',
+] as const satisfies ParameterName[];
+const distillation = [
+  'maxTokens',
+  'loss',
+  'alpha',
+  'temperature',
+  'temperatureScaling',
+  'logitsOverTemperature',
+] as const satisfies ParameterName[];
+const teacher = [
+  'teacherOptimizer',
+  'teacherLearningRate',
+  'teacherWeightDecay',
+  'evaluateTeacher',
+] as const satisfies ParameterName[];
+const lora = ['loraRank', 'loraAlpha', 'loraTargets', 'loraLayers'] as const satisfies ParameterName[];
+const meta = [
+  'quizBatchSize',
+  'pilotOptimizer',
+  'pilotLearningRate',
+  'normaliseMetaGradient',
+] as const satisfies ParameterName[];
+const finetuneDefaults = { epochs: 4, warmupShare: 0.1, schedule: 'linear' } as const satisfies ParameterOverrides;
+
+/** The catalogue: one entry a method, in the order in which a reader meets them. */
+export const methods: Readonly<Record<MethodName, MethodDescription>> = {
+  scratch: {
+    name: 'scratch',
+    title: 'Training from scratch',
+    description: 'The student learns from the labels alone: the baseline every distillation has to beat.',
+    trains: 'student',
+    needsTeacher: false,
+    usesQuiz: false,
+    defaults: {},
+    defaultsReason: '',
+    parameters: [...data, ...training, ...student, 'trainOnQuiz'],
+  },
+  kd: {
+    name: 'kd',
+    title: 'Knowledge distillation',
+    description: 'The student learns from labels and from the logits of a frozen teacher (Hinton et al., 2015).',
+    trains: 'student',
+    needsTeacher: true,
+    usesQuiz: false,
+    defaults: {},
+    defaultsReason: '',
+    parameters: [...data, ...training, ...student, ...distillation, 'trainOnQuiz'],
+  },
+  'meta-full': {
+    name: 'meta-full',
+    title: 'Meta-distillation',
+    description:
+      'MetaDistil (Zhou et al., 2022): at every step the teacher first changes all its weights so that a pilot update of the student does better on the quiz set, then the student learns from it.',
+    trains: 'student',
+    needsTeacher: true,
+    usesQuiz: true,
+    defaults: { teacherLearningRate: 1e-5 },
+    defaultsReason: 'All teacher weights move, so each moves little.',
+    parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...meta],
+  },
+  'meta-lora': {
+    name: 'meta-lora',
+    title: 'Parameter-efficient meta-distillation',
+    description: 'Meta-distillation in which only the LoRA matrices of the teacher learn.',
+    trains: 'student',
+    needsTeacher: true,
+    usesQuiz: true,
+    defaults: { teacherLearningRate: 1e-4 },
+    defaultsReason: 'LoRA matrices start at no effect and take larger steps than full weights.',
+    parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...lora, ...meta],
+  },
+  finetune: {
+    name: 'finetune',
+    title: 'Teacher fine-tuning',
+    description: 'The teacher learns the task from the labels, all weights; other runs take its model as input.',
+    trains: 'teacher',
+    needsTeacher: true,
+    usesQuiz: false,
+    defaults: { ...finetuneDefaults, teacherLearningRate: 5e-5 },
+    defaultsReason: 'The usual recipe for BERT: 5e-5, a tenth of the steps to warm up, then linearly to 0.',
+    parameters: [...data, ...training, 'maxTokens', ...teacher, 'teacherDropout', 'trainOnQuiz'],
+  },
+  'finetune-lora': {
+    name: 'finetune-lora',
+    title: 'Teacher fine-tuning with LoRA',
+    description:
+      'The teacher learns the task through LoRA matrices, pooler and classifier; they are merged into the exported weights.',
+    trains: 'teacher',
+    needsTeacher: true,
+    usesQuiz: false,
+    defaults: { ...finetuneDefaults, teacherLearningRate: 5e-4 },
+    defaultsReason: 'As full fine-tuning, with the ten times larger step that LoRA matrices take.',
+    parameters: [...data, ...training, 'maxTokens', ...teacher, 'teacherDropout', ...lora, 'trainOnQuiz'],
+  },
+};

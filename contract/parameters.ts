@@ -1,0 +1,184 @@
+import { z } from 'zod';
+
+/**
+ * Every hyper-parameter of a run: one flat namespace, so that a grid, a filter and a column can name any of them.
+ * The schema holds the range and the default; `describe` holds what it does and why the default is what it is.
+ * A default that depends on the method stands in `methods.ts`.
+ */
+const share = z.number().min(0).max(0.5);
+const learningRate = z.number().positive().max(10);
+const optimizerName = z.enum(['sgd', 'rmsprop', 'adam', 'adamw']);
+
+export const parametersSchema = z.strictObject({
+  // Data
+  preprocessing: z
+    .enum(['thesis', 'light', 'none'])
+    .default('thesis')
+    .describe(
+      'Text cleaning. `thesis`: lower-case, drop links and every character outside [a-zA-Z$0-9 !?] (so "1.5%" becomes "15"); `light`: lower-case and drop links; `none`.',
+    ),
+  quizShare: share.default(0.1).describe('Stratified share of the train rows held out for the teacher to learn from.'),
+  devShare: share
+    .positive()
+    .default(0.1)
+    .describe('Stratified share of the train rows on which the model is selected; the test set selects nothing.'),
+  splitSeed: z
+    .int()
+    .min(0)
+    .max(0xffffffff)
+    .nullable()
+    .default(0)
+    .describe(
+      'Seed of the train / quiz / dev split. The same for every run by default, so that runs with one seed are paired on the same rows; null takes the run seed.',
+    ),
+  trainShare: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe('Stratified share of the remaining train rows that is used; below 1 the result says so.'),
+  trainOnQuiz: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Add the quiz rows to the training rows (scratch, kd, fine-tuning): a baseline that has seen as many labels as a meta method.',
+    ),
+  maxWords: z.int().min(1).max(512).default(64).describe('Words of an example the student reads; the rest is cut.'),
+  maxTokens: z
+    .int()
+    .min(3)
+    .max(512)
+    .default(64)
+    .describe('Word pieces of an example the teacher reads, [CLS] and [SEP] included; the rest is cut.'),
+  minWordCount: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(2)
+    .describe('Occurrences in the training rows that give a word without a pre-trained vector its own embedding.'),
+  lengthAwareBatching: z
+    .boolean()
+    .default(false)
+    .describe('Batches of similar length: less padding, but other batches, so results differ. Off by default.'),
+
+  // Training
+  epochs: z.int().min(1).max(1000).default(10).describe('Passes over the training rows.'),
+  batchSize: z.int().min(1).max(1024).default(32).describe('Examples a step.'),
+  quizBatchSize: z.int().min(1).max(1024).nullable().default(null).describe('Quiz examples a step; null: batchSize.'),
+  gradientClipping: z
+    .number()
+    .positive()
+    .nullable()
+    .default(1)
+    .describe('Largest global norm of a gradient (student, and teacher in fine-tuning); null: none.'),
+  warmupShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Share of all steps over which the learning rate rises linearly from 0.'),
+  schedule: z
+    .enum(['constant', 'linear'])
+    .default('constant')
+    .describe('Learning rate after warm-up: kept, or falling linearly to 0 at the last step.'),
+
+  // Student
+  studentUnits: z.int().min(1).max(2048).default(50).describe('LSTM units a direction.'),
+  embeddingSize: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(50)
+    .describe('Width of the word embedding; must be that of the vectors where vectors are given.'),
+  embeddingTrainable: z.boolean().default(true).describe('Whether the word embedding learns.'),
+  studentDropout: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0.1)
+    .describe('Dropout on the word embeddings and on the final state.'),
+  studentOptimizer: optimizerName.default('adam').describe('Optimizer of the student.'),
+  studentLearningRate: learningRate.default(1e-3).describe('Learning rate of the student.'),
+  studentWeightDecay: z.number().min(0).max(1).default(0).describe('Weight decay of the student.'),
+
+  // Distillation
+  loss: z
+    .enum(['ce', 'kl', 'mse', 'reverse-kl', 'mse-probs'])
+    .default('kl')
+    .describe('Distillation loss between student and teacher logits.'),
+  alpha: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('Weight of the distillation loss; 1 - alpha weighs cross-entropy against the labels.'),
+  temperature: z.number().positive().max(100).default(2).describe('Softens both distributions.'),
+  temperatureScaling: z
+    .boolean()
+    .nullable()
+    .default(null)
+    .describe(
+      'Multiply the distillation loss by temperature²; null: for ce, kl, reverse-kl and mse-probs, not for mse.',
+    ),
+  logitsOverTemperature: z.boolean().default(false).describe('Divide the logits by the temperature in the mse loss.'),
+
+  // Teacher
+  teacherOptimizer: optimizerName.default('adamw').describe('Optimizer of the teacher (meta methods, fine-tuning).'),
+  teacherLearningRate: learningRate
+    .default(1e-5)
+    .describe('Learning rate of the teacher. By method: 1e-5 full, 1e-4 LoRA, fine-tuning 5e-5 full and 5e-4 LoRA.'),
+  teacherWeightDecay: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe(
+      'Weight decay of the teacher, on matrices only: biases and layer norms are left out, as is usual for BERT.',
+    ),
+  teacherDropout: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0.1)
+    .describe('Dropout in the teacher while it is fine-tuned; in every other method it is in evaluation mode.'),
+  loraRank: z.int().min(1).max(1024).default(16).describe('Rank of the LoRA matrices.'),
+  loraAlpha: z.number().positive().max(4096).default(16).describe('LoRA scale is loraAlpha / loraRank.'),
+  loraTargets: z
+    .array(z.enum(['query', 'key', 'value']))
+    .min(1)
+    .refine((targets) => new Set(targets).size === targets.length, 'names a target twice')
+    .default(['query', 'key', 'value'])
+    .describe('Projections that get LoRA matrices.'),
+  loraLayers: z
+    .array(z.int().min(0).max(255))
+    .min(1)
+    .refine((layers) => new Set(layers).size === layers.length, 'names a layer twice')
+    .nullable()
+    .default(null)
+    .describe('Encoder layers with LoRA, counted from 0 at the embedding; null: all.'),
+
+  // Meta step
+  pilotOptimizer: z
+    .enum(['sgd', 'rmsprop', 'adam'])
+    .default('sgd')
+    .describe('Optimizer of the pilot update, from which the teacher learns; its state is not kept for sgd.'),
+  pilotLearningRate: learningRate.default(0.05).describe('Learning rate of the pilot update.'),
+  normaliseMetaGradient: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Scale the meta-gradient at the teacher logits to norm 1, so that the pilot learning rate does not meet the epsilon of an Adam-type teacher optimizer.',
+    ),
+  evaluateTeacher: z
+    .enum(['ends', 'epochs'])
+    .default('ends')
+    .describe('Score the teacher on dev and test before and after training, or after every epoch.'),
+});
+
+/** The hyper-parameters of a run, all resolved. */
+export type Parameters = z.output<typeof parametersSchema>;
+
+/** Any subset of the hyper-parameters, as a user gives them. */
+export type ParameterOverrides = z.input<typeof parametersSchema>;
+
+export type ParameterName = keyof Parameters;
