@@ -1,11 +1,17 @@
 /** Every object key of a run and every environment variable of the trainer. Numbers are padded so that keys sort. */
 const padded = (value: number, width: number): string => String(value).padStart(width, '0');
 
+export const experimentsPrefix = 'experiments/';
+/** The definition of an experiment, written when it is created: with it the records can be rebuilt from the objects. */
+export const experimentKey = (experimentId: string): string => `${experimentsPrefix}${experimentId}.json`;
+
 export const runsPrefix = 'runs/';
 export const runPrefix = (runId: string): string => `${runsPrefix}${runId}/`;
 export const specKey = (runId: string): string => `${runPrefix(runId)}spec.json`;
 export const resultKey = (runId: string): string => `${runPrefix(runId)}result.json`;
 export const progressKey = (runId: string): string => `${runPrefix(runId)}progress.json`;
+/** Written when somebody cancels the run, removed when it is taken up again: a wish that no trainer knows of. */
+export const cancelledKey = (runId: string): string => `${runPrefix(runId)}cancelled.json`;
 export const historyKey = (runId: string): string => `${runPrefix(runId)}history.parquet`;
 
 export const attemptsPrefix = (runId: string): string => `${runPrefix(runId)}attempts/`;
@@ -52,6 +58,8 @@ export const trainerEnvironment = {
   objects: 'STILLHOUSE_OBJECTS',
   /** Folder for what can be had again: models of the hub, teacher logits. */
   cache: 'STILLHOUSE_CACHE',
+  /** The share of the cores this process may use, where the spec names no number of threads. */
+  threads: 'STILLHOUSE_THREADS',
 } as const;
 
 /** Exit codes of the trainer process. `interrupted`: a checkpoint was written, another attempt continues. */

@@ -127,13 +127,16 @@ export interface AttemptRecords {
 
 /**
  * The one line of history of a run over all its attempts: an attempt's records end where the next one resumed,
- * since everything after that checkpoint was computed again.
+ * since everything after that checkpoint was computed again. A checkpoint between an epoch's last step and its evaluation
+ * makes the later attempt repeat a record of the very step it resumed from: the later one stands.
  */
 export function stitch(attempts: readonly AttemptRecords[]): MetricRecord[] {
   let history: MetricRecord[] = [];
   for (const { resumedFromStep, records } of [...attempts].sort((a, b) => a.attempt - b.attempt)) {
-    history = resumedFromStep === null ? [] : history.filter((record) => record.step <= resumedFromStep);
-    history.push(...records);
+    const madeAgain = new Set(records.map(({ step, scope }) => `${step} ${scope}`));
+    const isKept = ({ step, scope }: MetricRecord) =>
+      resumedFromStep !== null && step <= resumedFromStep && !madeAgain.has(`${step} ${scope}`);
+    history = [...history.filter(isKept), ...records];
   }
   return history;
 }

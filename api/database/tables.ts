@@ -13,6 +13,7 @@ export interface Tables {
   summary_metric: SummaryMetricTable;
   epoch_metric: EpochMetricTable;
   ingest: { run_id: string; last_key: string };
+  migration: { name: string; applied_at: string };
   idempotency: { key: string; mutation: string; body_hash: string; response: string; created_at: string };
 }
 

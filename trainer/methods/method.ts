@@ -1,6 +1,7 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Parameters } from '../../contract/parameters';
 import type { Batch } from '../data/batch';
-import type { Weights } from '../models/weights';
+import type { Logits, Weights } from '../models/weights';
 import type { OptimizerState } from '../optimizers';
 import type { RandomStream } from '../random';
 
@@ -16,6 +17,8 @@ export interface TrainingState {
   student: Learner | null;
   /** The learning part of the teacher (all of it, LoRA matrices, ...); null where the teacher is frozen or absent. */
   teacher: Learner | null;
+  /** Moments of the pilot gradients, in meta methods with an RMSprop or Adam pilot; null elsewhere. */
+  pilot: OptimizerState | null;
 }
 
 export interface StepInputs {
@@ -37,7 +40,33 @@ export interface StepOutcome {
 }
 
 /**
- * One step of a method: pure in its tensors. The caller runs it in a `tf.tidy` and disposes of the old state.
- * Methods close over the models and hyper-parameters; everything that changes goes in and comes out.
+ * One step of a method: pure in its tensors. The caller runs it in a `tf.tidy` and disposes of the old state, of which
+ * the new one shares no tensor. A method closes over models and hyper-parameters; all that changes goes in and comes out.
  */
 export type Step = (state: TrainingState, inputs: StepInputs) => StepOutcome;
+
+/**
+ * A model as a method sees it: a student on the words, or a teacher on the word pieces of a batch. What does not learn
+ * is closed over.
+ *
+ * @param dropout where dropout masks are drawn from, once: all calls of the result share them. null: evaluation mode.
+ */
+export type Classifier = (batch: Batch, dropout: RandomStream | null) => Logits;
+
+/** What `createMethod` makes: how training begins, and its step. */
+export interface Method {
+  /** The state before the first step. It takes over the given tensors (learning weights only) and adds its own. */
+  begin(weights: { student: Weights | null; teacher: Weights | null }): TrainingState;
+  step: Step;
+}
+
+/** What a method is made from. */
+export interface MethodSetting {
+  parameters: Parameters;
+  /** Steps of the whole run: epochs times steps an epoch. */
+  totalSteps: number;
+  /** null in fine-tuning. */
+  student: Classifier | null;
+  /** null in scratch and kd, which see the teacher's logits at most. */
+  teacher: Classifier | null;
+}

@@ -1,0 +1,103 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/tables';
+import type { ComparedRun, EvaluatedEpoch } from './comparison';
+
+type Database = Kysely<Tables>;
+
+/** The experiments among `ids` that exist. */
+export async function findExperimentIds(database: Database, ids: readonly string[]): Promise<string[]> {
+  const rows = await database.selectFrom('experiment').select('id').where('id', 'in', ids).execute();
+  return rows.map(({ id }) => id);
+}
+
+/** All runs of some experiments, in the order of their positions; at most `limit`. */
+export async function findComparedRuns(
+  database: Database,
+  experimentIds: readonly string[],
+  limit: number,
+): Promise<ComparedRun[]> {
+  const rows = await database
+    .selectFrom('run')
+    .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
+    .select(['run.id', 'run.experiment_id', 'experiment.name', 'run.variant', 'run.group_id', 'run.method'])
+    .select(['run.seed', 'run.state', 'run.engine', 'run.device'])
+    .where('run.experiment_id', 'in', experimentIds)
+    .orderBy('run.experiment_id')
+    .orderBy('run.position')
+    .limit(limit)
+    .execute();
+  return rows
+    .map(({ experiment_id, group_id, name, ...run }) => ({
+      ...run,
+      experimentId: experiment_id,
+      experimentName: name,
+      groupId: group_id,
+    }))
+    .sort((a, b) => experimentIds.indexOf(a.experimentId) - experimentIds.indexOf(b.experimentId));
+}
+
+/** The evaluated epochs of every succeeded run, by run and in ascending order. */
+export async function findEpochs(
+  database: Database,
+  experimentIds: readonly string[],
+  { metric, selecting }: { metric: string; selecting: string },
+): Promise<Map<string, EvaluatedEpoch[]>> {
+  const rows = await database
+    .selectFrom('epoch_metric')
+    .innerJoin('run', 'run.id', 'epoch_metric.run_id')
+    .select(['epoch_metric.run_id', 'epoch_metric.epoch', 'epoch_metric.elapsed_seconds'])
+    .select(['epoch_metric.name', 'epoch_metric.value'])
+    .where('run.experiment_id', 'in', experimentIds)
+    .where('run.state', '=', 'SUCCEEDED')
+    .where('epoch_metric.name', 'in', [metric, selecting])
+    .orderBy('epoch_metric.run_id')
+    .orderBy('epoch_metric.epoch')
+    .execute();
+  const epochs = new Map<string, EvaluatedEpoch[]>();
+  for (const { run_id, epoch, elapsed_seconds, name, value } of rows) {
+    const ofRun = epochs.get(run_id) ?? [];
+    epochs.set(run_id, ofRun);
+    let evaluated = ofRun.at(-1);
+    if (evaluated?.epoch !== epoch) {
+      evaluated = { epoch, elapsedSeconds: elapsed_seconds, value: null, devAccuracy: null };
+      ofRun.push(evaluated);
+    }
+    if (name === metric) evaluated.value = value;
+    if (name === selecting) evaluated.devAccuracy = value;
+  }
+  return epochs;
+}
+
+/** Names of the metrics that succeeded runs of some experiments have at the end of epochs. */
+export async function findMetricNames(database: Database, experimentIds: readonly string[]): Promise<string[]> {
+  const rows = await database
+    .selectFrom('epoch_metric')
+    .innerJoin('run', 'run.id', 'epoch_metric.run_id')
+    .select('epoch_metric.name')
+    .distinct()
+    .where('run.experiment_id', 'in', experimentIds)
+    .where('run.state', '=', 'SUCCEEDED')
+    .orderBy('epoch_metric.name')
+    .execute();
+  return rows.map(({ name }) => name);
+}
+
+/** Texts of some hyper-parameters, by run and name; a run has no entry for one its method does not read. */
+export async function findParameters(
+  database: Database,
+  experimentIds: readonly string[],
+  names: readonly string[],
+): Promise<Map<string, Map<string, string>>> {
+  const parameters = new Map<string, Map<string, string>>();
+  if (names.length === 0) return parameters;
+  const rows = await database
+    .selectFrom('run_parameter')
+    .innerJoin('run', 'run.id', 'run_parameter.run_id')
+    .select(['run_parameter.run_id', 'run_parameter.name', 'run_parameter.text'])
+    .where('run.experiment_id', 'in', experimentIds)
+    .where('run_parameter.name', 'in', names)
+    .execute();
+  for (const { run_id, name, text } of rows)
+    parameters.set(run_id, (parameters.get(run_id) ?? new Map<string, string>()).set(name, text));
+  return parameters;
+}

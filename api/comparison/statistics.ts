@@ -1,0 +1,30 @@
+import quantile from '@stdlib/stats-base-dists-t-quantile';
+
+/** What n values say about the mean of what they come from. */
+export interface Sample {
+  n: number;
+  /** null without values. */
+  mean: number | null;
+  /** With n - 1 in the denominator; null below two values. */
+  standardDeviation: number | null;
+  /** 95 % interval of the mean by Student's t with n - 1 degrees of freedom; null below two values. */
+  interval: { low: number; high: number } | null;
+}
+
+export const confidence = 0.95;
+
+/**
+ * Mean, standard deviation and interval of values taken to be independent and near normal.
+ * mean +- t(1 - 0.05 / 2, n - 1) * s / sqrt(n)
+ */
+export function describeSample(values: readonly number[]): Sample {
+  const n = values.length;
+  if (n === 0) return { n, mean: null, standardDeviation: null, interval: null };
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  if (n === 1) return { n, mean, standardDeviation: null, interval: null };
+  // Two passes: the one-pass formula loses all digits where values are close together, as accuracies are.
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const standardDeviation = Math.sqrt(squares / (n - 1));
+  const half = (quantile(1 - (1 - confidence) / 2, n - 1) * standardDeviation) / Math.sqrt(n);
+  return { n, mean, standardDeviation, interval: { low: mean - half, high: mean + half } };
+}

@@ -1,0 +1,21 @@
+import type { Kysely } from 'kysely';
+import type { ObjectStore } from '../contract/objects/object-store';
+import type { Viewer } from './access/viewer';
+import type { Tables } from './database/tables';
+import type { RunChanges } from './subscriptions/run-changes';
+
+/** What every resolver and service works with; built once at start. */
+export interface Services {
+  database: Kysely<Tables>;
+  objects: ObjectStore;
+  /** Announces a changed run to whoever subscribed. */
+  changes: RunChanges;
+  /** Tells the dispatcher that there may be work; never waits. */
+  wake(): void;
+}
+
+/** The context of a GraphQL operation. */
+export interface ApiContext {
+  services: Services;
+  viewer: Viewer;
+}

@@ -1,0 +1,148 @@
+import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely';
+import type { Problem } from '../../contract/run-spec';
+import { limits } from '../limits';
+import type { Tables } from './tables';
+
+/** Tests on a number; all that are given must hold. */
+export interface NumberCondition {
+  eq?: number;
+  ne?: number;
+  in?: number[];
+  notIn?: number[];
+  lt?: number;
+  lte?: number;
+  gt?: number;
+  gte?: number;
+}
+
+/** Tests on a text; all that are given must hold. `contains` and `startsWith` take no account of case. */
+export interface TextCondition {
+  eq?: string;
+  ne?: string;
+  in?: string[];
+  notIn?: string[];
+  contains?: string;
+  startsWith?: string;
+}
+
+/** Tests on a time. */
+export interface TimeCondition {
+  before?: Date;
+  from?: Date;
+}
+
+/** Logic over filters of one kind. An empty OR holds for nothing, an empty AND for everything. */
+export interface Combined<Filter> {
+  AND?: Filter[];
+  OR?: Filter[];
+  NOT?: Filter;
+}
+
+type Builder<Table extends keyof Tables> = ExpressionBuilder<Tables, Table>;
+type Test = Expression<SqlBool>;
+
+/*
+ * A test on a value that is missing (null) does not hold, `ne` and `notIn` included, and its NOT does. SQL has a third
+ * truth value for this; `is not null` in front of every test keeps it out.
+ */
+
+export function numberTest<Table extends keyof Tables>(
+  build: Builder<Table>,
+  operand: Expression<number | null>,
+  condition: NumberCondition,
+): Test {
+  const { lt, lte, gt, gte } = condition;
+  return build.and([
+    ...equalityTests(build, operand, condition),
+    ...(lt === undefined ? [] : [build(operand, '<', lt)]),
+    ...(lte === undefined ? [] : [build(operand, '<=', lte)]),
+    ...(gt === undefined ? [] : [build(operand, '>', gt)]),
+    ...(gte === undefined ? [] : [build(operand, '>=', gte)]),
+  ]);
+}
+
+export function textTest<Table extends keyof Tables>(
+  build: Builder<Table>,
+  operand: Expression<string | null>,
+  condition: TextCondition,
+): Test {
+  const { contains, startsWith } = condition;
+  return build.and([
+    ...equalityTests(build, operand, condition),
+    ...(contains === undefined ? [] : [like(operand, `%${literal(contains)}%`)]),
+    ...(startsWith === undefined ? [] : [like(operand, `${literal(startsWith)}%`)]),
+  ]);
+}
+
+export function timeTest<Table extends keyof Tables>(
+  build: Builder<Table>,
+  operand: Expression<string | null>,
+  { before, from }: TimeCondition,
+): Test {
+  return build.and([
+    build(operand, 'is not', null),
+    ...(before === undefined ? [] : [build(operand, '<', before.toISOString())]),
+    ...(from === undefined ? [] : [build(operand, '>=', from.toISOString())]),
+  ]);
+}
+
+/** Joins tests of one filter with its AND, OR and NOT. */
+export function combinedTest<Table extends keyof Tables, Filter>(
+  build: Builder<Table>,
+  { AND, OR, NOT }: Combined<Filter>,
+  tests: Test[],
+  testOf: (filter: Filter) => Test,
+): Test {
+  return build.and([
+    ...tests,
+    ...(AND ?? []).map(testOf),
+    ...(OR === undefined ? [] : [build.or(OR.map(testOf))]),
+    ...(NOT === undefined ? [] : [build.not(testOf(NOT))]),
+  ]);
+}
+
+function equalityTests<Table extends keyof Tables, Value extends number | string>(
+  build: Builder<Table>,
+  operand: Expression<Value | null>,
+  { eq, ne, in: among, notIn }: { eq?: Value; ne?: Value; in?: Value[]; notIn?: Value[] },
+): Test[] {
+  const value = operand as Expression<unknown>;
+  const never = build.and([build(value, 'is', null), build(value, 'is not', null)]);
+  return [
+    build(value, 'is not', null),
+    ...(eq === undefined ? [] : [build(value, '=', eq)]),
+    ...(ne === undefined ? [] : [build(value, '!=', ne)]),
+    ...(among === undefined ? [] : [among.length === 0 ? never : build(value, 'in', among)]),
+    ...(notIn === undefined || notIn.length === 0 ? [] : [build(value, 'not in', notIn)]),
+  ];
+}
+
+/** Both sides are lowered by the engine: whichever letters it knows, it knows them on both. */
+const like = (operand: Expression<string | null>, pattern: string): Test =>
+  sql<SqlBool>`lower(${operand}) like lower(${pattern}) escape ${'\\'}`;
+
+/** Text as part of a LIKE pattern: its own wildcards stand for themselves. */
+const literal = (text: string): string => text.replaceAll(/[\\%_]/g, (character) => `\\${character}`);
+
+/** What makes a filter unusable: a null, which compares with nothing, too many conditions, too long a list. */
+export function filterProblems(filter: object, path = 'filter'): Problem[] {
+  const problems: Problem[] = [];
+  let conditions = 0;
+  const walk = (value: unknown, at: string): void => {
+    if (value === null)
+      problems.push({ path: at, message: 'null compares with nothing: leave it out, or ask for `present: false`' });
+    else if (Array.isArray(value)) {
+      if (value.length > limits.listValues)
+        problems.push({ path: at, message: `${value.length} values, at most ${limits.listValues} are allowed` });
+      else for (const [place, entry] of value.entries()) walk(entry, `${at}.${place}`);
+    } else if (typeof value === 'object' && !(value instanceof Date)) {
+      conditions += 1;
+      for (const [key, part] of Object.entries(value as object)) if (part !== undefined) walk(part, `${at}.${key}`);
+    } else if (typeof value === 'number' && !Number.isFinite(value))
+      problems.push({ path: at, message: `${value} must be a finite number` });
+  };
+  walk(filter, path);
+  if (conditions > limits.filterConditions)
+    problems.push({ path, message: `${conditions} conditions, at most ${limits.filterConditions} are allowed` });
+  return problems;
+}

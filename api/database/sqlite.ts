@@ -1,0 +1,27 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Kysely, SqliteDialect } from 'kysely';
+import Database from 'libsql';
+import { migrate } from './migrate';
+import type { Tables } from './tables';
+
+/** Milliseconds a statement waits for another process (a reindex, a shell) to let go of the file. */
+const busyTimeoutMilliseconds = 10_000;
+
+/**
+ * Opens the records in one SQLite file, created and migrated where needed.
+ *
+ * WAL lets other processes read while the service writes; `synchronous = FULL` makes every acknowledged change
+ * survive a power cut. `libsql` has the API of better-sqlite3, and its npm packages carry the binaries, so that
+ * installing needs neither a compiler nor a download from elsewhere.
+ */
+export async function openSqlite(path: string): Promise<Kysely<Tables>> {
+  mkdirSync(dirname(path), { recursive: true });
+  const file = new Database(path);
+  file.exec(`PRAGMA busy_timeout = ${busyTimeoutMilliseconds}`);
+  file.exec('PRAGMA journal_mode = WAL');
+  file.exec('PRAGMA synchronous = FULL');
+  const database = new Kysely<Tables>({ dialect: new SqliteDialect({ database: file }) });
+  await migrate(database);
+  return database;
+}

@@ -1,0 +1,158 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import type { Checked, Problem } from '../contract/run-spec';
+import { type AccessToken, parseTokens } from './access/tokens';
+
+const wholeNumber = (least: number, most: number) => z.coerce.number().pipe(z.int().min(least).max(most));
+const seconds = (least: number, most: number) => z.coerce.number().pipe(z.number().min(least).max(most));
+const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
+
+/**
+ * Every setting of the server: an environment variable and a flag of the same name (STILLHOUSE_PORT, --port). Nothing
+ * else in the service reads the environment.
+ */
+export const settingsSchema = z.object({
+  port: wholeNumber(0, 65_535).default(4000).describe('Port to listen on; 0 takes a free one.'),
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address to listen on. Any other than this machine needs tokens.'),
+  data: z.string().min(1).default('./data').describe('Data directory: records, objects, logs and cache.'),
+  slots: wholeNumber(1, 256).optional().describe('Runs at a time; default: one a GPU, without GPUs one for two cores.'),
+  gpus: z
+    .enum(['auto', 'none'])
+    .default('auto')
+    .describe('auto: one slot for each NVIDIA GPU of this machine; none: slots share the cores.'),
+  tokens: z
+    .string()
+    .default('')
+    .describe('Who may come in: `name:role:token` entries with commas between; roles are viewer, editor, admin.'),
+  introspection: flag.default(true).describe('Whether clients may ask for the schema; the explorer needs it.'),
+  crash_limit: wholeNumber(1, 1000)
+    .default(3)
+    .describe('Crashes in a row without getting further, after which a run has failed.'),
+  stall_seconds: seconds(10, 86_400)
+    .default(600)
+    .describe('Without a sign of life for so long, a trainer is stopped and its run tried again.'),
+  stop_seconds: seconds(1, 600).default(20).describe('Time a trainer has to write a checkpoint when it is stopped.'),
+  trainer: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Command that starts a trainer, words with spaces between; default: the one of this package.'),
+});
+
+type SettingName = keyof typeof settingsSchema.shape;
+
+export interface Settings {
+  port: number;
+  host: string;
+  dataDirectory: string;
+  slots: number;
+  /** GPUs of which each slot gets one; empty where slots share the cores. */
+  gpus: string[];
+  tokens: AccessToken[];
+  introspection: boolean;
+  crashLimit: number;
+  stallMilliseconds: number;
+  stopMilliseconds: number;
+  trainerCommand: [string, ...string[]] | null;
+  /** What trainers inherit. */
+  environment: NodeJS.ProcessEnv;
+}
+
+export const environmentName = (name: SettingName): string => `STILLHOUSE_${name.toUpperCase()}`;
+const flagName = (name: SettingName): string => `--${name.replaceAll('_', '-')}`;
+const settingNames = Object.keys(settingsSchema.shape) as SettingName[];
+
+/** Reads all settings at once; flags come before variables. Every problem is named with the variable it came from. */
+export function readSettings(environment: NodeJS.ProcessEnv, words: readonly string[]): Checked<Settings> {
+  const problems: Problem[] = [];
+  const given = readFlags(words, problems);
+  for (const name of settingNames) {
+    const value = environment[environmentName(name)];
+    if (value !== undefined && value !== '' && !given.has(name)) given.set(name, value);
+  }
+  const parsed = settingsSchema.safeParse(Object.fromEntries(given));
+  if (!parsed.success)
+    for (const { path, message } of parsed.error.issues) {
+      const name = path[0] as SettingName;
+      problems.push({ path: environmentName(name), message: `${message}; given "${given.get(name)}"` });
+    }
+  const tokens = parseTokens(given.get('tokens') ?? '');
+  if (tokens.kind === 'invalid')
+    for (const { path, message } of tokens.problems)
+      problems.push({ path: environmentName('tokens'), message: `entry ${path}: ${message}` });
+  const accessTokens = tokens.kind === 'valid' ? tokens.value : [];
+  const host = given.get('host') ?? '127.0.0.1';
+  if (!isThisMachine(host) && tokens.kind === 'valid' && accessTokens.length === 0)
+    problems.push({
+      path: environmentName('host'),
+      message: `"${host}" lets other machines in: set ${environmentName('tokens')} as well`,
+    });
+  if (!parsed.success || problems.length > 0) return { kind: 'invalid', problems };
+  return { kind: 'valid', value: resolveSettings(parsed.data, accessTokens, environment) };
+}
+
+function readFlags(words: readonly string[], problems: Problem[]): Map<SettingName, string> {
+  const given = new Map<SettingName, string>();
+  for (let place = 0; place < words.length; place += 1) {
+    const [flagWord = '', inline] = words[place]!.split(/=(.*)/s);
+    const name = settingNames.find((candidate) => flagName(candidate) === flagWord);
+    if (name === undefined) {
+      problems.push({ path: flagWord, message: 'is no setting; --help lists them' });
+      if (inline === undefined && words[place + 1]?.startsWith('--') === false) place += 1;
+      continue;
+    }
+    const value = inline ?? words[++place];
+    if (value === undefined) problems.push({ path: flagWord, message: 'has no value behind it' });
+    else given.set(name, value);
+  }
+  return given;
+}
+
+function resolveSettings(
+  settings: z.output<typeof settingsSchema>,
+  tokens: AccessToken[],
+  environment: NodeJS.ProcessEnv,
+): Settings {
+  const found = settings.gpus === 'auto' ? findGpus() : [];
+  const slots = settings.slots ?? (found.length || Math.max(1, Math.floor(availableParallelism() / 2)));
+  return {
+    port: settings.port,
+    host: settings.host,
+    dataDirectory: resolve(settings.data),
+    slots,
+    // With more slots than GPUs nobody could have one of its own.
+    gpus: slots <= found.length ? found.slice(0, slots) : [],
+    tokens,
+    introspection: settings.introspection,
+    crashLimit: settings.crash_limit,
+    stallMilliseconds: settings.stall_seconds * 1000,
+    stopMilliseconds: settings.stop_seconds * 1000,
+    trainerCommand: settings.trainer === undefined ? null : (settings.trainer.split(/\s+/) as [string, ...string[]]),
+    environment,
+  };
+}
+
+const isThisMachine = (host: string): boolean => ['127.0.0.1', 'localhost', '::1'].includes(host);
+
+/** Numbers of the NVIDIA GPUs, by their device files: /dev/nvidia0, ... */
+function findGpus(): string[] {
+  if (!existsSync('/dev')) return [];
+  return readdirSync('/dev').flatMap((name) => /^nvidia(\d+)$/.exec(name)?.[1] ?? []);
+}
+
+/** All settings with their flags, variables and defaults. */
+export function describeSettings(): string {
+  const lines = settingNames.map((name) => {
+    const schema = settingsSchema.shape[name];
+    const initial = schema.safeParse(undefined);
+    const value = initial.success && initial.data !== undefined && initial.data !== '' ? ` [${initial.data}]` : '';
+    return `  ${flagName(name).padEnd(17)} ${environmentName(name).padEnd(25)} ${schema.description ?? ''}${value}`;
+  });
+  return ['Settings of the server, as a flag or an environment variable:', '', ...lines].join('\n');
+}

@@ -1,0 +1,168 @@
+import { type MethodName, methodNames, methods } from '../../contract/methods';
+import { parametersSchema } from '../../contract/parameters';
+import type { Problem } from '../../contract/run-spec';
+import { type ExperimentDefinition, teacherVariant } from './definition';
+
+/** Sizes of a definition; the number of runs has its own limit. */
+const allowed = { nameLength: 200, questionLength: 5000, variants: 50, seeds: 100, axes: 8, axisValues: 50, tags: 20 };
+const tagLength = 50;
+const largestSeed = 0xffffffff;
+
+/** Whether a variant of this method reads a hyper-parameter; false for names that do not exist. */
+export function reads(method: string, parameter: string): boolean {
+  return isMethod(method) && (methods[method].parameters as readonly string[]).includes(parameter);
+}
+
+export function isMethod(name: string): name is MethodName {
+  return (methodNames as readonly string[]).includes(name);
+}
+
+/** Everything wrong with a definition apart from the values of hyper-parameters, data and execution. */
+export function checkDefinition(definition: ExperimentDefinition): Problem[] {
+  const problems: Problem[] = [];
+  const problem = (path: string, message: string) => problems.push({ path, message });
+  checkLabels(definition, problem);
+  checkTeacher(definition, problem);
+  checkVariants(definition, problem);
+  checkSeeds(definition, problem);
+  checkSharedParameters(definition, problem);
+  checkGrid(definition, problem);
+  return problems;
+}
+
+type Report = (path: string, message: string) => void;
+
+function checkLabels({ name, question, tags }: ExperimentDefinition, problem: Report): void {
+  if (name.trim() === '') problem('name', 'is empty: give the experiment a name');
+  if (name.length > allowed.nameLength)
+    problem('name', `has ${name.length} characters, at most ${allowed.nameLength} are allowed`);
+  if (question.length > allowed.questionLength)
+    problem('question', `has ${question.length} characters, at most ${allowed.questionLength} are allowed`);
+  for (const { path, message } of checkTags(tags)) problem(path, message);
+}
+
+/** Everything wrong with a list of tags. */
+export function checkTags(tags: readonly string[], path = 'tags'): Problem[] {
+  const problems: Problem[] = [];
+  if (tags.length > allowed.tags) problems.push({ path, message: `${tags.length} tags, at most ${allowed.tags}` });
+  tags.forEach((tag, place) => {
+    const message =
+      tag.trim() === '' || tag !== tag.trim() || tag.length > tagLength
+        ? `"${tag}" must be 1 to ${tagLength} characters without spaces around them`
+        : tags.indexOf(tag) < place
+          ? `"${tag}" is given twice`
+          : null;
+    if (message !== null) problems.push({ path: `${path}.${place}`, message });
+  });
+  return problems;
+}
+
+function checkTeacher({ teacher, variants }: ExperimentDefinition, problem: Report): void {
+  if (teacher === null) {
+    const needing = variants.filter(({ method }) => isMethod(method) && methods[method].needsTeacher);
+    if (needing.length > 0)
+      problem(
+        'teacher',
+        `is missing: ${needing.map(({ name }) => `"${name}"`).join(', ')} need one; give a folder, a random size or a run`,
+      );
+    return;
+  }
+  const given = (['folder', 'random', 'run'] as const).filter((kind) => teacher[kind] !== undefined);
+  if (given.length !== 1)
+    problem(
+      'teacher',
+      `has ${given.length === 0 ? 'none' : given.join(' and ')} of folder, random, run: give exactly one`,
+    );
+  const finetune = teacher.finetune;
+  if (finetune === undefined) return;
+  if (!isMethod(finetune.method) || methods[finetune.method].trains !== 'teacher')
+    problem('teacher.finetune.method', `"${finetune.method}" trains no teacher: use finetune or finetune-lora`);
+  else checkNames(finetune.parameters, finetune.method, 'teacher.finetune.parameters', problem);
+  if (!isSeed(finetune.seed)) problem('teacher.finetune.seed', seedMessage(finetune.seed));
+  variants.forEach(({ name }, place) => {
+    if (name === teacherVariant)
+      problem(`variants.${place}.name`, `"${teacherVariant}" is the name of the fine-tuned teacher: take another`);
+  });
+}
+
+function checkVariants({ variants }: ExperimentDefinition, problem: Report): void {
+  if (variants.length === 0) problem('variants', 'is empty: give at least one variant');
+  if (variants.length > allowed.variants)
+    problem('variants', `${variants.length} variants, at most ${allowed.variants} are allowed`);
+  variants.forEach(({ name, method, parameters }, place) => {
+    const path = `variants.${place}`;
+    if (name.trim() === '') problem(`${path}.name`, 'is empty: give the variant a name');
+    if (variants.findIndex((other) => other.name === name) < place)
+      problem(`${path}.name`, `"${name}" is the name of another variant as well`);
+    if (!isMethod(method)) problem(`${path}.method`, `"${method}" is no method: use one of ${methodNames.join(', ')}`);
+    else checkNames(parameters, method, `${path}.parameters`, problem);
+  });
+}
+
+/** Names among `given` that do not exist, or that the method does not read. */
+function checkNames(given: object, method: MethodName, path: string, problem: Report): void {
+  for (const name of Object.keys(given))
+    if (!isParameter(name))
+      problem(`${path}.${name}`, `there is no hyper-parameter "${name}"; ${method} reads ${namesRead(method)}`);
+    else if (!reads(method, name))
+      problem(
+        `${path}.${name}`,
+        `${method} does not read "${name}", so it would change nothing; it reads ${namesRead(method)}`,
+      );
+}
+
+const isParameter = (name: string): boolean => Object.hasOwn(parametersSchema.shape, name);
+const namesRead = (method: MethodName): string => methods[method].parameters.join(', ');
+
+function checkSeeds({ seeds }: ExperimentDefinition, problem: Report): void {
+  if (seeds.length === 0) problem('seeds', 'is empty: give at least one seed');
+  if (seeds.length > allowed.seeds) problem('seeds', `${seeds.length} seeds, at most ${allowed.seeds} are allowed`);
+  seeds.forEach((seed, place) => {
+    if (!isSeed(seed)) problem(`seeds.${place}`, seedMessage(seed));
+    else if (seeds.indexOf(seed) < place)
+      problem(`seeds.${place}`, `${seed} is given twice: it would make the same run twice`);
+  });
+}
+
+const isSeed = (seed: number): boolean => Number.isInteger(seed) && seed >= 0 && seed <= largestSeed;
+const seedMessage = (seed: number): string => `${seed} must be a whole number from 0 to ${largestSeed}`;
+
+function checkSharedParameters({ parameters, variants }: ExperimentDefinition, problem: Report): void {
+  for (const name of Object.keys(parameters))
+    if (!isParameter(name)) problem(`parameters.${name}`, unknownParameter(name));
+    else if (!variants.some(({ method }) => reads(method, name)))
+      problem(`parameters.${name}`, `no variant reads "${name}": remove it, or add a variant whose method does`);
+}
+
+const unknownParameter = (name: string): string =>
+  `there is no hyper-parameter "${name}"; there are ${Object.keys(parametersSchema.shape).join(', ')}`;
+
+function checkGrid({ grid, variants, parameters }: ExperimentDefinition, problem: Report): void {
+  if (grid.length > allowed.axes) problem('grid', `${grid.length} axes, at most ${allowed.axes} are allowed`);
+  grid.forEach(({ parameter, values }, place) => {
+    const path = `grid.${place}`;
+    if (!isParameter(parameter)) problem(`${path}.parameter`, unknownParameter(parameter));
+    else if (!variants.some(({ method }) => reads(method, parameter)))
+      problem(
+        `${path}.parameter`,
+        `no variant reads "${parameter}": remove the axis, or add a variant whose method does`,
+      );
+    if (grid.findIndex((axis) => axis.parameter === parameter) < place)
+      problem(`${path}.parameter`, `"${parameter}" is an axis already: give all its values there`);
+    if (Object.hasOwn(parameters, parameter))
+      problem(`parameters.${parameter}`, `"${parameter}" is an axis of the grid as well: give it in one place`);
+    variants.forEach((variant, number) => {
+      if (Object.hasOwn(variant.parameters, parameter))
+        problem(
+          `variants.${number}.parameters.${parameter}`,
+          `"${parameter}" is an axis of the grid as well: give it in one place`,
+        );
+    });
+    if (values.length === 0 || values.length > allowed.axisValues)
+      problem(`${path}.values`, `${values.length} values: give 1 to ${allowed.axisValues}`);
+    const texts = values.map((value) => JSON.stringify(value));
+    texts.forEach((text, number) => {
+      if (texts.indexOf(text) < number) problem(`${path}.values.${number}`, `${text} is given twice`);
+    });
+  });
+}

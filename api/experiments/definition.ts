@@ -1,0 +1,109 @@
+import type { RunSpecInput } from '../../contract/run-spec';
+
+/** Name of the variant that fine-tunes the experiment's own teacher. */
+export const teacherVariant = 'teacher';
+
+/** An experiment as a person defines it, before variants, grid and seeds become runs. Stored as given. */
+export interface ExperimentDefinition {
+  name: string;
+  question: string;
+  data: RunSpecInput['data'];
+  teacher: TeacherSource | null;
+  vectors: string | null;
+  /** Hyper-parameters for every variant that reads them. */
+  parameters: GivenParameters;
+  variants: VariantDefinition[];
+  seeds: number[];
+  grid: GridAxis[];
+  execution: NonNullable<RunSpecInput['execution']>;
+  tags: string[];
+}
+
+/** Hyper-parameters by name, not checked yet. */
+export type GivenParameters = Record<string, unknown>;
+
+export interface VariantDefinition {
+  name: string;
+  method: string;
+  parameters: GivenParameters;
+}
+
+/** All `values` of one hyper-parameter, combined with those of every other axis. */
+export interface GridAxis {
+  parameter: string;
+  values: unknown[];
+}
+
+/** Exactly one of folder, random and run; with `finetune` it is what the experiment's own teacher starts from. */
+export interface TeacherSource {
+  folder?: string | undefined;
+  random?: { layers?: number; hidden?: number; heads?: number; intermediate?: number } | undefined;
+  run?: string | undefined;
+  finetune?: FinetuneDefinition | undefined;
+}
+
+export interface FinetuneDefinition {
+  method: string;
+  seed: number;
+  parameters: GivenParameters;
+}
+
+export const defaultSeeds = [0, 1, 2, 3, 4];
+
+/** A definition as it comes from a client: what is left out or null takes its default. */
+export interface GivenDefinition {
+  name: string;
+  question?: string | null;
+  data: object;
+  teacher?: GivenTeacher | null;
+  vectors?: string | null;
+  parameters?: GivenParameters | null;
+  variants: { name: string; method: string; parameters?: GivenParameters | null }[];
+  seeds?: number[] | null;
+  grid?: GridAxis[] | null;
+  execution?: object | null;
+  tags?: string[] | null;
+}
+
+export interface GivenTeacher {
+  folder?: string | null;
+  random?: object | null;
+  run?: string | null;
+  finetune?: { method?: string | null; seed?: number | null; parameters?: GivenParameters | null } | null;
+}
+
+/** Fills in what is left out of a definition. */
+export function completeDefinition(given: GivenDefinition): ExperimentDefinition {
+  return {
+    name: given.name,
+    question: given.question ?? '',
+    data: withoutNulls(given.data) as ExperimentDefinition['data'],
+    teacher: given.teacher ? completeTeacher(given.teacher) : null,
+    vectors: given.vectors ?? null,
+    parameters: given.parameters ?? {},
+    variants: given.variants.map(({ name, method, parameters }) => ({ name, method, parameters: parameters ?? {} })),
+    seeds: given.seeds ?? defaultSeeds,
+    grid: (given.grid ?? []).map(({ parameter, values }) => ({ parameter, values })),
+    execution: withoutNulls(given.execution ?? {}) as ExperimentDefinition['execution'],
+    tags: given.tags ?? [],
+  };
+}
+
+function completeTeacher({ folder, random, run, finetune }: GivenTeacher): TeacherSource {
+  return {
+    ...(folder != null && { folder }),
+    ...(random != null && { random: withoutNulls(random) }),
+    ...(run != null && { run }),
+    ...(finetune != null && {
+      finetune: {
+        method: finetune.method ?? 'finetune',
+        seed: finetune.seed ?? 0,
+        parameters: finetune.parameters ?? {},
+      },
+    }),
+  };
+}
+
+function withoutNulls(given: object): object {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined));
+}

@@ -1,0 +1,30 @@
+import type { Combined, TextCondition, TimeCondition } from '../database/conditions';
+
+/** Which experiments; all that is given must hold. */
+export interface ExperimentFilter extends Combined<ExperimentFilter> {
+  id?: TextCondition;
+  name?: TextCondition;
+  question?: TextCondition;
+  state?: TextCondition;
+  clonedFrom?: TextCondition;
+  tag?: TextCondition;
+  createdAt?: TimeCondition;
+  launchedAt?: TimeCondition;
+  archivedAt?: TimeCondition;
+}
+
+/** Fields experiments can be ordered by, with their columns. */
+export const experimentOrderFields = {
+  NAME: { column: 'name', nullable: false },
+  STATE: { column: 'state', nullable: false },
+  CREATED_AT: { column: 'created_at', nullable: false },
+  UPDATED_AT: { column: 'updated_at', nullable: false },
+  LAUNCHED_AT: { column: 'launched_at', nullable: true },
+} as const;
+export type ExperimentOrderField = keyof typeof experimentOrderFields;
+
+export interface ExperimentOrder {
+  field: ExperimentOrderField;
+  direction: 'ASC' | 'DESC';
+  nulls: 'FIRST' | 'LAST';
+}

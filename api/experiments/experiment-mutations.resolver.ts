@@ -1,0 +1,122 @@
+import { Arg, Authorized, Ctx, ID, Mutation, Resolver } from 'type-graphql';
+import type { ApiContext } from '../context';
+import { isFailure } from '../errors';
+import { CloneExperimentInput, ExperimentInput, NoteInput } from './definition.input';
+import { cloneExperiment, createExperiment, type ExperimentOutcome } from './experiment.service';
+import * as control from './experiment-control.service';
+import {
+  AnnotateResult,
+  ChangeExperimentResult,
+  CloneExperimentResult,
+  CreateExperimentResult,
+  RetryFailedRunsResult,
+} from './experiment-results.type';
+import { experimentView, noteView } from './experiment-view';
+import { annotate } from './note.service';
+
+const idDescription = 'Id of the experiment.';
+const launchDescription = 'Launch it in the same step.';
+const keyDescription =
+  'Your own id of this request: sent again with the same body it gives the same answer, with another it is refused.';
+
+const payload = (outcome: ExperimentOutcome) =>
+  isFailure(outcome) ? outcome : { ...outcome, experiment: experimentView(outcome.experiment) };
+
+@Resolver()
+export class ExperimentMutationsResolver {
+  @Authorized('editor')
+  @Mutation(() => CreateExperimentResult, {
+    description: 'Defines an experiment: checks everything, and makes its runs. A draft until it is launched.',
+  })
+  async createExperiment(
+    @Ctx() { services }: ApiContext,
+    @Arg('input', () => ExperimentInput, { description: 'The definition.' }) input: ExperimentInput,
+    @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
+  ): Promise<typeof CreateExperimentResult> {
+    const { clientRequestId, ...definition } = input;
+    return payload(await createExperiment(services, definition, { clientRequestId, launch })) as never;
+  }
+
+  @Authorized('editor')
+  @Mutation(() => CloneExperimentResult, { description: 'Makes a new experiment of an old one, with changes.' })
+  async cloneExperiment(
+    @Ctx() { services }: ApiContext,
+    @Arg('input', () => CloneExperimentInput, { description: 'What to copy, and what to change.' })
+    { id, name, changes, clientRequestId }: CloneExperimentInput,
+    @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
+  ): Promise<typeof CloneExperimentResult> {
+    const changed = { ...(changes ?? {}), name } as Parameters<typeof cloneExperiment>[2];
+    return payload(await cloneExperiment(services, id, changed, { clientRequestId, launch })) as never;
+  }
+
+  @Authorized('editor')
+  @Mutation(() => ChangeExperimentResult, { description: 'Launches a draft: its runs are taken as slots come free.' })
+  async launchExperiment(
+    @Ctx() { services }: ApiContext,
+    @Arg('id', () => ID, { description: idDescription }) id: string,
+    @Arg('clientRequestId', () => String, { nullable: true, description: keyDescription })
+    clientRequestId: string | null,
+  ): Promise<typeof ChangeExperimentResult> {
+    return payload(await control.launchExperiment(services, id, clientRequestId)) as never;
+  }
+
+  @Authorized('editor')
+  @Mutation(() => ChangeExperimentResult, {
+    description: 'Cancels all runs that are not over; those at work write a checkpoint and stop.',
+  })
+  async cancelExperiment(
+    @Ctx() { services }: ApiContext,
+    @Arg('id', () => ID, { description: idDescription }) id: string,
+  ): Promise<typeof ChangeExperimentResult> {
+    return payload(await control.cancelExperiment(services, id)) as never;
+  }
+
+  @Authorized('editor')
+  @Mutation(() => RetryFailedRunsResult, {
+    description: 'Has every failed run tried again, from its newest checkpoint. A stopped experiment goes on.',
+  })
+  async retryFailedRuns(
+    @Ctx() { services }: ApiContext,
+    @Arg('id', () => ID, { description: idDescription }) id: string,
+    @Arg('clientRequestId', () => String, { nullable: true, description: keyDescription })
+    clientRequestId: string | null,
+  ): Promise<typeof RetryFailedRunsResult> {
+    const outcome = await control.retryFailedRuns(services, id, clientRequestId);
+    return (isFailure(outcome) ? outcome : { ...outcome, experiment: experimentView(outcome.experiment) }) as never;
+  }
+
+  @Authorized('editor')
+  @Mutation(() => ChangeExperimentResult, { description: 'Adds and removes words to find an experiment by.' })
+  async tagExperiment(
+    @Ctx() { services }: ApiContext,
+    @Arg('id', () => ID, { description: idDescription }) id: string,
+    @Arg('add', () => [String], { defaultValue: [], description: 'Tags it gets; one it has already changes nothing.' })
+    add: string[],
+    @Arg('remove', () => [String], { defaultValue: [], description: 'Tags it loses, if it has them.' })
+    remove: string[],
+  ): Promise<typeof ChangeExperimentResult> {
+    return payload(await control.tagExperiment(services, id, { add, remove })) as never;
+  }
+
+  @Authorized('editor')
+  @Mutation(() => AnnotateResult, { description: 'Keeps a remark on an experiment or a run.' })
+  async annotate(
+    @Ctx() { services, viewer }: ApiContext,
+    @Arg('input', () => NoteInput, { description: 'The remark, and what it is about.' }) input: NoteInput,
+  ): Promise<typeof AnnotateResult> {
+    const outcome = await annotate(services, viewer.name, input);
+    return (isFailure(outcome) ? outcome : { ...outcome, note: noteView(outcome.note) }) as never;
+  }
+
+  @Authorized('admin')
+  @Mutation(() => ChangeExperimentResult, {
+    description: 'Puts an experiment out of sight, or back; nothing of it is deleted.',
+  })
+  async archiveExperiment(
+    @Ctx() { services }: ApiContext,
+    @Arg('id', () => ID, { description: idDescription }) id: string,
+    @Arg('archived', () => Boolean, { defaultValue: true, description: 'false brings it back.' }) archived: boolean,
+  ): Promise<typeof ChangeExperimentResult> {
+    return payload(await control.archiveExperiment(services, id, archived)) as never;
+  }
+}

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import type { Transaction } from 'kysely';
+import { methods } from '../../contract/methods';
+import type { Problem } from '../../contract/run-spec';
+import type { Services } from '../context';
+import { filterProblems } from '../database/conditions';
+import { once } from '../database/idempotency';
+import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProblems } from '../database/keyset';
+import type { ExperimentTable, Tables } from '../database/tables';
+import { badArguments, type Failure, invalidInput, notFound } from '../errors';
+import { newRun } from '../runs/new-run';
+import { nextChangeTime } from '../runs/run-life.service';
+import { findRuns } from '../runs/run-search.store';
+import { parameterRows } from '../runs/variant-group';
+import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from './definition';
+import { findExperiment, insertExperiment, insertRuns } from './experiment.store';
+import type { ExperimentFilter, ExperimentOrder } from './experiment-filter';
+import { countExperiments, findExperiments, searchQuery } from './experiment-search.store';
+import { planRuns } from './plan-runs';
+
+/** What became of a mutation of an experiment. `repeated`: it had been done under the same key before. */
+export type ExperimentOutcome = { experiment: ExperimentTable; repeated: boolean } | Failure;
+
+export interface CreateOptions {
+  clientRequestId: string | null | undefined;
+  /** Launch in the same transaction. */
+  launch: boolean;
+}
+
+const defaultOrder: ExperimentOrder[] = [{ field: 'CREATED_AT', direction: 'DESC', nulls: 'LAST' }];
+
+/** A page of the experiments that pass a filter. @throws GraphQLError with all problems of the arguments */
+export async function searchExperiments(
+  { database }: Services,
+  search: { filter: ExperimentFilter; includeArchived: boolean },
+  orderBy: readonly ExperimentOrder[] | null,
+  page: PageRequest,
+): Promise<Page<ExperimentTable> & { totalCount: () => Promise<number> }> {
+  const order = orderBy === null || orderBy.length === 0 ? defaultOrder : orderBy;
+  const name = orderName(['experiments', order]);
+  const after = page.after == null ? null : decodeCursor(page.after, name, order.length);
+  const problems = [
+    ...filterProblems(search.filter),
+    ...pageProblems(page),
+    ...(after?.kind === 'invalid' ? after.problems : []),
+  ];
+  if (problems.length > 0) throw badArguments(problems);
+  const place = after?.kind === 'valid' ? after.value : null;
+  const rows = await searchQuery(database, search, { order, limit: page.first + 1, after: place }).execute();
+  const found = await findExperiments(
+    database,
+    rows.map(({ id }) => id),
+  );
+  const nodes = new Map(found.map((experiment) => [experiment.id, experiment]));
+  return {
+    ...pageOf(rows, nodes, { order: name, terms: order.length, first: page.first }),
+    totalCount: () => countExperiments(database, search),
+  };
+}
+
+/** Checks a definition, makes its runs and stores both; a draft unless it is launched at once. */
+export async function createExperiment(
+  services: Services,
+  given: GivenDefinition,
+  { clientRequestId, launch }: CreateOptions,
+): Promise<ExperimentOutcome> {
+  const definition = completeDefinition(given);
+  const request = { clientRequestId, mutation: 'createExperiment', body: { definition, launch } };
+  const done = await once(services.database, request, (transaction) =>
+    insertDefinition(transaction, definition, { launch, clonedFrom: null }),
+  );
+  return answered(services, done, launch);
+}
+
+/** Makes a new experiment of a stored definition under another name, parts of it changed. */
+export async function cloneExperiment(
+  services: Services,
+  id: string,
+  changes: Partial<GivenDefinition> & { name: string },
+  { clientRequestId, launch }: CreateOptions,
+): Promise<ExperimentOutcome> {
+  const request = { clientRequestId, mutation: 'cloneExperiment', body: { id, changes, launch } };
+  const done = await once(services.database, request, async (transaction) => {
+    const original = await findExperiment(transaction, id);
+    if (original === undefined) return notFound('id', 'experiment', id);
+    const definition = completeDefinition({ ...JSON.parse(original.definition), ...given(changes) });
+    return insertDefinition(transaction, definition, { launch, clonedFrom: id });
+  });
+  return answered(services, done, launch);
+}
+
+/** The changes that were given: null means to keep what is there. */
+const given = (changes: object): object =>
+  Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== null && value !== undefined));
+
+async function insertDefinition(
+  transaction: Transaction<Tables>,
+  definition: ExperimentDefinition,
+  { launch, clonedFrom }: { launch: boolean; clonedFrom: string | null },
+): Promise<{ id: string } | Failure> {
+  const id = newId('x');
+  const planned = planRuns(definition, id);
+  const problems = [
+    ...(planned.kind === 'invalid' ? planned.problems : []),
+    ...(await teacherRunProblems(transaction, definition)),
+  ];
+  if (planned.kind === 'invalid' || problems.length > 0) return invalidInput(problems);
+
+  const now = new Date().toISOString();
+  const experiment: ExperimentTable = {
+    id,
+    name: definition.name,
+    question: definition.question,
+    state: launch ? 'launched' : 'draft',
+    stop_reason: null,
+    definition: JSON.stringify(definition),
+    cloned_from: clonedFrom,
+    created_at: now,
+    updated_at: now,
+    launched_at: launch ? now : null,
+    archived_at: null,
+    infrastructure_failures: 0,
+  };
+  await insertExperiment(transaction, experiment, definition.tags);
+  const changedAt = await nextChangeTime(transaction);
+  await insertRuns(
+    transaction,
+    planned.value.map((run, position) => newRun(run, { experimentId: id, position, createdAt: now, changedAt })),
+    planned.value.flatMap(({ spec }) => parameterRows(spec).map((row) => ({ ...row, run_id: spec.runId }))),
+  );
+  return { id };
+}
+
+/** Time first, so that ids sort roughly by age; 40 random bits against a collision within the same millisecond. */
+export function newId(kind: string): string {
+  return `${kind}${Date.now().toString(36)}${randomBytes(5).toString('hex')}`;
+}
+
+/** What is wrong with the run that is named as the teacher. */
+async function teacherRunProblems(
+  transaction: Transaction<Tables>,
+  { teacher }: ExperimentDefinition,
+): Promise<Problem[]> {
+  if (teacher?.run === undefined) return [];
+  const path = 'teacher.run';
+  const run = (await findRuns(transaction, [teacher.run]))[0];
+  if (run === undefined) return [{ path, message: `there is no run "${teacher.run}"` }];
+  const { trains } = methods[run.method as keyof typeof methods];
+  if (trains !== 'teacher')
+    return [{ path, message: `run ${run.id} is of ${run.method}, which trains a student: name a fine-tuning run` }];
+  if (run.state !== 'SUCCEEDED')
+    return [{ path, message: `run ${run.id} is ${run.state}: wait until it has succeeded, or name another` }];
+  return [];
+}
+
+/** The outcome of a keyed mutation, with the experiment as it is now. */
+export async function answered(
+  services: Services,
+  done: Failure | { answer: { id: string }; repeated: boolean },
+  mayStartWork: boolean,
+): Promise<ExperimentOutcome> {
+  if ('kind' in done) return done;
+  if (mayStartWork) services.wake();
+  const experiment = await findExperiment(services.database, done.answer.id);
+  if (experiment === undefined) throw new Error(`experiment ${done.answer.id} was changed and is not there`);
+  return { experiment, repeated: done.repeated };
+}

@@ -1,0 +1,92 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { ExperimentTable, RunState, RunTable, Tables } from '../database/tables';
+
+type Database = Kysely<Tables>;
+
+/** Rows of one statement: SQLite takes 32,766 values in one, a run has some 40. */
+const rowsPerStatement = 200;
+
+export function findExperiment(database: Database, id: string): Promise<ExperimentTable | undefined> {
+  return database.selectFrom('experiment').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export async function insertExperiment(
+  transaction: Transaction<Tables>,
+  experiment: ExperimentTable,
+  tags: readonly string[],
+): Promise<void> {
+  await transaction.insertInto('experiment').values(experiment).execute();
+  await addTags(transaction, experiment.id, tags);
+}
+
+export async function insertRuns(
+  transaction: Transaction<Tables>,
+  runs: readonly RunTable[],
+  parameters: readonly Tables['run_parameter'][],
+): Promise<void> {
+  for (let start = 0; start < runs.length; start += rowsPerStatement)
+    await transaction
+      .insertInto('run')
+      .values(runs.slice(start, start + rowsPerStatement))
+      .execute();
+  for (let start = 0; start < parameters.length; start += rowsPerStatement)
+    await transaction
+      .insertInto('run_parameter')
+      .values(parameters.slice(start, start + rowsPerStatement))
+      .execute();
+}
+
+/** Launches a draft. @returns whether it was one */
+export async function launchDraft(transaction: Transaction<Tables>, id: string, now: string): Promise<boolean> {
+  const { numUpdatedRows } = await transaction
+    .updateTable('experiment')
+    .set({ state: 'launched', launched_at: now, updated_at: now })
+    .where('id', '=', id)
+    .where('state', '=', 'draft')
+    .where('archived_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+export async function setArchived(transaction: Transaction<Tables>, id: string, at: string | null, now: string) {
+  await transaction.updateTable('experiment').set({ archived_at: at, updated_at: now }).where('id', '=', id).execute();
+}
+
+export async function addTags(transaction: Transaction<Tables>, id: string, tags: readonly string[]): Promise<void> {
+  if (tags.length === 0) return;
+  await transaction
+    .insertInto('experiment_tag')
+    .values(tags.map((tag) => ({ experiment_id: id, tag })))
+    .onConflict((conflict) => conflict.columns(['experiment_id', 'tag']).doNothing())
+    .execute();
+}
+
+export async function removeTags(transaction: Transaction<Tables>, id: string, tags: readonly string[]): Promise<void> {
+  if (tags.length === 0) return;
+  await transaction.deleteFrom('experiment_tag').where('experiment_id', '=', id).where('tag', 'in', tags).execute();
+}
+
+export async function findTags(database: Database, id: string): Promise<string[]> {
+  const rows = await database.selectFrom('experiment_tag').select('tag').where('experiment_id', '=', id).execute();
+  return rows.map(({ tag }) => tag);
+}
+
+export async function insertNote(transaction: Transaction<Tables>, note: Tables['note']): Promise<void> {
+  await transaction.insertInto('note').values(note).execute();
+}
+
+export function findNote(database: Database, id: string): Promise<Tables['note'] | undefined> {
+  return database.selectFrom('note').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** Ids of an experiment's runs in certain states, in the order of their positions. */
+export async function findRunIds(database: Database, experimentId: string, states: readonly RunState[]) {
+  const rows = await database
+    .selectFrom('run')
+    .select('id')
+    .where('experiment_id', '=', experimentId)
+    .where('state', 'in', states)
+    .orderBy('position')
+    .execute();
+  return rows.map(({ id }) => id);
+}

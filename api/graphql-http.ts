@@ -1,0 +1,87 @@
+import type { Server } from 'node:http';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHttpServer';
+import { expressMiddleware } from '@as-integrations/express5';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import { GraphQLError } from 'graphql';
+import { authenticate } from './access/tokens';
+import type { ApiContext } from './context';
+import { maskError } from './errors';
+import { explorerPage } from './explorer';
+import type { GraphqlOptions } from './graphql-socket';
+import { checkLimits, limits } from './limits';
+import { isFromHere } from './origin';
+
+/** Serves GraphQL at /graphql, the explorer at / and whether all is well at /health. */
+export async function serveGraphqlHttp(
+  app: Express,
+  http: Server,
+  options: GraphqlOptions & { health(): object },
+): Promise<{ close(): Promise<void> }> {
+  const apollo = new ApolloServer<ApiContext>({
+    schema: options.schema,
+    introspection: options.introspection,
+    csrfPrevention: true,
+    includeStacktraceInErrorResponses: false,
+    // The server itself decides when to stop.
+    stopOnTerminationSignals: false,
+    parseOptions: { maxTokens: limits.tokens },
+    formatError: (_formatted, error) => maskError(error).toJSON(),
+    plugins: [limitsPlugin(options), ApolloServerPluginDrainHttpServer({ httpServer: http })],
+  });
+  await apollo.start();
+  app.disable('x-powered-by');
+  app.use((request, response, next) => {
+    if (isFromHere(request, options.tokens.length === 0)) next();
+    else response.status(403).json(problem('requests from other origins are not answered'));
+  });
+  app.get('/health', (_request, response) => {
+    response.json(options.health());
+  });
+  app.get('/', async (request, response) => {
+    const { plain, compressed } = await explorerPage();
+    response.set({ 'Content-Type': 'text/html; charset=utf-8', Vary: 'Accept-Encoding' });
+    if (request.acceptsEncodings('gzip')) response.set('Content-Encoding', 'gzip').send(compressed);
+    else response.send(plain);
+  });
+  app.use(
+    '/graphql',
+    express.json({ limit: limits.bodyBytes }),
+    expressMiddleware(apollo, {
+      context: async ({ req }): Promise<ApiContext> => {
+        const outcome = authenticate(options.tokens, req.headers.authorization);
+        if (outcome.kind === 'viewer') return { services: options.services, viewer: outcome.viewer };
+        throw new GraphQLError(outcome.message, { extensions: { code: 'UNAUTHENTICATED', http: { status: 401 } } });
+      },
+    }),
+  );
+  app.use(bodyProblems);
+  return { close: () => apollo.stop() };
+}
+
+/** Refuses an operation that is beyond a limit, before anything of it is executed. */
+function limitsPlugin({ schema }: GraphqlOptions): ApolloServerPlugin<ApiContext> {
+  return {
+    async requestDidStart() {
+      return {
+        async didResolveOperation({ document, request }) {
+          const beyond = checkLimits(schema, document, request.variables ?? {}, request.operationName);
+          // Apollo takes one error here; it tells all.
+          const text = beyond.map(({ message }) => message).join('; ');
+          if (beyond.length > 0) throw new GraphQLError(text, { extensions: { code: 'LIMIT_EXCEEDED' } });
+        },
+      };
+    },
+  };
+}
+
+const problem = (message: string) => ({ errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] });
+
+/** A body that is too large or no JSON never reaches GraphQL. */
+const bodyProblems: ErrorRequestHandler = (error, _request, response, _next) => {
+  const { status = 500, type } = error as { status?: number; type?: string };
+  if (type === 'entity.too.large')
+    response.status(413).json(problem(`the body has more than ${limits.bodyBytes} bytes`));
+  else if (status < 500) response.status(status).json(problem(`the body cannot be read: ${error.message}`));
+  else response.status(500).json({ errors: [maskError(error).toJSON()] });
+};

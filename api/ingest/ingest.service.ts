@@ -1,0 +1,205 @@
+import type { Kysely, Transaction } from 'kysely';
+import { parseMetricsKey } from '../../contract/keys';
+import type { ObjectStore } from '../../contract/objects/object-store';
+import { type Attempt, type AttemptRecords, type MetricRecord, type Progress, stitch } from '../../contract/records';
+import type { Services } from '../context';
+import type { Tables } from '../database/tables';
+import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
+import { chunksAfter, readAttempts, readProgress, readResult } from './run-objects';
+import { epochRows, type Summaries, summarise } from './summary';
+
+/** Values in one transaction, roughly: Aurora DSQL changes at most 3,000 rows in one. */
+const valuesPerTransaction = 1500;
+const rowsPerStatement = 200;
+
+/**
+ * Takes what a run has written since the last time into the records: attempts, progress, and the chunks of metrics in
+ * order, each batch in one transaction with the position reached. Doing it twice, or at two places at once, changes
+ * nothing: a batch counts only if the position is still where it was read.
+ */
+export async function ingestRun(services: Services, runId: string): Promise<void> {
+  const { database, objects } = services;
+  for (let more = true; more; ) {
+    const attempts = await readAttempts(objects, runId);
+    const position = await readPosition(database, runId);
+    const batch = await nextBatch(objects, runId, position, attempts);
+    const progress = await readProgress(objects, runId);
+    const taken = await database.transaction().execute(async (transaction) => {
+      if ((await readPosition(transaction, runId)) !== position) return 'overtaken';
+      await recordAttempts(transaction, runId, attempts);
+      if (batch.lastKey !== position) await takeBatch(transaction, runId, batch);
+      return recordProgress(transaction, runId, progress, attempts, batch.records.at(-1)?.elapsedSeconds ?? null);
+    });
+    // Another ingest was faster, and may have listed fewer chunks than are there now.
+    more = taken === 'overtaken' || batch.more;
+    if (taken === 'overtaken') continue;
+    if (taken !== null) services.changes.runChanged(taken.experimentId, runId);
+    if (batch.lastKey !== position) services.changes.metricsWritten(runId);
+  }
+}
+
+/** Takes in the result of a run, after all else it wrote; null where it has none or the records know already. */
+export async function ingestResult(services: Services, runId: string): Promise<ChangedRun | null> {
+  const result = await readResult(services.objects, runId);
+  if (result === null) return null;
+  await ingestRun(services, runId);
+  return applyEvent(
+    services,
+    runId,
+    { kind: 'succeeded' },
+    {
+      step: result.final.step,
+      epoch: result.final.epoch,
+      elapsed_seconds: result.final.elapsedSeconds,
+      trained_parameters: result.trainedParameters,
+      model_bytes: result.modelBytes,
+      result_notes: JSON.stringify(result.notes),
+      selected_epoch: result.selected.epoch,
+    },
+  );
+}
+
+/** The key of the newest chunk that the records hold; empty before the first. */
+async function readPosition(database: Kysely<Tables>, runId: string): Promise<string> {
+  const stored = await database.selectFrom('ingest').select('last_key').where('run_id', '=', runId).executeTakeFirst();
+  return stored?.last_key ?? '';
+}
+
+interface Batch {
+  lastKey: string;
+  records: MetricRecord[];
+  /** The records are the whole history: what was summed up before holds some that a later attempt replaced. */
+  anew: boolean;
+  /** Further chunks lie behind. */
+  more: boolean;
+}
+
+/**
+ * The chunks behind `position` while they are of one attempt; the whole stitched history where another attempt has
+ * begun to write, since it computed again what the one before wrote behind the checkpoint.
+ */
+async function nextBatch(objects: ObjectStore, runId: string, position: string, attempts: readonly Attempt[]) {
+  const batch: Batch = { lastKey: position, records: [], anew: false, more: false };
+  let attempt = parseMetricsKey(position)?.attempt;
+  let values = 0;
+  for await (const chunk of chunksAfter(objects, runId, position)) {
+    attempt ??= chunk.attempt;
+    if (chunk.attempt !== attempt) return wholeHistory(objects, runId, attempts);
+    batch.more = values >= valuesPerTransaction;
+    if (batch.more) break;
+    batch.lastKey = chunk.key;
+    batch.records.push(...chunk.records);
+    for (const record of chunk.records) values += Object.keys(record.values).length;
+  }
+  return batch;
+}
+
+async function wholeHistory(objects: ObjectStore, runId: string, attempts: readonly Attempt[]): Promise<Batch> {
+  const written: AttemptRecords[] = attempts.map(({ attempt, resumedFromStep }) => ({
+    attempt,
+    resumedFromStep,
+    records: [],
+  }));
+  let lastKey = '';
+  for await (const chunk of chunksAfter(objects, runId, '')) {
+    const ofAttempt = written.find(({ attempt }) => attempt === chunk.attempt);
+    // An attempt that began after the attempts were listed: its chunks are for the next time.
+    if (ofAttempt === undefined) break;
+    ofAttempt.records.push(...chunk.records);
+    lastKey = chunk.key;
+  }
+  // One that began and wrote nothing yet has replaced nothing yet.
+  return { lastKey, records: stitch(written.filter(({ records }) => records.length > 0)), anew: true, more: false };
+}
+
+async function takeBatch(transaction: Transaction<Tables>, runId: string, batch: Batch) {
+  if (batch.anew) {
+    await transaction.deleteFrom('summary_metric').where('run_id', '=', runId).execute();
+    await transaction.deleteFrom('epoch_metric').where('run_id', '=', runId).execute();
+  }
+  await transaction
+    .insertInto('ingest')
+    .values({ run_id: runId, last_key: batch.lastKey })
+    .onConflict((conflict) => conflict.column('run_id').doUpdateSet({ last_key: batch.lastKey }))
+    .execute();
+  await storeSummaries(transaction, runId, batch.records);
+  const rows = epochRows(runId, batch.records);
+  for (let start = 0; start < rows.length; start += rowsPerStatement)
+    await transaction
+      .insertInto('epoch_metric')
+      .values(rows.slice(start, start + rowsPerStatement))
+      .onConflict((conflict) =>
+        conflict.columns(['run_id', 'name', 'epoch']).doUpdateSet((row) => ({
+          step: row.ref('excluded.step'),
+          elapsed_seconds: row.ref('excluded.elapsed_seconds'),
+          value: row.ref('excluded.value'),
+        })),
+      )
+      .execute();
+}
+
+async function storeSummaries(transaction: Transaction<Tables>, runId: string, records: readonly MetricRecord[]) {
+  const before = await transaction.selectFrom('summary_metric').selectAll().where('run_id', '=', runId).execute();
+  const known: Summaries = new Map(before.map((row) => [row.name, row]));
+  const summaries: Summaries = new Map(known);
+  summarise(summaries, runId, records);
+  const changed = [...summaries.values()].filter((row) => known.get(row.name) !== row);
+  for (let start = 0; start < changed.length; start += rowsPerStatement) {
+    const rows = changed.slice(start, start + rowsPerStatement);
+    const names = rows.map(({ name }) => name);
+    await transaction.deleteFrom('summary_metric').where('run_id', '=', runId).where('name', 'in', names).execute();
+    await transaction.insertInto('summary_metric').values(rows).execute();
+  }
+}
+
+/** Fills in what only the trainer knows of its attempts; the rest was recorded when they were claimed. */
+async function recordAttempts(transaction: Transaction<Tables>, runId: string, attempts: readonly Attempt[]) {
+  const complete = await transaction
+    .selectFrom('attempt')
+    .select('number')
+    .where('run_id', '=', runId)
+    .where('engine', 'is not', null)
+    .execute();
+  for (const { attempt, host, pid, engine, resumedFromStep, startedAt } of attempts) {
+    if (complete.some(({ number }) => number === attempt)) continue;
+    const columns = {
+      host,
+      pid,
+      engine: `${engine.name} ${engine.version}`,
+      device: engine.device,
+      resumed_from_step: resumedFromStep,
+    };
+    await transaction
+      .insertInto('attempt')
+      .values({ run_id: runId, number: attempt, outcome: 'running', started_at: startedAt, ...columns })
+      .onConflict((conflict) => conflict.columns(['run_id', 'number']).doUpdateSet(columns))
+      .execute();
+  }
+}
+
+async function recordProgress(
+  transaction: Transaction<Tables>,
+  runId: string,
+  progress: Progress | null,
+  attempts: readonly Attempt[],
+  elapsedSeconds: number | null,
+): Promise<ChangedRun | null> {
+  const run = await transaction.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
+  if (run === undefined) return null;
+  const attempt = attempts.find((candidate) => candidate.attempt === run.attempt);
+  const news: RunFigures = elapsedSeconds === null ? {} : { elapsed_seconds: elapsedSeconds };
+  if (attempt !== undefined && run.state !== 'RUNNING') {
+    news.engine = `${attempt.engine.name} ${attempt.engine.version}`;
+    news.device = attempt.engine.device;
+  }
+  if (progress !== null && progress.attempt === run.attempt && progress.at !== run.heartbeat_at) {
+    news.heartbeat_at = progress.at;
+    if (run.cancel_requested === 0) news.phase = progress.phase;
+    news.step = progress.step;
+    news.total_steps = progress.totalSteps;
+    news.epoch = progress.epoch;
+    news.total_epochs = progress.totalEpochs;
+  }
+  if (Object.keys(news).length === 0) return null;
+  return applyEventIn(transaction, runId, { kind: 'progressed', attempt: run.attempt }, news);
+}

@@ -1,0 +1,143 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/tables';
+import { nextChangeTime } from '../runs/run-life.service';
+
+/** Ids of the experiments that are launching runs. */
+export async function findLaunchedExperiments(database: Kysely<Tables>): Promise<string[]> {
+  const rows = await database.selectFrom('experiment').select('id').where('state', '=', 'launched').execute();
+  return rows.map(({ id }) => id);
+}
+
+export interface ReadyRun {
+  id: string;
+  spec: string;
+}
+
+/** Runs that nothing but a free slot keeps from starting, in the order in which they are launched. */
+export function findReadyRuns(
+  database: Kysely<Tables>,
+  limit: number,
+  excluded: readonly string[],
+): Promise<ReadyRun[]> {
+  let query = database
+    .selectFrom('run')
+    .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
+    .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .select(['run.id', 'run.spec'])
+    .where('run.state', '=', 'PENDING')
+    .where('run.cancel_requested', '=', 0)
+    .where('experiment.state', '=', 'launched')
+    .where((where) => where.or([where('run.depends_on', 'is', null), where('teacher.state', '=', 'SUCCEEDED')]));
+  if (excluded.length > 0) query = query.where('run.id', 'not in', excluded);
+  return query
+    .orderBy('experiment.launched_at')
+    .orderBy('run.experiment_id')
+    .orderBy('run.position')
+    .limit(limit)
+    .execute();
+}
+
+export interface MissedTeacher {
+  id: string;
+  teacherId: string;
+  teacherState: string;
+  teacherFailure: string | null;
+}
+
+/** Waiting runs whose teacher has failed or was cancelled. */
+export async function findRunsWithoutTeacher(database: Kysely<Tables>): Promise<MissedTeacher[]> {
+  return database
+    .selectFrom('run')
+    .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
+    .innerJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .select([
+      'run.id',
+      'teacher.id as teacherId',
+      'teacher.state as teacherState',
+      'teacher.failure_message as teacherFailure',
+    ])
+    .where('run.state', '=', 'PENDING')
+    .where('experiment.state', 'in', ['launched', 'stopped'])
+    .where('teacher.state', 'in', ['FAILED', 'CANCELLED'])
+    .execute();
+}
+
+/** Runs that failed for want of a teacher which is being tried again, or has succeeded since. */
+export async function findRevivedRuns(database: Kysely<Tables>): Promise<string[]> {
+  const rows = await database
+    .selectFrom('run')
+    .innerJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .select('run.id')
+    .where('run.state', '=', 'FAILED')
+    .where('run.failure_kind', '=', 'teacher')
+    .where('teacher.state', 'not in', ['FAILED', 'CANCELLED'])
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+export interface ActiveRun {
+  id: string;
+  attempt: number;
+  cancel_requested: number;
+  heartbeat_at: string | null;
+}
+
+export function findActiveRuns(database: Kysely<Tables>): Promise<ActiveRun[]> {
+  return database
+    .selectFrom('run')
+    .select(['id', 'attempt', 'cancel_requested', 'heartbeat_at'])
+    .where('state', 'in', ['SUBMITTED', 'STARTING', 'RUNNING'])
+    .execute();
+}
+
+export interface WaitingRun {
+  id: string;
+  experiment_id: string;
+  depends_on: string | null;
+  waiting_reason: string | null;
+  experimentState: string;
+  teacherState: string | null;
+}
+
+/** The runs that will be launched next, as far as anybody looks ahead. */
+export function findWaitingRuns(database: Kysely<Tables>): Promise<WaitingRun[]> {
+  return database
+    .selectFrom('run')
+    .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
+    .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .select([
+      'run.id',
+      'run.experiment_id',
+      'run.depends_on',
+      'run.waiting_reason',
+      'experiment.state as experimentState',
+      'teacher.state as teacherState',
+    ])
+    .where('run.state', '=', 'PENDING')
+    .where('experiment.state', 'in', ['launched', 'stopped'])
+    .orderBy('experiment.launched_at')
+    .orderBy('run.position')
+    .limit(waitingLimit)
+    .execute();
+}
+
+const waitingLimit = 2000;
+const idsPerStatement = 500;
+
+/** Says of runs why they wait. A run that began meanwhile keeps what it says. */
+export async function storeWaitingReason(
+  database: Kysely<Tables>,
+  runIds: readonly string[],
+  reason: string,
+): Promise<void> {
+  for (let start = 0; start < runIds.length; start += idsPerStatement)
+    await database.transaction().execute(async (transaction) => {
+      await transaction
+        .updateTable('run')
+        .set({ waiting_reason: reason, updated_at: await nextChangeTime(transaction) })
+        .set((column) => ({ revision: column('revision', '+', 1) }))
+        .where('id', 'in', runIds.slice(start, start + idsPerStatement))
+        .where('state', '=', 'PENDING')
+        .execute();
+    });
+}

@@ -1,0 +1,75 @@
+import { cancelledKey, specKey } from '../../contract/keys';
+import type { Services } from '../context';
+import { findExperiment } from '../experiments/experiment.store';
+import { writeExperimentRecord } from '../experiments/experiment-record';
+import { ingestResult } from '../ingest/ingest.service';
+import { newestAttemptNumber } from '../ingest/run-objects';
+import { applyEvent } from '../runs/run-life.service';
+import {
+  findLaunchedExperiments,
+  findReadyRuns,
+  findRevivedRuns,
+  findRunsWithoutTeacher,
+  type ReadyRun,
+} from './dispatch.store';
+import type { Job, Launcher } from './launcher';
+
+/**
+ * Keeps the definitions of launched experiments in the objects too, so that the records can be rebuilt from these.
+ * @param recorded ids for which that was done before
+ */
+export async function recordExperiments(services: Services, recorded: Set<string>): Promise<void> {
+  for (const id of await findLaunchedExperiments(services.database)) {
+    if (recorded.has(id)) continue;
+    const experiment = await findExperiment(services.database, id);
+    if (experiment !== undefined) await writeExperimentRecord(services.objects, experiment);
+    recorded.add(id);
+  }
+}
+
+/** Fails the runs whose teacher is not to be had, and has those wait again whose teacher is being retried. */
+export async function followTeachers(services: Services): Promise<void> {
+  for (const id of await findRevivedRuns(services.database))
+    await applyEvent(services, id, { kind: 'teacher-revived' });
+  for (const run of await findRunsWithoutTeacher(services.database)) {
+    const why = run.teacherState === 'FAILED' ? `failed: ${run.teacherFailure ?? 'no message'}` : 'was cancelled';
+    const message = `its teacher, run ${run.teacherId}, ${why} Retry that run: this one then follows by itself.`;
+    await applyEvent(services, run.id, {
+      kind: 'teacher-failed',
+      failure: { kind: 'teacher', message, problems: [] },
+    });
+  }
+}
+
+/**
+ * Launches ready runs while slots are free. First the record, then the claim, then the trainer: whatever dies in
+ * between leaves a claimed run without a trainer, which the reconciler finds.
+ * @param claimed called before the trainer starts
+ */
+export async function launchReadyRuns(
+  services: Services,
+  launcher: Launcher,
+  excluded: readonly string[],
+  claimed: (job: Job) => void,
+): Promise<void> {
+  const { total, busy } = launcher.slots();
+  if (busy >= total) return;
+  for (const run of await findReadyRuns(services.database, total - busy, excluded)) {
+    const job = await claim(services, run);
+    if (job === null) continue;
+    claimed(job);
+    launcher.launch(job);
+  }
+}
+
+/** null where the run has its result already, or changed its mind meanwhile. */
+async function claim(services: Services, run: ReadyRun): Promise<Job | null> {
+  if ((await ingestResult(services, run.id)) !== null) return null;
+  await services.objects.write(specKey(run.id), `${JSON.stringify(JSON.parse(run.spec), null, 2)}\n`, { if: 'absent' });
+  // The number that the trainer will take: the one behind the newest attempt that has a record.
+  const job = { runId: run.id, attempt: (await newestAttemptNumber(services.objects, run.id)) + 1 };
+  const changed = await applyEvent(services, run.id, { kind: 'claimed', attempt: job.attempt });
+  if (changed === null) return null;
+  await services.objects.delete(cancelledKey(run.id));
+  return job;
+}

@@ -1,0 +1,151 @@
+import type { Services } from '../context';
+import { ingestRun } from '../ingest/ingest.service';
+import { applyEvent } from '../runs/run-life.service';
+import { findActiveRuns } from './dispatch.store';
+import { followTeachers, launchReadyRuns, recordExperiments } from './dispatcher';
+import type { Job, JobEnd, Launcher, LauncherEvents } from './launcher';
+import { removeOrphans } from './orphans';
+import { settleAttempt } from './settle';
+import { explainWaiting } from './waiting';
+
+export interface RunnerOptions {
+  objectsDirectory: string;
+  stopMilliseconds: number;
+  /** Crashes in a row without getting further, after which a run has failed. */
+  crashLimit: number;
+  /** Without a sign of life for so long, a trainer is stopped and its run tried again. */
+  stallMilliseconds: number;
+  /** Between two looks at everything: what hints and events should have told already. */
+  pollMilliseconds: number;
+  log(line: string): void;
+}
+
+/** Keeps runs going: launches them, follows them, and puts right what died. */
+export interface Runner {
+  launcher: Launcher;
+  start(): Promise<void>;
+  /** There may be work. */
+  wake(): void;
+  /** Stops the trainers, which write checkpoints, and has their runs wait for the next start. */
+  close(): Promise<void>;
+}
+
+/**
+ * One look at everything at a time, after every wake-up and every few seconds: each decides from the records, the
+ * objects and the trainers there are, so a wake-up that is lost costs a moment and nothing else.
+ */
+export function createRunner(
+  services: Services,
+  createLauncher: (events: LauncherEvents) => Launcher,
+  options: RunnerOptions,
+): Runner {
+  /** Attempts from their claim until their end is in the records. */
+  const underway = new Map<string, Promise<void> | null>();
+  const logFailure = (doing: string) => (error: unknown) =>
+    options.log(`${doing} failed, and is tried again: ${error instanceof Error ? error.stack : error}`);
+  const ingestSoon = oneAtATime((runId: string) => ingestRun(services, runId).catch(logFailure(`ingest of ${runId}`)));
+  const recorded = new Set<string>();
+  let occupied: ReadonlySet<string> = new Set();
+  let timer: NodeJS.Timeout | null = null;
+  let closing = false;
+
+  const settle = (job: Job, end: JobEnd | null) => {
+    const interruptedReason = closing
+      ? 'interrupted by the stop of the server; goes on at its next start'
+      : 'was interrupted; waits to go on from its checkpoint';
+    const settled = settleAttempt(services, job, end, { crashLimit: options.crashLimit, interruptedReason })
+      .catch(logFailure(`settling attempt ${job.attempt} of ${job.runId}`))
+      .finally(() => {
+        underway.delete(job.runId);
+        wake();
+      });
+    underway.set(job.runId, settled);
+  };
+
+  const launcher = createLauncher({
+    started: (job, place) => void recordStart(services, job, place).catch(logFailure(`recording ${job.runId}`)),
+    wrote: (job) => ingestSoon(job.runId),
+    ended: settle,
+  });
+
+  const look = async () => {
+    if (closing) return;
+    for (const run of await findActiveRuns(services.database)) {
+      if (!underway.has(run.id) && !occupied.has(run.id)) settle({ runId: run.id, attempt: run.attempt }, null);
+      else if (run.cancel_requested === 1) launcher.stop(run.id);
+      else if (Date.now() - Date.parse(run.heartbeat_at ?? '') > options.stallMilliseconds)
+        launcher.stop(run.id, stalledReason(options.stallMilliseconds));
+    }
+    await recordExperiments(services, recorded);
+    await followTeachers(services);
+    if (closing) return;
+    await launchReadyRuns(services, launcher, [...occupied], (job) => underway.set(job.runId, null));
+    await explainWaiting(services, launcher.slots(), occupied);
+  };
+  const wakeUp = oneAtATime((_: 'everything') => look().catch(logFailure('looking after the runs')));
+  const wake = () => wakeUp('everything');
+
+  return {
+    launcher,
+    wake,
+    async start() {
+      occupied = await removeOrphans(options.objectsDirectory, options.stopMilliseconds, wake);
+      timer = setInterval(() => {
+        for (const job of launcher.jobs()) ingestSoon(job.runId);
+        wake();
+      }, options.pollMilliseconds);
+      wake();
+    },
+    async close() {
+      closing = true;
+      if (timer !== null) clearInterval(timer);
+      await wakeUp.idle();
+      await launcher.close();
+      while (underway.size > 0) await Promise.all([...underway.values(), nextTurn()]);
+      await ingestSoon.idle();
+    },
+  };
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+const stalledReason = (milliseconds: number): string =>
+  `the trainer gave no sign of life for ${Math.round(milliseconds / 1000)} seconds and was stopped`;
+
+async function recordStart(services: Services, job: Job, place: { host: string; pid: number }): Promise<void> {
+  await services.database
+    .updateTable('attempt')
+    .set(place)
+    .where('run_id', '=', job.runId)
+    .where('number', '=', job.attempt)
+    .execute();
+  await applyEvent(services, job.runId, { kind: 'started', attempt: job.attempt });
+}
+
+interface OneAtATime<K> {
+  (key: K): void;
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>;
+}
+
+/** Carries out `work` once at a time for every key; however often it is asked for meanwhile, once more after. */
+function oneAtATime<K>(work: (key: K) => Promise<void>): OneAtATime<K> {
+  const running = new Map<K, Promise<void>>();
+  const askedAgain = new Set<K>();
+  const run = async (key: K): Promise<void> => {
+    do {
+      askedAgain.delete(key);
+      await work(key);
+    } while (askedAgain.has(key));
+    running.delete(key);
+  };
+  const ask = (key: K) => {
+    if (running.has(key)) askedAgain.add(key);
+    else running.set(key, run(key));
+  };
+  return Object.assign(ask, {
+    async idle() {
+      while (running.size > 0) await Promise.all(running.values());
+    },
+  });
+}

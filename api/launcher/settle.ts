@@ -1,0 +1,98 @@
+import { exitCodes } from '../../contract/keys';
+import type { AttemptEnd } from '../../contract/records';
+import type { Services } from '../context';
+import { ingestResult, ingestRun } from '../ingest/ingest.service';
+import { newestCheckpointStep, readAttemptEnd, readAttempts } from '../ingest/run-objects';
+import type { Failure, RunEvent } from '../runs/run-life';
+import { applyEvent } from '../runs/run-life.service';
+import type { Job, JobEnd } from './launcher';
+
+/** Crashes in a row, without getting further, after which a run has failed. */
+export const defaultCrashLimit = 3;
+
+export interface SettlementOptions {
+  crashLimit: number;
+  /** Why an attempt that was interrupted waits now, for a person. */
+  interruptedReason: string;
+}
+
+/**
+ * Brings the records in line with how an attempt ended: takes in what it wrote, then the event that its result, its
+ * own last record and its exit make together.
+ * @param end null where nobody saw it end: it went down with an earlier server
+ */
+export async function settleAttempt(
+  services: Services,
+  job: Job,
+  end: JobEnd | null,
+  options: SettlementOptions,
+): Promise<void> {
+  const { objects } = services;
+  let event: RunEvent;
+  try {
+    if ((await ingestResult(services, job.runId)) !== null) return;
+    await ingestRun(services, job.runId);
+    const record = await readAttemptEnd(objects, job.runId, job.attempt);
+    event = eventOfEnd(job.attempt, record, end, await hasAdvanced(services, job), options);
+  } catch (error) {
+    const message = `what attempt ${job.attempt} wrote cannot be taken in: ${(error as Error).message}`;
+    event = crash(job.attempt, message, false, options.crashLimit);
+  }
+  await services.database
+    .updateTable('attempt')
+    .set({ exit_code: end?.exitCode ?? null })
+    .where('run_id', '=', job.runId)
+    .where('number', '=', job.attempt)
+    .execute();
+  await applyEvent(services, job.runId, event);
+}
+
+/** What the end of an attempt without a result means for its run. */
+export function eventOfEnd(
+  attempt: number,
+  record: AttemptEnd | null,
+  end: JobEnd | null,
+  advanced: boolean,
+  { crashLimit, interruptedReason }: SettlementOptions,
+): RunEvent {
+  if (end !== null && end.killedFor !== null) return crash(attempt, end.killedFor, advanced, crashLimit);
+  if (record?.outcome === 'interrupted' || (record === null && end?.exitCode === exitCodes.interrupted))
+    return { kind: 'interrupted', attempt, reason: interruptedReason, left: 'checkpoint' };
+  if (record?.outcome === 'failed') {
+    const { kind, message, problems } = record;
+    return kind === 'crash'
+      ? crash(attempt, message, advanced, crashLimit)
+      : { kind: 'failed', attempt, failure: { kind, message, problems } };
+  }
+  if (end === null) return { kind: 'interrupted', attempt, reason: lostReason, left: 'nothing' };
+  const kind = failureKindOf(end.exitCode);
+  return kind === 'crash'
+    ? crash(attempt, describeEnd(record, end), advanced, crashLimit)
+    : { kind: 'failed', attempt, failure: { kind, message: describeEnd(record, end), problems: [] } };
+}
+
+const lostReason = 'was lost with an earlier server; goes on from its newest checkpoint';
+
+function crash(attempt: number, message: string, advanced: boolean, crashLimit: number): RunEvent {
+  return { kind: 'crashed', attempt, failure: { kind: 'crash', message, problems: [] }, advanced, crashLimit };
+}
+
+function failureKindOf(exitCode: number | null): Failure['kind'] {
+  if (exitCode === exitCodes.input) return 'input';
+  if (exitCode === exitCodes.numeric) return 'numeric';
+  return exitCode === exitCodes.resources ? 'resources' : 'crash';
+}
+
+function describeEnd(record: AttemptEnd | null, { exitCode, signal, lastWords }: JobEnd): string {
+  const words = lastWords === '' ? 'it wrote nothing' : `its last words: ${lastWords}`;
+  if (record?.outcome === 'succeeded') return `the trainer says it succeeded, but left no result; ${words}`;
+  if (signal === 'SIGKILL') return `the trainer was killed (SIGKILL), as happens when memory runs out; ${words}`;
+  return `the trainer ended with ${signal ?? `exit code ${exitCode}`}; ${words}`;
+}
+
+/** Whether an attempt left a checkpoint behind the one it began from: such a run gets there, however often it dies. */
+async function hasAdvanced({ objects }: Services, { runId, attempt }: Job): Promise<boolean> {
+  const record = (await readAttempts(objects, runId)).find((candidate) => candidate.attempt === attempt);
+  const newest = await newestCheckpointStep(objects, runId);
+  return record !== undefined && newest !== null && newest > (record.resumedFromStep ?? -1);
+}

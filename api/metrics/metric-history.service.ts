@@ -1,0 +1,93 @@
+import type { Problem } from '../../contract/run-spec';
+import type { Services } from '../context';
+import { badArguments } from '../errors';
+import { limits } from '../limits';
+import { findRuns } from '../runs/run-search.store';
+import { downsample, fewestPoints, type SeriesPoint } from './downsample';
+import { readHistory } from './history';
+
+export interface HistoryRequest {
+  runIds: readonly string[];
+  names: readonly string[];
+  maxPoints: number;
+  /** Every value behind `afterStep`, `maxPoints` at a time, instead of a down-sampled whole. */
+  exact: boolean;
+  afterStep: number | null | undefined;
+}
+
+/** One metric of one run. */
+export interface MetricSeries {
+  runId: string;
+  name: string;
+  points: SeriesPoint[];
+  /** Values there are; with `exact`, behind `afterStep`. */
+  totalPoints: number;
+  downsampled: boolean;
+  /** With `exact`: pass as `afterStep` for the next page; null on the last one, and without `exact`. */
+  nextAfterStep: number | null;
+}
+
+/** Histories of metrics, runs in the order given and names within. @throws GraphQLError with all problems */
+export async function metricHistory(services: Services, request: HistoryRequest): Promise<MetricSeries[]> {
+  const { runIds, names } = request;
+  const problems = requestProblems(request);
+  if (problems.length === 0) {
+    const known = new Set((await findRuns(services.database, runIds)).map(({ id }) => id));
+    runIds.forEach((id, place) => {
+      if (!known.has(id)) problems.push({ path: `runIds.${place}`, message: `there is no run "${id}"` });
+    });
+  }
+  if (problems.length > 0) throw badArguments(problems);
+
+  const wanted = new Set(names);
+  const series: MetricSeries[] = [];
+  // One after the other: a history may have a million values, and only the points that are given out are kept.
+  for (const runId of runIds) {
+    const history = await readHistory(services.objects, runId, wanted);
+    for (const name of names) series.push({ runId, name, ...pointsFor(history.get(name) ?? [], request) });
+  }
+  return series;
+}
+
+function pointsFor(all: SeriesPoint[], { maxPoints, exact, afterStep }: HistoryRequest) {
+  if (!exact) {
+    const points = downsample(all, maxPoints);
+    return { points, totalPoints: all.length, downsampled: points.length < all.length, nextAfterStep: null };
+  }
+  const behind = afterStep == null ? all : all.filter(({ step }) => step > afterStep);
+  const cut = behind[maxPoints - 1];
+  // All values of a step stay on one page, so that the next page can begin behind the step.
+  const points = cut === undefined ? behind : behind.filter(({ step }) => step <= cut.step);
+  const more = points.length < behind.length;
+  return { points, totalPoints: behind.length, downsampled: false, nextAfterStep: more ? points.at(-1)!.step : null };
+}
+
+function requestProblems({ runIds, names, maxPoints, exact, afterStep }: HistoryRequest): Problem[] {
+  const problems: Problem[] = [];
+  const check = (holds: boolean, path: string, message: string) => {
+    if (!holds) problems.push({ path, message });
+  };
+  check(runIds.length > 0, 'runIds', 'is empty: name at least one run');
+  check(names.length > 0, 'names', 'is empty: name at least one metric, such as test/accuracy');
+  check(new Set(runIds).size === runIds.length, 'runIds', 'names a run twice');
+  check(new Set(names).size === names.length, 'names', 'names a metric twice');
+  const series = runIds.length * names.length;
+  check(
+    series <= limits.historySeries,
+    'runIds',
+    `${runIds.length} runs x ${names.length} metrics are ${series} series, at most ${limits.historySeries} are allowed`,
+  );
+  check(
+    maxPoints >= fewestPoints && maxPoints <= limits.historyPoints,
+    'maxPoints',
+    `${maxPoints} must be ${fewestPoints} to ${limits.historyPoints}`,
+  );
+  const values = series * maxPoints;
+  check(
+    values <= limits.historyValues,
+    'maxPoints',
+    `${series} series x ${maxPoints} points are ${values} values, at most ${limits.historyValues} are allowed`,
+  );
+  check(exact || afterStep == null, 'afterStep', 'pages through exact values: ask with exact: true');
+  return problems;
+}

@@ -1,0 +1,202 @@
+import type { Kysely } from 'kysely';
+import { cancelledKey, experimentsPrefix, runsPrefix, specKey } from '../contract/keys';
+import type { AttemptEnd } from '../contract/records';
+import { parseRunSpec, type RunSpec } from '../contract/run-spec';
+import type { Services } from './context';
+import type { ExperimentTable, RunTable, Tables } from './database/tables';
+import { completeDefinition, type ExperimentDefinition } from './experiments/definition';
+import { insertExperiment, insertRuns } from './experiments/experiment.store';
+import { isExperimentKey, readExperimentRecord } from './experiments/experiment-record';
+import { planRuns } from './experiments/plan-runs';
+import { ingestResult, ingestRun } from './ingest/ingest.service';
+import { keysUnder, readAttemptEnd, readAttempts } from './ingest/run-objects';
+import { newRun } from './runs/new-run';
+import { parameterRows } from './runs/variant-group';
+
+export interface ReindexReport {
+  experiments: number;
+  runs: number;
+  /** What of the objects was left out, and why. */
+  problems: string[];
+}
+
+/** Home of runs that were made by hand, without an experiment. */
+const unassigned = 'unassigned';
+
+/**
+ * Fills empty records from the objects alone: experiments from their definitions, or from the specs of their runs
+ * where these are gone; runs, parameters, attempts, metrics and results. Tags given later, notes, archiving and
+ * request keys are nowhere but in the records.
+ */
+export async function reindex(services: Services): Promise<ReindexReport> {
+  const problems: string[] = [];
+  const attempt = async (what: string, work: () => Promise<void>) =>
+    work().catch((error: Error) => problems.push(`${what}: ${error.message}`));
+  for await (const key of keysUnder(services.objects, experimentsPrefix))
+    if (isExperimentKey(key)) await attempt(key, () => restoreExperiment(services, key));
+  for (const runId of await runIds(services)) {
+    await attempt(specKey(runId), () => restoreSpec(services, runId));
+  }
+  const runs = await services.database.selectFrom('run').select('id').orderBy('id').execute();
+  for (const { id } of runs) await attempt(`runs/${id}`, () => restoreLife(services, id));
+  const experiments = await services.database.selectFrom('experiment').select('id').execute();
+  return { experiments: experiments.length, runs: runs.length, problems };
+}
+
+async function runIds({ objects }: Services): Promise<string[]> {
+  const ids: string[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const page = await objects.list(runsPrefix, { ...(after === undefined ? {} : { after }), limit: 1 });
+    const id = page.objects[0]?.key.split('/')[1];
+    if (id === undefined) return ids;
+    ids.push(id);
+    // `0` is the character behind `/`: the next key is of the next run.
+    after = `${runsPrefix}${id}0`;
+  }
+}
+
+async function restoreExperiment({ database, objects }: Services, key: string): Promise<void> {
+  const { id, definition: given, clonedFrom, createdAt, launchedAt } = await readExperimentRecord(objects, key);
+  const definition = given as unknown as ExperimentDefinition;
+  const planned = planRuns(definition, id);
+  // A definition that a later version refuses still has runs with specs of their own.
+  const runs = planned.kind === 'valid' ? planned.value : [];
+  await database.transaction().execute(async (transaction) => {
+    const times = { created_at: createdAt, updated_at: createdAt, launched_at: launchedAt };
+    await insertExperiment(
+      transaction,
+      experimentRow(id, definition, { ...times, cloned_from: clonedFrom }),
+      definition.tags,
+    );
+    await insertRuns(
+      transaction,
+      runs.map((run, position) => newRun(run, { experimentId: id, position, createdAt, changedAt: createdAt })),
+      runs.flatMap(({ spec }) => parameterRows(spec).map((row) => ({ ...row, run_id: spec.runId }))),
+    );
+  });
+}
+
+function experimentRow(id: string, definition: ExperimentDefinition, given: Partial<ExperimentTable>): ExperimentTable {
+  const now = new Date().toISOString();
+  return {
+    id,
+    name: definition.name,
+    question: definition.question,
+    state: 'launched',
+    stop_reason: null,
+    definition: JSON.stringify(definition),
+    cloned_from: null,
+    created_at: now,
+    updated_at: now,
+    launched_at: now,
+    archived_at: null,
+    infrastructure_failures: 0,
+    ...given,
+  };
+}
+
+/** A run that no definition made, from its spec. */
+async function restoreSpec(services: Services, runId: string): Promise<void> {
+  const { database, objects } = services;
+  const known = await database.selectFrom('run').select('id').where('id', '=', runId).executeTakeFirst();
+  const body = await objects.read(specKey(runId));
+  if (known !== undefined) return;
+  if (body === null) throw new Error('does not exist: what lies in this prefix is of no run');
+  const parsed = parseRunSpec(JSON.parse(Buffer.from(body).toString()));
+  if (parsed.kind === 'invalid')
+    throw new Error(parsed.problems.map(({ path, message }) => `${path}: ${message}`).join('; '));
+  const spec = parsed.value;
+  const experimentId = spec.experimentId ?? unassigned;
+  const createdAt = (await objects.info(specKey(runId)))?.modifiedAt.toISOString() ?? new Date().toISOString();
+  const dependsOn = spec.teacher?.kind === 'run' ? spec.teacher.runId : null;
+  await database.transaction().execute(async (transaction) => {
+    const siblings = await transaction
+      .selectFrom('run')
+      .select('position')
+      .where('experiment_id', '=', experimentId)
+      .orderBy('position', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    const home = await transaction
+      .selectFrom('experiment')
+      .select('id')
+      .where('id', '=', experimentId)
+      .executeTakeFirst();
+    if (home === undefined)
+      await insertExperiment(transaction, experimentRow(experimentId, definitionOf(spec), {}), []);
+    const position = (siblings?.position ?? -1) + 1;
+    const run = newRun({ spec, dependsOn }, { experimentId, position, createdAt, changedAt: createdAt });
+    const parameters = parameterRows(spec).map((row) => ({ ...row, run_id: runId }));
+    await insertRuns(transaction, [run], parameters);
+  });
+}
+
+/** As much of a lost definition as one of its runs tells. */
+function definitionOf({ experimentId, variant, method, data, seed }: RunSpec): ExperimentDefinition {
+  const name = experimentId === null ? 'Runs without an experiment' : `Experiment ${experimentId}`;
+  return completeDefinition({
+    name,
+    question: 'The definition was lost; each run has its own.',
+    data,
+    variants: [{ name: variant, method, parameters: {} }],
+    seeds: [seed],
+  });
+}
+
+/** Attempts, metrics and state of a run, from what its attempts wrote. */
+async function restoreLife(services: Services, runId: string): Promise<void> {
+  const { database, objects } = services;
+  const attempts = await readAttempts(objects, runId);
+  const newest = attempts.at(-1);
+  if (newest !== undefined)
+    await database
+      .updateTable('run')
+      .set({ attempt: newest.attempt, submitted_at: newest.startedAt, started_at: attempts[0]!.startedAt })
+      .set({ engine: `${newest.engine.name} ${newest.engine.version}`, device: newest.engine.device })
+      .where('id', '=', runId)
+      .execute();
+  await ingestRun(services, runId);
+  let end: AttemptEnd | null = null;
+  for (const { attempt } of attempts) {
+    end = await readAttemptEnd(objects, runId, attempt);
+    await restoreAttemptEnd(database, runId, attempt, end);
+  }
+  const state = await restoredState(services, runId, end);
+  if (state !== null) await database.updateTable('run').set(state).where('id', '=', runId).execute();
+  await ingestResult(services, runId);
+  // The time of the event would be that of the reindex.
+  if (end !== null && end.outcome !== 'interrupted')
+    await database.updateTable('run').set({ finished_at: end.endedAt }).where('id', '=', runId).execute();
+}
+
+async function restoreAttemptEnd(database: Kysely<Tables>, runId: string, attempt: number, end: AttemptEnd | null) {
+  const failure = end?.outcome === 'failed' ? end : null;
+  await database
+    .updateTable('attempt')
+    .set({ outcome: end?.outcome ?? 'lost', ended_at: end?.endedAt ?? null })
+    .set({ failure_kind: failure?.kind ?? null, failure_message: failure?.message ?? null })
+    .where('run_id', '=', runId)
+    .where('number', '=', attempt)
+    .execute();
+}
+
+/** null: waits, as a new run does, to be begun or gone on with. */
+async function restoredState(
+  { objects }: Services,
+  runId: string,
+  end: AttemptEnd | null,
+): Promise<Partial<RunTable> | null> {
+  const cancelled = await objects.info(cancelledKey(runId));
+  if (cancelled !== null && end?.outcome !== 'succeeded')
+    return { state: 'CANCELLED', cancel_requested: 1, finished_at: cancelled.modifiedAt.toISOString() };
+  if (end?.outcome !== 'failed') return null;
+  const { kind, message, problems, endedAt } = end;
+  return {
+    state: 'FAILED',
+    failure_kind: kind,
+    failure_message: message,
+    failure_problems: JSON.stringify(problems),
+    finished_at: endedAt,
+  };
+}

@@ -1,0 +1,54 @@
+import type { RunSpec } from '../../contract/run-spec';
+import type { RunTable } from '../database/tables';
+import { variantGroupId } from './variant-group';
+
+/** A run to be made: its full spec, and the run whose model it waits for. */
+export interface PlannedRun {
+  spec: RunSpec;
+  dependsOn: string | null;
+}
+
+/** A run that nobody has touched yet. Also what `reindex` begins with, where a run is known by its spec alone. */
+export function newRun(
+  { spec, dependsOn }: PlannedRun,
+  at: { experimentId: string; position: number; createdAt: string; changedAt: string },
+): RunTable {
+  return {
+    id: spec.runId,
+    experiment_id: at.experimentId,
+    position: at.position,
+    variant: spec.variant,
+    group_id: variantGroupId(spec),
+    method: spec.method,
+    seed: spec.seed,
+    state: 'PENDING',
+    depends_on: dependsOn,
+    spec: JSON.stringify(spec),
+    attempt: 0,
+    crashes: 0,
+    waiting_reason: null,
+    failure_kind: null,
+    failure_message: null,
+    failure_problems: null,
+    cancel_requested: 0,
+    phase: null,
+    step: 0,
+    total_steps: 0,
+    epoch: 0,
+    total_epochs: spec.parameters.epochs,
+    engine: null,
+    device: null,
+    elapsed_seconds: 0,
+    trained_parameters: null,
+    model_bytes: null,
+    result_notes: null,
+    selected_epoch: null,
+    heartbeat_at: null,
+    created_at: at.createdAt,
+    submitted_at: null,
+    started_at: null,
+    finished_at: null,
+    updated_at: at.changedAt,
+    revision: 0,
+  };
+}

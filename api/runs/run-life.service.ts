@@ -1,0 +1,200 @@
+import type { Transaction } from 'kysely';
+import type { Services } from '../context';
+import type { RunTable, Tables } from '../database/tables';
+import { countInfrastructureFailures } from './experiment-halt';
+import { attemptOutcome, type Failure, type RunEvent, type RunLife, transition } from './run-life';
+
+/** Figures that come with an event and are stored with it. */
+export type RunFigures = Partial<
+  Pick<
+    RunTable,
+    | 'phase'
+    | 'step'
+    | 'total_steps'
+    | 'epoch'
+    | 'total_epochs'
+    | 'engine'
+    | 'device'
+    | 'elapsed_seconds'
+    | 'trained_parameters'
+    | 'model_bytes'
+    | 'result_notes'
+    | 'selected_epoch'
+    | 'heartbeat_at'
+    | 'waiting_reason'
+  >
+>;
+
+/** The run after a change that was made. */
+export interface ChangedRun {
+  id: string;
+  experimentId: string;
+  life: RunLife;
+}
+
+/**
+ * Applies an event to a run and tells the subscribers; null where it changed nothing.
+ * @param figures stored with the event, where it is applied
+ */
+export async function applyEvent(
+  services: Services,
+  runId: string,
+  event: RunEvent,
+  figures: RunFigures = {},
+): Promise<ChangedRun | null> {
+  const changed = await services.database
+    .transaction()
+    .execute((transaction) => applyEventIn(transaction, runId, event, figures));
+  if (changed !== null) services.changes.runChanged(changed.experimentId, changed.id);
+  return changed;
+}
+
+/** As `applyEvent`, within a transaction of the caller, who announces the change once it is committed. */
+export async function applyEventIn(
+  transaction: Transaction<Tables>,
+  runId: string,
+  event: RunEvent,
+  figures: RunFigures = {},
+): Promise<ChangedRun | null> {
+  const run = await transaction.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
+  const next = run && transition(lifeOf(run), event);
+  if (!run || !next) return null;
+  const now = new Date().toISOString();
+  const updated = await transaction
+    .updateTable('run')
+    .set({ ...columnsOf(next), ...consequences(run, next, event, now), ...figures })
+    .set({ updated_at: await nextChangeTime(transaction), revision: run.revision + 1 })
+    .where('id', '=', runId)
+    .where('revision', '=', run.revision)
+    .executeTakeFirst();
+  // Another writer came between, which only an engine without serial transactions allows: the caller's work is undone.
+  if (updated.numUpdatedRows !== 1n) throw new Error(`run ${runId} was changed by another writer at the same moment`);
+  await recordAttempt(transaction, run, next, event, now);
+  await countInfrastructureFailures(transaction, run.experiment_id, event, next);
+  return { id: run.id, experimentId: run.experiment_id, life: next };
+}
+
+/**
+ * A time for `run.updated_at` that is later than every one given out before, also where the clock stood still or went
+ * back: the order of changes, by which subscribers follow them. Rows changed in one transaction may share it.
+ */
+export async function nextChangeTime(transaction: Transaction<Tables>): Promise<string> {
+  const newest = await transaction
+    .selectFrom('run')
+    .select('updated_at')
+    .orderBy('updated_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  const earliest = newest ? Date.parse(newest.updated_at) + 1 : 0;
+  return new Date(Math.max(Date.now(), earliest)).toISOString();
+}
+
+export function lifeOf(run: RunTable): RunLife {
+  return {
+    state: run.state,
+    attempt: run.attempt,
+    crashes: run.crashes,
+    cancelRequested: run.cancel_requested === 1,
+    failureKind: run.failure_kind as RunLife['failureKind'],
+  };
+}
+
+function columnsOf(life: RunLife) {
+  return {
+    state: life.state,
+    attempt: life.attempt,
+    crashes: life.crashes,
+    cancel_requested: life.cancelRequested ? 1 : 0,
+    failure_kind: life.failureKind,
+  };
+}
+
+/** What else an event changes in the row of the run. */
+function consequences(run: RunTable, next: RunLife, event: RunEvent, now: string): Partial<RunTable> {
+  const noFailure = { failure_kind: null, failure_message: null, failure_problems: null };
+  switch (event.kind) {
+    case 'claimed':
+      return { ...noFailure, waiting_reason: null, submitted_at: now, phase: null, heartbeat_at: now };
+    case 'started':
+      return { heartbeat_at: now };
+    case 'progressed':
+      return { started_at: run.started_at ?? now };
+    case 'succeeded':
+      return { ...noFailure, waiting_reason: null, phase: null, finished_at: now };
+    case 'failed':
+    case 'teacher-failed':
+      return { ...finish(next, now), ...(next.state === 'FAILED' ? failureColumns(event.failure) : {}) };
+    case 'crashed':
+      // Also shown while it waits for the next try: the reason is the message.
+      return next.state === 'PENDING'
+        ? { waiting_reason: `waits for another try: ${event.failure.message}`, phase: null }
+        : { ...finish(next, now), ...(next.state === 'FAILED' ? failureColumns(event.failure) : {}) };
+    case 'interrupted':
+      return next.state === 'PENDING' ? { waiting_reason: event.reason, phase: null } : finish(next, now);
+    case 'cancel-requested':
+      return next.state === 'CANCELLED' ? finish(next, now) : { phase: 'stopping' };
+    case 'retried':
+    case 'teacher-revived':
+      return { ...noFailure, waiting_reason: null, finished_at: null };
+  }
+}
+
+const finish = (next: RunLife, now: string): Partial<RunTable> =>
+  next.state === 'PENDING' ? {} : { waiting_reason: null, phase: null, finished_at: now };
+
+function failureColumns(failure: Failure) {
+  return {
+    failure_message: failure.message.slice(0, failureMessageLimit),
+    failure_problems: JSON.stringify(failure.problems.slice(0, failureProblemLimit)),
+  };
+}
+
+/** A failure is part of every event of its run, and events stay small. */
+const failureMessageLimit = 4000;
+const failureProblemLimit = 50;
+
+async function recordAttempt(
+  transaction: Transaction<Tables>,
+  run: RunTable,
+  next: RunLife,
+  event: RunEvent,
+  now: string,
+): Promise<void> {
+  if (event.kind === 'claimed') await beginAttempt(transaction, run.id, event.attempt, now);
+  const outcome = attemptOutcome(event, next);
+  if (outcome === null) return;
+  const failure = event.kind === 'failed' || event.kind === 'crashed' ? event.failure : null;
+  await transaction
+    .updateTable('attempt')
+    .set({
+      outcome,
+      ended_at: now,
+      failure_kind: failure?.kind ?? null,
+      failure_message: failure?.message.slice(0, failureMessageLimit) ?? null,
+    })
+    .where('run_id', '=', run.id)
+    .where('number', '=', next.attempt)
+    .where('outcome', '=', 'running')
+    .execute();
+}
+
+async function beginAttempt(transaction: Transaction<Tables>, runId: string, number: number, now: string) {
+  const begun = {
+    outcome: 'running',
+    host: null,
+    pid: null,
+    engine: null,
+    device: null,
+    resumed_from_step: null,
+    started_at: now,
+    ended_at: null,
+    exit_code: null,
+    failure_kind: null,
+    failure_message: null,
+  } as const;
+  await transaction
+    .insertInto('attempt')
+    .values({ run_id: runId, number, ...begun })
+    .onConflict((conflict) => conflict.columns(['run_id', 'number']).doUpdateSet(begun))
+    .execute();
+}

@@ -1,0 +1,141 @@
+import type { failureKinds } from '../../contract/records';
+import type { AttemptTable, RunState } from '../database/tables';
+
+/** What of a run decides which events it takes. */
+export interface RunLife {
+  state: RunState;
+  /** The newest attempt that was claimed; 0 before the first. */
+  attempt: number;
+  /** Attempts in a row that crashed without getting further than the one before. */
+  crashes: number;
+  cancelRequested: boolean;
+  failureKind: FailureKind | null;
+}
+
+/** `teacher`: the fine-tuning run it depends on failed, so this one never began. */
+export type FailureKind = (typeof failureKinds)[number] | 'teacher';
+
+export interface Failure {
+  kind: FailureKind;
+  message: string;
+  problems: { path: string; message: string }[];
+}
+
+/**
+ * Everything that can happen to a run. Events of an attempt name it, so that one which arrives twice, late or out of
+ * order finds its condition unmet.
+ */
+export type RunEvent =
+  /** The dispatcher takes the run: whoever gets this event in may start the attempt, nobody else. */
+  | { kind: 'claimed'; attempt: number }
+  /** A process or job exists for the attempt. */
+  | { kind: 'started'; attempt: number }
+  /** The attempt gave a sign of life. */
+  | { kind: 'progressed'; attempt: number }
+  /** A result is stored. */
+  | { kind: 'succeeded' }
+  /** The attempt ended for a reason that another one would meet again. */
+  | { kind: 'failed'; attempt: number; failure: Failure }
+  /** The attempt died. `advanced`: it had got further than the one before. */
+  | { kind: 'crashed'; attempt: number; failure: Failure; advanced: boolean; crashLimit: number }
+  /** The attempt was asked to stop, or went down with the server: no fault of the run. */
+  | { kind: 'interrupted'; attempt: number; reason: string; left: 'checkpoint' | 'nothing' }
+  | { kind: 'cancel-requested' }
+  | { kind: 'retried' }
+  | { kind: 'teacher-failed'; failure: Failure }
+  | { kind: 'teacher-revived' };
+
+const activeStates: readonly RunState[] = ['SUBMITTED', 'STARTING', 'RUNNING'];
+
+export const isActive = (state: RunState): boolean => activeStates.includes(state);
+export const isOver = (state: RunState): boolean =>
+  state === 'SUCCEEDED' || state === 'FAILED' || state === 'CANCELLED';
+
+// The conditions of the transitions.
+/** An attempt that died before it wrote its record leaves its number to the next. */
+const mayBeClaimed = (life: RunLife, attempt: number) =>
+  life.state === 'PENDING' && !life.cancelRequested && attempt >= life.attempt;
+const mayStart = (life: RunLife, attempt: number) => life.state === 'SUBMITTED' && attempt === life.attempt;
+const isAtWork = (life: RunLife, attempt: number) => isActive(life.state) && attempt === life.attempt;
+const maySucceed = (life: RunLife) => life.state === 'PENDING' || isActive(life.state);
+const mayBeRetried = (life: RunLife) => life.state === 'FAILED' || life.state === 'CANCELLED';
+const mayMissItsTeacher = (life: RunLife) => life.state === 'PENDING';
+const missedItsTeacher = (life: RunLife) => life.state === 'FAILED' && life.failureKind === 'teacher';
+
+/**
+ * The life of a run after an event; null where the event changes nothing, because it came late, twice or for another
+ * attempt.
+ *
+ *     PENDING -> SUBMITTED -> STARTING -> RUNNING -> SUCCEEDED | FAILED | CANCELLED
+ *        ^___________|___________|___________|           (interrupted, or crashed with tries left)
+ *        ^______________________________________________ (retried)
+ */
+export function transition(life: RunLife, event: RunEvent): RunLife | null {
+  switch (event.kind) {
+    case 'claimed':
+      return mayBeClaimed(life, event.attempt) ? { ...life, state: 'SUBMITTED', attempt: event.attempt } : null;
+    case 'started':
+      return mayStart(life, event.attempt) ? { ...life, state: 'STARTING' } : null;
+    case 'progressed':
+      return isAtWork(life, event.attempt) ? { ...life, state: 'RUNNING' } : null;
+    case 'succeeded':
+      return maySucceed(life) ? { ...life, state: 'SUCCEEDED', crashes: 0 } : null;
+    case 'failed':
+      return isAtWork(life, event.attempt) ? ended(life, event.failure) : null;
+    case 'crashed':
+      return isAtWork(life, event.attempt) ? crashed(life, event) : null;
+    case 'interrupted':
+      return isAtWork(life, event.attempt) ? waiting(life) : null;
+    case 'cancel-requested':
+      return cancelled(life);
+    case 'retried':
+      return mayBeRetried(life) ? revived(life) : null;
+    case 'teacher-failed':
+      return mayMissItsTeacher(life) ? ended(life, event.failure) : null;
+    case 'teacher-revived':
+      return missedItsTeacher(life) ? revived(life) : null;
+  }
+}
+
+/** A run that was asked to stop is cancelled, however its attempt ended. */
+function ended(life: RunLife, failure: Failure): RunLife {
+  return life.cancelRequested
+    ? { ...life, state: 'CANCELLED' }
+    : { ...life, state: 'FAILED', failureKind: failure.kind };
+}
+
+function waiting(life: RunLife): RunLife {
+  return { ...life, state: life.cancelRequested ? 'CANCELLED' : 'PENDING' };
+}
+
+function crashed(life: RunLife, event: Extract<RunEvent, { kind: 'crashed' }>): RunLife {
+  const crashes = event.advanced ? 1 : life.crashes + 1;
+  const counted = { ...life, crashes };
+  return crashes >= event.crashLimit ? ended(counted, event.failure) : waiting(counted);
+}
+
+/** Where nothing is at work there is nothing to wait for. */
+function cancelled(life: RunLife): RunLife | null {
+  if (life.state === 'PENDING') return { ...life, state: 'CANCELLED', cancelRequested: true };
+  return isActive(life.state) && !life.cancelRequested ? { ...life, cancelRequested: true } : null;
+}
+
+function revived(life: RunLife): RunLife {
+  return { ...life, state: 'PENDING', crashes: 0, cancelRequested: false, failureKind: null };
+}
+
+/** How an attempt ended by an event; null where the event ends none. */
+export function attemptOutcome(event: RunEvent, next: RunLife): AttemptTable['outcome'] | null {
+  switch (event.kind) {
+    case 'succeeded':
+      return 'succeeded';
+    case 'failed':
+    case 'crashed':
+      return next.state === 'CANCELLED' ? 'cancelled' : 'failed';
+    case 'interrupted':
+      if (next.state === 'CANCELLED') return 'cancelled';
+      return event.left === 'checkpoint' ? 'interrupted' : 'lost';
+    default:
+      return null;
+  }
+}

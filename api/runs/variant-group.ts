@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import { methods } from '../../contract/methods';
+import type { RunSpec } from '../../contract/run-spec';
+import { canonicalJson } from '../database/canonical-json';
+
+/**
+ * Names the variant group of a run: a hash of all that decides its result but the seed. Only hyper-parameters that the
+ * method reads count, and nothing of the execution, which changes no result.
+ */
+export function variantGroupId(spec: RunSpec): string {
+  const { variant, method, data, teacher, vectors } = spec;
+  const parameters = Object.fromEntries(methods[method].parameters.map((name) => [name, spec.parameters[name]]));
+  const body = canonicalJson({ variant, method, data, teacher, vectors, parameters });
+  return createHash('sha256').update(body).digest('hex').slice(0, 16);
+}
+
+/** The hyper-parameters of a run as rows: those its method reads, numbers also as numbers. */
+export function parameterRows(spec: RunSpec): { name: string; number: number | null; text: string }[] {
+  return methods[spec.method].parameters.map((name) => {
+    const value = spec.parameters[name];
+    return {
+      name,
+      number: typeof value === 'number' ? value : null,
+      text: typeof value === 'string' ? value : JSON.stringify(value),
+    };
+  });
+}

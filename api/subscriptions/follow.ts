@@ -1,0 +1,68 @@
+import type { ChangeTopic, RunChanges } from './run-changes';
+
+/** What is there behind the position reached; `over`: nothing will ever come after it. */
+export interface NewEvents<T> {
+  events: T[];
+  over: boolean;
+}
+
+/** A hint may be lost (another process wrote): then the next look finds what it told. */
+const lookMilliseconds = 5_000;
+
+/**
+ * Events in order, without gaps or repeats: reads on behind its own position, yields what it finds, and waits for a
+ * hint when there is nothing. Nothing is buffered, so a slow consumer slows its own reading and costs nothing else.
+ * A consumer that leaves ends the wait and the listening at once.
+ * @param readOn reads a bounded number of events behind the position and moves it
+ */
+export function follow<T>(
+  changes: RunChanges,
+  topic: ChangeTopic,
+  readOn: () => Promise<NewEvents<T>>,
+): AsyncIterableIterator<T> {
+  let left = false;
+  let hinted = false;
+  let wakeUp: () => void = () => {};
+
+  const wait = () =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, lookMilliseconds);
+      wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  async function* read(): AsyncGenerator<T> {
+    // Listening comes before reading: what changes during a read is found by the next one.
+    const unlisten = changes.listen(topic, () => {
+      hinted = true;
+      wakeUp();
+    });
+    try {
+      while (!left) {
+        hinted = false;
+        const { events, over } = await readOn();
+        yield* events;
+        if (over) return;
+        if (events.length === 0 && !hinted && !left) await wait();
+      }
+    } finally {
+      unlisten();
+    }
+  }
+
+  const events = read();
+  return {
+    next: () => events.next(),
+    // The generator's own `return` would wait for the wait.
+    return() {
+      left = true;
+      wakeUp();
+      return events.return(undefined);
+    },
+    throw: (error) => events.throw(error),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

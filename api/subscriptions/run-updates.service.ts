@@ -1,0 +1,54 @@
+import type { Services } from '../context';
+import type { RunTable } from '../database/tables';
+import { badArguments, notFound } from '../errors';
+import { parseRunCursor, type RunCursor, runCursor } from './cursors';
+import { follow, type NewEvents } from './follow';
+
+/** A run as it is after a change. */
+export interface RunUpdate {
+  cursor: string;
+  run: RunTable;
+}
+
+const runsPerRead = 50;
+
+/**
+ * Follows the runs of an experiment: every run that changed behind `after` as it is now (without `after`: every run),
+ * then every change as it comes. Changes of one run that follow each other faster than they are read become one.
+ * @throws GraphQLError BAD_USER_INPUT for an experiment that does not exist, or a cursor of something else
+ */
+export async function followRuns(
+  services: Services,
+  experimentId: string,
+  after: string | null,
+): Promise<AsyncIterableIterator<RunUpdate>> {
+  const start = after === null ? { updatedAt: '', runId: '' } : parseRunCursor(after);
+  if (start === null)
+    throw badArguments([{ path: 'after', message: `"${after}" is no cursor of runUpdated: pass one as you got it` }]);
+  const { database } = services;
+  const experiment = await database.selectFrom('experiment').select('id').where('id', '=', experimentId).execute();
+  if (experiment.length === 0) throw badArguments(notFound('experimentId', 'experiment', experimentId).problems);
+  let position: RunCursor = start;
+
+  return follow(services.changes, { experimentId }, async (): Promise<NewEvents<RunUpdate>> => {
+    const { updatedAt, runId } = position;
+    const runs = await database
+      .selectFrom('run')
+      .selectAll()
+      .where('experiment_id', '=', experimentId)
+      .where((where) =>
+        where.or([
+          where('updated_at', '>', updatedAt),
+          where.and([where('updated_at', '=', updatedAt), where('id', '>', runId)]),
+        ]),
+      )
+      .orderBy('updated_at')
+      .orderBy('id')
+      .limit(runsPerRead)
+      .execute();
+    const events = runs.map((run) => ({ cursor: runCursor({ updatedAt: run.updated_at, runId: run.id }), run }));
+    const last = runs.at(-1);
+    if (last !== undefined) position = { updatedAt: last.updated_at, runId: last.id };
+    return { events, over: false };
+  });
+}

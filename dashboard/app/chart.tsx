@@ -1,0 +1,159 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { colourNow, dashOf } from './colours';
+import { metricText } from './format';
+import { useDark } from './hooks';
+
+export interface ChartLine {
+  name: string;
+  /** Decides colour and dashes, and stays while others are hidden. */
+  place: number;
+  colour: string;
+  mean: (number | null)[];
+  /** With them a band from low to high is drawn. */
+  low?: (number | null)[];
+  high?: (number | null)[];
+  /** Runs behind each mean. */
+  count?: number[];
+}
+
+const heightPixels = 240;
+/** With fewer points each gets a dot. */
+const mostDots = 60;
+
+type Pointed = { index: number; left: number; top: number; rightHalf: boolean };
+
+/** Lines over one axis, with what they say at the pointer. */
+export function Chart(props: { title: string; xLabel: string; x: number[]; lines: ChartLine[] }) {
+  const { title, xLabel, x, lines } = props;
+  const dark = useDark();
+  const place = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const [pointed, setPointed] = useState<Pointed | null>(null);
+  const data = [x, ...lines.flatMap(({ mean, low, high }) => (low && high ? [mean, low, high] : [mean]))];
+  const shape = JSON.stringify([
+    dark,
+    x.length <= mostDots,
+    lines.map(({ name, colour, low }) => [name, colour, !!low]),
+  ]);
+
+  // Dependencies: `shape` says when another chart is needed; data come below
+  useEffect(() => {
+    const host = place.current!;
+    const made = new uPlot(
+      { ...optionsOf(lines, x.length <= mostDots, setPointed), width: host.clientWidth, height: heightPixels },
+      data as uPlot.AlignedData,
+      host,
+    );
+    chart.current = made;
+    const observer = new ResizeObserver(() => made.setSize({ width: host.clientWidth, height: heightPixels }));
+    observer.observe(host);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      chart.current = null;
+    };
+  }, [shape]);
+  // Dependencies: the lines are in data
+  useEffect(() => chart.current?.setData(data as uPlot.AlignedData), [x, lines]);
+
+  const words = lines.map(
+    ({ name, mean }) => `${name} ${metricText(mean.findLast((value) => value !== null) ?? null)}`,
+  );
+  return (
+    <div class="chart">
+      <div ref={place} class="canvas" role="img" aria-label={`${title} over ${xLabel}; last: ${words.join(', ')}`} />
+      {x.length === 0 && <p class="quiet over">No values yet</p>}
+      {pointed && <PointedValues {...props} pointed={pointed} />}
+    </div>
+  );
+}
+
+function PointedValues(props: { x: number[]; xLabel: string; lines: ChartLine[]; pointed: Pointed }) {
+  const { x, xLabel, lines, pointed } = props;
+  const { index, left, top, rightHalf } = pointed;
+  const rows = lines
+    .flatMap(({ mean, ...line }) => {
+      const value = mean[index];
+      return value == null ? [] : [{ ...line, value }];
+    })
+    .sort((a, b) => b.value - a.value);
+  if (rows.length === 0) return null;
+  return (
+    <div class={`pointed ${rightHalf ? 'left' : ''}`} style={{ left: `${left}px`, top: `${top}px` }} aria-hidden="true">
+      <div class="quiet">
+        {xLabel} {Number(x[index]!.toFixed(2))}
+      </div>
+      {rows.slice(0, 10).map(({ name, colour, value, low, high, count }) => (
+        <div key={name}>
+          <span class="swatch" style={{ background: `var(${colour})` }} />
+          {name} <strong>{metricText(value)}</strong>
+          {low && count && count[index]! > 1 && (
+            <span class="quiet">
+              {' '}
+              {metricText(low[index]!)} – {metricText(high![index]!)}, n {count[index]}
+            </span>
+          )}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function optionsOf(
+  lines: readonly ChartLine[],
+  dots: boolean,
+  point: (pointed: Pointed | null) => void,
+): Omit<uPlot.Options, 'width' | 'height'> {
+  const font = '12px system-ui, sans-serif';
+  const axis: uPlot.Axis = {
+    stroke: colourNow('--quiet'),
+    grid: { stroke: colourNow('--grid'), width: 1 },
+    ticks: { show: false },
+    font,
+  };
+  const series: uPlot.Series[] = [{}];
+  const bands: uPlot.Band[] = [];
+  for (const { name, place, colour, low } of lines) {
+    const stroke = colourNow(colour);
+    series.push({
+      label: name,
+      stroke,
+      width: 2,
+      dash: dashOf(place),
+      spanGaps: false,
+      points: { show: dots, size: 5 },
+    });
+    if (low === undefined) continue;
+    const edge: uPlot.Series = { width: 0, points: { show: false } };
+    series.push(edge, edge);
+    // Two hexadecimal digits: the opacity.
+    bands.push({ series: [series.length - 1, series.length - 2], fill: `${stroke}2b` });
+  }
+  return {
+    legend: { show: false },
+    cursor: { y: false, points: { show: false }, drag: { x: true, y: false, uni: 20 } },
+    scales: { x: { time: false } },
+    axes: [
+      { ...axis, size: 32 },
+      { ...axis, size: 56 },
+    ],
+    series,
+    bands,
+    hooks: {
+      setCursor: [
+        ({ cursor: { idx, left, top }, bbox, over }) => {
+          if (idx == null || left == null || left < 0) return point(null);
+          const offset = bbox.left / devicePixelRatio;
+          point({
+            index: idx,
+            left: offset + left,
+            top: Math.max(0, top ?? 0),
+            rightHalf: left > over.clientWidth / 2,
+          });
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { countText } from './format';
+import { useQuery } from './hooks';
+import type { Variant } from './live-runs';
+import { Scroll, TroubleNotice } from './parts';
+import { type Definition, most, parametersOfRuns } from './queries';
+
+/** What was compared: data, teacher, seeds, and the hyper-parameters in which variants differ. */
+export function DefinitionCard({ definition, variants }: { definition: Definition; variants: readonly Variant[] }) {
+  const { data, teacher, vectors, seeds, execution } = definition;
+  return (
+    <section class="card" aria-labelledby="definition">
+      <h2 id="definition">Definition</h2>
+      <dl class="facts">
+        <Fact name="Train rows from">{data.train}</Fact>
+        <Fact name="Test rows from">{data.test}</Fact>
+        {data.classes && <Fact name="Classes">{data.classes.join(', ')}</Fact>}
+        <Fact name="Teacher">{teacherText(teacher)}</Fact>
+        <Fact name="Word vectors">{vectors ?? 'random'}</Fact>
+        <Fact name="Seeds">{seeds.join(', ')}</Fact>
+        {Object.keys(execution).length > 0 && <Fact name="Execution">{valuesText(execution)}</Fact>}
+      </dl>
+      <ParametersOfVariants variants={variants} />
+    </section>
+  );
+}
+
+export const Fact = ({ name, children }: { name: string; children: string | number }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+const valuesText = (values: Record<string, unknown>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
+
+function teacherText(teacher: Definition['teacher']): string {
+  if (teacher === null) return 'none';
+  const { folder, random, run, finetune } = teacher;
+  const source = folder ?? (random && `random weights: ${valuesText(random)}`) ?? (run && `run ${run}`) ?? '';
+  return finetune ? `${source}; fine-tuned first (${finetune.method}, seed ${finetune.seed})` : source;
+}
+
+/** Parameters by name, each with its value in every variant; null where the method does not read it. */
+function ParametersOfVariants({ variants }: { variants: readonly Variant[] }) {
+  const some = variants.slice(0, most.variants);
+  const ids = some.map(({ runs }) => runs[0]!.id);
+  const { data, trouble } = useQuery(parametersOfRuns, ids.length > 0 ? { ids, first: ids.length } : null);
+  const byRun = new Map(
+    data?.runs.nodes.map(({ id, parameters }) => [id, new Map(parameters.map((p) => [p.name, p.text]))]),
+  );
+  const names = [...new Set([...byRun.values()].flatMap((parameters) => [...parameters.keys()]))].sort();
+  const valuesOf = (name: string) => new Set([...byRun.values()].flatMap((parameters) => parameters.get(name) ?? []));
+  const differing = names.filter((name) => valuesOf(name).size > 1);
+  const same = names.filter((name) => valuesOf(name).size === 1);
+  return (
+    <>
+      <TroubleNotice trouble={trouble} />
+      <h3>Where variants differ</h3>
+      <Scroll label="Hyper-parameters that differ">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Variant</th>
+              <th scope="col">method</th>
+              {differing.map((name) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {some.map(({ groupId, name, method, runs }) => (
+              <tr key={groupId}>
+                <th scope="row">{name}</th>
+                <td>{method}</td>
+                {differing.map((parameter) => (
+                  <td key={parameter}>{byRun.get(runs[0]!.id)?.get(parameter) ?? <span class="quiet">–</span>}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      <details>
+        <summary>{countText(same.length, 'hyper-parameter')} alike wherever they are read</summary>
+        <dl class="facts small">
+          {same.map((name) => (
+            <Fact key={name} name={name}>
+              {[...valuesOf(name)].join()}
+            </Fact>
+          ))}
+        </dl>
+      </details>
+    </>
+  );
+}

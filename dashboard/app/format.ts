@@ -1,0 +1,56 @@
+/** A metric's value: four decimals where they say something (a test set has thousands of rows), else four digits. */
+export function metricText(value: number | null): string {
+  if (value === null) return '–';
+  if (value === 0 || (Math.abs(value) >= 0.001 && Math.abs(value) < 10)) return value.toFixed(4);
+  if (Math.abs(value) < 100_000 && Math.abs(value) >= 10) return value.toFixed(Math.abs(value) < 1000 ? 2 : 0);
+  return value.toPrecision(3);
+}
+
+/** A difference, with its sign. */
+export const differenceText = (value: number): string => `${value < 0 ? '−' : '+'}${metricText(Math.abs(value))}`;
+
+/** 8.2 s, 3 min 20 s, 2 h 5 min. */
+export function durationText(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** How long ago, coarsely. */
+export function agoText(time: string, now: number = Date.now()): string {
+  const minutes = Math.floor((now - Date.parse(time)) / 60_000);
+  if (minutes < 1) return 'just now';
+  if (minutes < 60) return `${minutes} min ago`;
+  if (minutes < 60 * 48) return `${Math.floor(minutes / 60)} h ago`;
+  return `${Math.floor(minutes / 60 / 24)} days ago`;
+}
+
+export const timeText = (time: string): string =>
+  new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+export const countText = (count: number, one: string, many = `${one}s`): string =>
+  `${count.toLocaleString()} ${count === 1 ? one : many}`;
+
+/**
+ * Round numbers that cover a range, ends included: steps of 1, 2 or 5 times a power of ten.
+ *
+ * @param most most steps between two of them
+ */
+export function roundTicks(low: number, high: number, most: number): number[] {
+  const span = high - low || Math.abs(high) || 1;
+  const power = 10 ** Math.floor(Math.log10(span / most));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => span / candidate <= most)!;
+  const [first, last] = [Math.floor(low / step + 1e-9), Math.ceil(high / step - 1e-9)];
+  // Multiples, not sums: 0.1 + 0.2 would print as 0.30000000000000004.
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return Array.from({ length: Math.max(last, first + 1) - first + 1 }, (_, place) =>
+    Number(((first + place) * step).toFixed(decimals)),
+  );
+}

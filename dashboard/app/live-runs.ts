@@ -1,0 +1,54 @@
+import { useEffect, useState } from 'preact/hooks';
+import { follow, type LiveState } from './api';
+import { type LiveRun, runUpdated } from './queries';
+
+/** Events come in bursts (at first one for every run): the page is drawn once for all within this time. */
+const batchMilliseconds = 60;
+
+/** The runs of an experiment, in their order, as they are now. An older revision of a run never replaces a newer one. */
+export function useLiveRuns(experimentId: string): { runs: LiveRun[]; live: LiveState } {
+  const [runs, setRuns] = useState<LiveRun[]>([]);
+  const [live, setLive] = useState<LiveState>('connecting');
+  useEffect(() => {
+    const known = new Map<string, LiveRun>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = follow(
+      runUpdated,
+      { experimentId, after: null },
+      ({ runUpdated: { cursor, run } }) => {
+        const before = known.get(run.id);
+        if (before === undefined || before.revision < run.revision) known.set(run.id, run);
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          setRuns([...known.values()].sort((a, b) => a.position - b.position));
+        }, batchMilliseconds);
+        return cursor;
+      },
+      setLive,
+    );
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [experimentId]);
+  return { runs, live };
+}
+
+/** A variant of an experiment: the runs that differ in the seed alone. */
+export interface Variant {
+  groupId: string;
+  name: string;
+  method: string;
+  runs: LiveRun[];
+}
+
+export function variantsOf(runs: readonly LiveRun[]): Variant[] {
+  const variants = new Map<string, Variant>();
+  for (const run of runs) {
+    const { groupId, variant, method } = run;
+    const known = variants.get(groupId) ?? { groupId, name: variant, method, runs: [] };
+    known.runs.push(run);
+    variants.set(groupId, known);
+  }
+  return [...variants.values()];
+}

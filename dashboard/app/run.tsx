@@ -1,0 +1,253 @@
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { follow, type LiveState } from './api';
+import { Chart } from './chart';
+import { colourName } from './colours';
+import { Fact } from './definition';
+import { Notes } from './experiment';
+import { bytesText, durationText, metricText, timeText } from './format';
+import { useQuery } from './hooks';
+import { ChangeButton, isOver, LiveMark, Notice, PageTitle, Scroll, Select, StateMark, TroubleNotice } from './parts';
+import * as queries from './queries';
+import { RunProgress, RunSays } from './runs-table';
+import { type Axis, lineOf, pointsByName, type StitchedRecord, sharedAxis, summarise, withEvent } from './series';
+
+const refreshMilliseconds = 2000;
+const batchMilliseconds = 60;
+const mostPoints = 1000;
+
+/** One run: how far it is, its curves as they are logged, its parameters and attempts. */
+export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
+  const [over, setOver] = useState(false);
+  const [changes, setChanges] = useState(0);
+  const refresh = { refreshMilliseconds: over ? 0 : refreshMilliseconds, version: changes };
+  const { data, trouble } = useQuery(queries.run, { id }, refresh);
+  const run = data?.run ?? null;
+  const isRunOver = run !== null && isOver(run.state);
+  useEffect(() => setOver(isRunOver), [isRunOver]);
+  const { history, live } = useLoggedMetrics(run === null ? null : id, run?.attempt ?? 0);
+
+  if (data !== null && run === null)
+    return (
+      <>
+        <PageTitle title="No such run" />
+        <Notice kind="trouble">
+          There is no run "{id}". <a href="#/">See all experiments.</a>
+        </Notice>
+      </>
+    );
+  if (run === null) return <TroubleNotice trouble={trouble} />;
+  const onDone = () => setChanges(changes + 1);
+  return (
+    <>
+      <nav aria-label="Path">
+        <a href={`#/experiments/${run.experiment.id}`}>← {run.experiment.name}</a>
+      </nav>
+      <PageTitle title={`${run.variant}, seed ${run.seed}`}>
+        {mayEdit && (
+          <div class="row">
+            {(run.state === 'FAILED' || run.state === 'CANCELLED') && (
+              <ChangeButton
+                label="Retry"
+                question="Try this run again, from its newest checkpoint?"
+                change={queries.retryRun}
+                {...{ id, onDone }}
+              />
+            )}
+            {!isRunOver && !run.cancelRequested && (
+              <ChangeButton
+                label="Cancel"
+                question="Cancel this run? If it is at work it writes a checkpoint and stops."
+                change={queries.cancelRun}
+                dangerous
+                {...{ id, onDone }}
+              />
+            )}
+          </div>
+        )}
+      </PageTitle>
+      <TroubleNotice trouble={trouble} />
+      <div class="summary row">
+        <StateMark state={run.state} />
+        <LiveMark state={live} />
+        <RunProgress run={run} />
+        <RunSays run={run} />
+      </div>
+      {run.resultNotes.length > 0 && (
+        <Notice kind="warning">
+          <ul>
+            {run.resultNotes.map((note) => (
+              <li key={note}>{note}</li>
+            ))}
+          </ul>
+        </Notice>
+      )}
+      <RunCurves history={history} run={run} />
+      <RunFacts run={run} history={history} />
+      <Attempts attempts={run.attempts} />
+      <Notes notes={run.notes} />
+    </>
+  );
+}
+
+/** Everything the run has logged, and what it logs now. A new attempt is followed anew. */
+function useLoggedMetrics(runId: string | null, attempt: number): { history: StitchedRecord[]; live: LiveState } {
+  const [history, setHistory] = useState<StitchedRecord[]>([]);
+  const [live, setLive] = useState<LiveState>('connecting');
+  // Dependencies: the stream of a run that was over begins again with an attempt
+  useEffect(() => {
+    if (runId === null) return;
+    let known: StitchedRecord[] = [];
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = follow(
+      queries.metricsLogged,
+      { runId, after: null },
+      ({ metricsLogged: event }) => {
+        known = withEvent(known, event);
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          setHistory(known);
+        }, batchMilliseconds);
+        return event.cursor;
+      },
+      setLive,
+    );
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [runId, attempt]);
+  return { history, live };
+}
+
+const axes: { value: Axis; label: string }[] = [
+  { value: 'step', label: 'steps' },
+  { value: 'epoch', label: 'epochs' },
+  { value: 'seconds', label: 'seconds' },
+];
+const firstCharts = [['train/loss'], ['dev/accuracy', 'test/accuracy'], ['dev/loss', 'test/loss']];
+
+function RunCurves({ history, run }: { history: StitchedRecord[]; run: queries.RunDetails }) {
+  const [axis, setAxis] = useState<Axis>('step');
+  const [more, setMore] = useState('train/learning-rate');
+  const points = useMemo(() => pointsByName(history), [history]);
+  const { totalSteps, totalEpochs } = run.progress;
+  const names = [...points.keys()].filter((name) => !name.includes('/confusion/')).sort();
+  const choices = [...new Set([more, ...names])].map((value) => ({ value, label: value }));
+  const chart = (shown: string[]) => (
+    <MetricsChart {...{ points, axis, shown }} stepsPerEpoch={totalEpochs > 0 ? totalSteps / totalEpochs : null} />
+  );
+  return (
+    <section class="card" aria-labelledby="curves">
+      <div class="title">
+        <h2 id="curves">Curves</h2>
+        <Select label="Over" value={axis} choices={axes} onChange={(value) => setAxis(value as Axis)} />
+      </div>
+      <div class="charts two">
+        {firstCharts.map((shown) => (
+          <div key={shown.join()}>
+            <ul class="legend">
+              {shown.map((name, place) => (
+                <li key={name}>
+                  <span class="swatch" style={{ background: `var(${colourName(place)})` }} />
+                  {name}
+                </li>
+              ))}
+            </ul>
+            {chart(shown)}
+          </div>
+        ))}
+        <div>
+          <Select label="Metric" bare value={more} choices={choices} onChange={setMore} />
+          {chart([more])}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function MetricsChart(props: {
+  points: Map<string, queries.MetricPoint[]>;
+  axis: Axis;
+  shown: string[];
+  stepsPerEpoch: number | null;
+}) {
+  const { points, axis, shown, stepsPerEpoch } = props;
+  const key = shown.join();
+  // Dependencies: key stands for shown
+  const { x, lines } = useMemo(() => {
+    const drawn = shown.map((name) => lineOf(points.get(name) ?? [], axis, stepsPerEpoch));
+    const shared = sharedAxis(drawn, mostPoints);
+    return {
+      x: shared,
+      lines: drawn.map((line, place) => ({
+        name: shown[place]!,
+        place,
+        colour: colourName(place),
+        mean: summarise([line], shared).mean,
+      })),
+    };
+  }, [points, axis, key, stepsPerEpoch]);
+  return <Chart title={shown.join(' and ')} xLabel={axis} x={x} lines={lines} />;
+}
+
+function RunFacts({ run, history }: { run: queries.RunDetails; history: StitchedRecord[] }) {
+  const selected = history.find(({ scope, epoch }) => scope === 'epoch' && epoch === run.selectedEpoch)?.values ?? [];
+  const scores = selected.filter(({ name }) => ['test/accuracy', 'test/macro-f1'].includes(name));
+  const { method, engine, device, trainedParameters, modelBytes, selectedEpoch, progress, parameters } = run;
+  return (
+    <section class="card" aria-labelledby="parameters">
+      <h2 id="parameters">Parameters</h2>
+      <dl class="facts">
+        <Fact name="Method">{method}</Fact>
+        {engine && <Fact name="Engine">{device ? `${engine} on ${device}` : engine}</Fact>}
+        {progress.elapsedSeconds > 0 && <Fact name="Training took">{durationText(progress.elapsedSeconds)}</Fact>}
+        {selectedEpoch !== null && <Fact name="Model of epoch (best on dev)">{selectedEpoch}</Fact>}
+        {scores.map(({ name, value }) => (
+          <Fact key={name} name={`${name} at that epoch`}>
+            {metricText(value)}
+          </Fact>
+        ))}
+        {trainedParameters !== null && <Fact name="Weights trained">{trainedParameters.toLocaleString()}</Fact>}
+        {modelBytes !== null && <Fact name="Model size">{bytesText(modelBytes)}</Fact>}
+      </dl>
+      <dl class="facts small">
+        {parameters.map(({ name, text }) => (
+          <Fact key={name} name={name}>
+            {text}
+          </Fact>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Attempts({ attempts }: { attempts: queries.RunDetails['attempts'] }) {
+  return (
+    <section class="card" aria-labelledby="attempts">
+      <h2 id="attempts">Attempts</h2>
+      {attempts.length === 0 && <p class="quiet">None yet.</p>}
+      <Scroll label="Attempts">
+        <table>
+          <tbody>
+            {attempts.map((attempt) => (
+              <tr key={attempt.number}>
+                <th scope="row">{attempt.number}</th>
+                <td>
+                  <StateMark state={attempt.outcome} />
+                </td>
+                <td>{timeText(attempt.startedAt)}</td>
+                <td>
+                  {attempt.endedAt &&
+                    durationText((Date.parse(attempt.endedAt) - Date.parse(attempt.startedAt)) / 1000)}
+                </td>
+                <td>{attempt.resumedFromStep === null ? 'from the start' : `from step ${attempt.resumedFromStep}`}</td>
+                <td>{[attempt.host, attempt.engine, attempt.device].filter(Boolean).join(' · ')}</td>
+                <td class="failure">{attempt.failureMessage}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </section>
+  );
+}

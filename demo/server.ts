@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Options } from './options';
+
+export interface RunningServer {
+  address: string;
+  /** Ends the server and waits for it; one that was already there is left alone. */
+  stop(): Promise<void>;
+}
+
+const startTimeoutMilliseconds = 60_000;
+const pollMilliseconds = 100;
+
+/** The server of `--server`, or a new one on the demo's own data directory. */
+export async function startServer(options: Options): Promise<RunningServer> {
+  if (options.server !== undefined) return { address: options.server, stop: async () => {} };
+  const port = await freePort(options.port);
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--import', 'tsx', join(__dirname, '../api/server.ts'), '--port', String(port)],
+      ...['--data', options['data-directory'], '--slots', String(options.slots)],
+    ],
+    { cwd: join(__dirname, '..'), stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const complaint = collect(child);
+  const address = `http://127.0.0.1:${port}`;
+  const deadline = Date.now() + startTimeoutMilliseconds;
+  while (!(await answers(address))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`the server did not start:\n${complaint()}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+  }
+  return {
+    address,
+    stop: () =>
+      new Promise((resolve) => {
+        if (child.exitCode !== null) return resolve();
+        child.once('exit', () => resolve());
+        child.kill('SIGTERM');
+      }),
+  };
+}
+
+function collect(child: ChildProcess): () => string {
+  let text = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    text = (text + chunk.toString()).slice(-4000);
+  });
+  return () => text.trim();
+}
+
+async function answers(address: string): Promise<boolean> {
+  return fetch(new URL('/health', address)).then(
+    (response) => response.ok,
+    () => false,
+  );
+}
+
+/** `wanted` if nobody listens there, else one the system picks. */
+function freePort(wanted: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' && wanted !== 0 ? resolve(freePort(0)) : reject(error),
+    );
+    probe.listen(wanted, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,110 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Options } from './options';
+import { makeSentences, toCsv } from './sentences';
+
+/** What an experiment is made on, in the words of the API's input. */
+export interface Sources {
+  /** For a person: where data and teacher come from, and what was left out. */
+  description: string[];
+  data: { train: string; test: string };
+  teacher: { folder: string } | { random: { layers: number; hidden: number; heads: number; intermediate: number } };
+  /** Of all variants, the teacher's fine-tuning included. */
+  dataParameters: Record<string, unknown>;
+  studentParameters: Record<string, unknown>;
+  teacherParameters: Record<string, unknown>;
+}
+
+/** Nothing to run on; `message` says what was looked for and what to do. */
+export class NoSource extends Error {}
+
+const hubData = 'hf:zeroshot/twitter-financial-news-sentiment';
+const hubTeacher = 'hf:sentence-transformers/paraphrase-MiniLM-L3-v2';
+const hubProbe = 'https://huggingface.co/api/models/sentence-transformers/paraphrase-MiniLM-L3-v2';
+const hubTimeoutMilliseconds = 4000;
+const smallRandomTeacher = { layers: 2, hidden: 64, heads: 2, intermediate: 256 };
+
+/** Real data where it is given or can be had; generated sentences otherwise. */
+export async function chooseSources(options: Options): Promise<Sources> {
+  if (options.data !== undefined && options.data !== 'hub' && options.data !== 'generated')
+    return givenSources(options.data, options.teacher);
+  if (options.data === 'hub') return hubSources();
+  if (options.data === undefined && options.teacher === undefined && (await hubAnswers())) return hubSources();
+  return generatedSources(options);
+}
+
+async function givenSources(folder: string, teacher: string | undefined): Promise<Sources> {
+  const names = await readdir(folder).catch(() => {
+    throw new NoSource(`--data: there is no folder ${resolve(folder)}`);
+  });
+  const find = (pattern: RegExp, kind: string): string => {
+    const found = names.filter((name) => pattern.test(name) && /\.(csv|jsonl)$/.test(name));
+    if (found.length === 1) return resolve(folder, found[0]!);
+    throw new NoSource(
+      `--data: ${resolve(folder)} must hold one ${kind} file, .csv or .jsonl with ${pattern.source.replaceAll('|', ' or ')} in its name; ` +
+        `found ${found.length > 0 ? found.join(', ') : `none among ${names.join(', ')}`}`,
+    );
+  };
+  return {
+    description: [
+      `data: ${resolve(folder)}`,
+      `teacher: ${teacher ?? 'a small random encoder (give one with --teacher)'}`,
+    ],
+    data: { train: find(/train/, 'train'), test: find(/test|valid/, 'test') },
+    teacher: teacher === undefined ? { random: smallRandomTeacher } : { folder: teacherLocation(teacher) },
+    dataParameters: {},
+    studentParameters: {},
+    teacherParameters: teacher === undefined ? { teacherLearningRate: 1e-3 } : {},
+  };
+}
+
+const teacherLocation = (teacher: string): string => (teacher.startsWith('hf:') ? teacher : resolve(teacher));
+
+/** A share of the rows, so that the demo stays within minutes on a processor. */
+function hubSources(): Sources {
+  return {
+    description: [
+      `data: Twitter financial news sentiment, from the hub (${hubData}); 15 % of the train rows, to stay within minutes`,
+      `teacher: ${hubTeacher}`,
+    ],
+    data: { train: `${hubData}/sent_train.csv`, test: `${hubData}/sent_valid.csv` },
+    teacher: { folder: hubTeacher },
+    dataParameters: { trainShare: 0.15 },
+    studentParameters: { epochs: 4 },
+    teacherParameters: { epochs: 3 },
+  };
+}
+
+/**
+ * Two thousand sentences are few enough that a student alone is not done with them after some epochs, and enough for a
+ * small transformer to learn what they hold: there is something to teach.
+ */
+async function generatedSources(options: Options): Promise<Sources> {
+  const folder = join(options['data-directory'], 'generated');
+  const [train, test] = [join(folder, 'train.csv'), join(folder, 'test.csv')];
+  await mkdir(folder, { recursive: true });
+  await writeFile(train, toCsv(makeSentences(2400, 0.1, 1)));
+  await writeFile(test, toCsv(makeSentences(1000, 0, 2)));
+  return {
+    description: [
+      `data: generated sentences in which context matters (${folder}); a tenth of the train labels are drawn at random, none of the test labels`,
+      `teacher: ${options.teacher ?? `a random transformer, ${smallRandomTeacher.layers} layers of ${smallRandomTeacher.hidden}, fine-tuned first`}`,
+      'for real data: --data FOLDER --teacher FOLDER',
+    ],
+    data: { train, test },
+    teacher:
+      options.teacher === undefined ? { random: smallRandomTeacher } : { folder: teacherLocation(options.teacher) },
+    dataParameters: {},
+    studentParameters: { epochs: 6, studentLearningRate: 2e-3 },
+    teacherParameters: { epochs: 15, teacherLearningRate: 2e-3 },
+  };
+}
+
+async function hubAnswers(): Promise<boolean> {
+  try {
+    const response = await fetch(hubProbe, { method: 'HEAD', signal: AbortSignal.timeout(hubTimeoutMilliseconds) });
+    return response.ok;
+  } catch {
+    return false;
+  }
+}

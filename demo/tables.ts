@@ -1,0 +1,90 @@
+import type { Api } from './graphql';
+
+interface Group {
+  name: string;
+  n: number;
+  mean: number | null;
+  standardDeviation: number | null;
+  interval: { low: number; high: number } | null;
+  best: { seed: number; value: number } | null;
+  worst: { seed: number; value: number } | null;
+}
+
+interface Comparison {
+  groups: Group[];
+  warnings: string[];
+}
+
+const axisWidth = 32;
+
+/** Means over seeds with their spread, at the epoch best on dev: a table a metric, with the intervals on one axis. */
+export async function printComparison(api: Api, experimentId: string): Promise<void> {
+  for (const metric of ['test/accuracy', 'test/macro-f1']) {
+    const { groups, warnings } = await compare(api, experimentId, metric);
+    console.log(`\n${metric} at the epoch best on dev, over seeds`);
+    const axis = axisOf(groups);
+    console.log(row(['variant', 'n', 'mean', 'sd', '95 % interval', 'worst (seed)', 'best (seed)', axis.title]));
+    for (const group of groups) console.log(row([...cells(group), axis.draw(group)]));
+    for (const warning of warnings) console.log(`note: ${warning}`);
+  }
+}
+
+async function compare(api: Api, experimentId: string, metric: string): Promise<Comparison> {
+  const { compare } = await api.request<{ compare: Comparison & { problems?: { path: string; message: string }[] } }>(
+    `query Compare($experimentIds: [ID!]!, $metric: String!) {
+      compare(experimentIds: $experimentIds, metric: $metric, at: { point: BEST_ON_DEV }) {
+        ... on Comparison {
+          groups {
+            name n mean standardDeviation
+            interval { low high }
+            best { seed value }
+            worst { seed value }
+          }
+          warnings
+        }
+        ... on Failure { problems { path message } }
+      }
+    }`,
+    { experimentIds: [experimentId], metric },
+  );
+  if (compare.problems) throw new Error(compare.problems.map(({ message }) => message).join('; '));
+  return compare;
+}
+
+const cells = ({ name, n, mean, standardDeviation, interval, worst, best }: Group): string[] => [
+  name,
+  String(n),
+  score(mean),
+  score(standardDeviation),
+  interval ? `${score(interval.low)} to ${score(interval.high)}` : '-',
+  worst ? `${score(worst.value)} (${worst.seed})` : '-',
+  best ? `${score(best.value)} (${best.seed})` : '-',
+];
+
+const widths = [12, 3, 7, 7, 16, 14, 14];
+const row = (columns: readonly string[]): string =>
+  columns
+    .map((text, place) => text.padEnd(widths[place] ?? 0))
+    .join('  ')
+    .trimEnd();
+
+const score = (value: number | null): string => (value === null ? '-' : value.toFixed(4));
+
+/** One scale for all groups: an interval as a line, the mean as a dot. */
+function axisOf(groups: readonly Group[]): { title: string; draw: (group: Group) => string } {
+  const ends = groups.flatMap(({ mean, interval }) => [interval?.low ?? mean, interval?.high ?? mean]);
+  const values = ends.filter((value) => value !== null);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const place = (value: number): number =>
+    high > low ? Math.round(((value - low) / (high - low)) * (axisWidth - 1)) : Math.floor(axisWidth / 2);
+  return {
+    title: values.length > 0 ? `${score(low)}${score(high).padStart(axisWidth - 6)}` : '',
+    draw: ({ mean, interval }) => {
+      if (mean === null) return '';
+      const [from, to] = interval ? [place(interval.low), place(interval.high)] : [place(mean), place(mean)];
+      const line = Array.from({ length: axisWidth }, (_, at): string => (at >= from && at <= to ? '─' : ' '));
+      line[place(mean)] = '●';
+      return line.join('');
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import { ingestResult, ingestRun } from '../../../api/ingest/ingest.service';
+import { applyEvent } from '../../../api/runs/run-life.service';
+import type { MetricRecord } from '../../../contract/records';
+import { stitch } from '../../../contract/records';
+import { insertExperiment, insertRun, readRun, type TestServices, useTestServices } from '../../testkit/api-services';
+import {
+  epochRecord,
+  stepRecord,
+  writeAttempt,
+  writeChunk,
+  writeProgress,
+  writeResult,
+} from '../../testkit/written-run';
+
+const testServices = useTestServices();
+let services: TestServices;
+beforeEach(async () => {
+  services = testServices();
+  await insertExperiment(services);
+  await insertRun(services, 'r');
+  await applyEvent(services, 'r', { kind: 'claimed', attempt: 1 });
+});
+
+const summary = async (name: string) =>
+  services.database.selectFrom('summary_metric').selectAll().where('name', '=', name).executeTakeFirst();
+const allSummaries = () => services.database.selectFrom('summary_metric').selectAll().orderBy('name').execute();
+const allEpochs = () =>
+  services.database.selectFrom('epoch_metric').selectAll().orderBy('name').orderBy('epoch').execute();
+
+describe('taking in what a run wrote', () => {
+  it('sums metrics up over chunks, with null left out', async () => {
+    await writeAttempt(services.objects, 'r', 1, null);
+    await writeChunk(services.objects, 'r', 1, 0, [
+      stepRecord(10, { 'train/loss': 3 }),
+      stepRecord(20, { 'train/loss': 1 }),
+    ]);
+    await ingestRun(services, 'r');
+    await writeChunk(services.objects, 'r', 1, 1, [
+      stepRecord(30, { 'train/loss': 2 }),
+      stepRecord(40, { 'train/loss': null }),
+    ]);
+    await ingestRun(services, 'r');
+
+    expect(await summary('train/loss')).toEqual({
+      run_id: 'r',
+      name: 'train/loss',
+      count: 3,
+      last: 2,
+      last_step: 30,
+      min: 1,
+      min_step: 20,
+      max: 3,
+      max_step: 10,
+      sum: 6,
+      // Of a loss the smallest is the best.
+      best: 1,
+      best_step: 20,
+    });
+    expect((await readRun(services, 'r')).elapsed_seconds).toBe(4);
+  });
+
+  it('takes for the best of a score the largest, and keeps the values of epochs', async () => {
+    await writeAttempt(services.objects, 'r', 1, null);
+    await writeChunk(services.objects, 'r', 1, 0, [
+      epochRecord(1, 10, { 'dev/accuracy': 0.6 }),
+      epochRecord(2, 20, { 'dev/accuracy': 0.5 }),
+    ]);
+    await ingestRun(services, 'r');
+
+    expect(await summary('dev/accuracy')).toMatchObject({ best: 0.6, best_step: 10, last: 0.5 });
+    expect(await allEpochs()).toEqual([
+      { run_id: 'r', epoch: 1, step: 10, elapsed_seconds: 1, name: 'dev/accuracy', value: 0.6 },
+      { run_id: 'r', epoch: 2, step: 20, elapsed_seconds: 2, name: 'dev/accuracy', value: 0.5 },
+    ]);
+  });
+
+  it('changes nothing when done again, or twice at the same moment', async () => {
+    await writeAttempt(services.objects, 'r', 1, null);
+    await writeChunk(services.objects, 'r', 1, 0, [stepRecord(10, { 'train/loss': 3 })]);
+    await Promise.all([ingestRun(services, 'r'), ingestRun(services, 'r'), ingestRun(services, 'r')]);
+    const before = { summaries: await allSummaries(), run: await readRun(services, 'r') };
+    await ingestRun(services, 'r');
+
+    expect(before.summaries[0]).toMatchObject({ count: 1, sum: 3 });
+    expect({ summaries: await allSummaries(), run: await readRun(services, 'r') }).toEqual(before);
+  });
+
+  it('sums up a resumed run as if it had never been interrupted', async () => {
+    // The record of step 20 is made again by the second attempt; those behind it were computed twice.
+    const first = [10, 20, 30, 40].map((step) => stepRecord(step, { 'train/loss': 100 + step }));
+    const second: MetricRecord[] = [20, 30, 40].map((step) => stepRecord(step, { 'train/loss': step }));
+    await writeAttempt(services.objects, 'r', 1, null);
+    await writeChunk(services.objects, 'r', 1, 0, first);
+    await ingestRun(services, 'r');
+    await writeAttempt(services.objects, 'r', 2, 20);
+    await writeChunk(services.objects, 'r', 2, 0, second.slice(0, 2));
+    await ingestRun(services, 'r');
+    await writeChunk(services.objects, 'r', 2, 1, [...second.slice(2), epochRecord(1, 40, { 'dev/loss': 7 })]);
+    await ingestRun(services, 'r');
+
+    // By hand: 110 of the first attempt, then 20, 30, 40 of the second.
+    expect(await summary('train/loss')).toMatchObject({
+      count: 4,
+      sum: 200,
+      min: 20,
+      max: 110,
+      last: 40,
+      last_step: 40,
+    });
+    expect(
+      stitch([
+        { attempt: 1, resumedFromStep: null, records: first },
+        { attempt: 2, resumedFromStep: 20, records: second },
+      ]),
+    ).toHaveLength(4);
+    expect(await allEpochs()).toHaveLength(1);
+  });
+
+  it('takes in many chunks in several transactions, to the same end', async () => {
+    await writeAttempt(services.objects, 'r', 1, null);
+    const names = Array.from({ length: 400 }, (_, place) => `dev/class/${place}/f1`);
+    for (let epoch = 1; epoch <= 10; epoch += 1)
+      await writeChunk(services.objects, 'r', 1, epoch, [
+        epochRecord(epoch, epoch * 10, Object.fromEntries(names.map((name) => [name, epoch]))),
+      ]);
+    await ingestRun(services, 'r');
+
+    expect(await allEpochs()).toHaveLength(4000);
+    expect(await summary('dev/class/399/f1')).toMatchObject({ count: 10, sum: 55, best: 10 });
+  });
+
+  it('shows the progress of the attempt at work, and not that of an earlier one', async () => {
+    await writeAttempt(services.objects, 'r', 1, null);
+    await writeProgress(services.objects, 'r', { attempt: 1, step: 5, totalSteps: 10 });
+    await ingestRun(services, 'r');
+    expect(await readRun(services, 'r')).toMatchObject({
+      state: 'RUNNING',
+      step: 5,
+      total_steps: 10,
+      phase: 'training',
+      engine: 'portable 1',
+    });
+
+    await applyEvent(services, 'r', { kind: 'interrupted', attempt: 1, reason: 'stop', left: 'checkpoint' });
+    await applyEvent(services, 'r', { kind: 'claimed', attempt: 2 });
+    await writeProgress(services.objects, 'r', { attempt: 1, step: 6 });
+    await ingestRun(services, 'r');
+    expect(await readRun(services, 'r')).toMatchObject({ state: 'SUBMITTED', step: 5 });
+  });
+
+  it('takes in everything before it says that a run succeeded, and says so once', async () => {
+    await writeAttempt(services.objects, 'r', 1, null);
+    await writeChunk(services.objects, 'r', 1, 0, [epochRecord(1, 10, { 'dev/accuracy': 0.5 })]);
+    await writeResult(services.objects, 'r');
+
+    expect(await ingestResult(services, 'r')).toMatchObject({ life: { state: 'SUCCEEDED' } });
+    expect(await ingestResult(services, 'r')).toBeNull();
+    expect(await summary('dev/accuracy')).toMatchObject({ last: 0.5 });
+    expect(await readRun(services, 'r')).toMatchObject({ trained_parameters: 123, selected_epoch: 1, step: 10 });
+    const attempts = await services.database.selectFrom('attempt').selectAll().execute();
+    expect(attempts).toMatchObject([{ number: 1, outcome: 'succeeded', host: 'a-host', pid: 1 }]);
+  });
+
+  it('names the object and the line that no trainer wrote', async () => {
+    await writeAttempt(services.objects, 'r', 1, null);
+    await services.objects.write('runs/r/metrics/0001-00000000.jsonl', '{"step":1}\n');
+    await expect(ingestRun(services, 'r')).rejects.toThrow('runs/r/metrics/0001-00000000.jsonl, line 1');
+  });
+});

@@ -1,0 +1,120 @@
+import { type MethodName, methodNames, methods } from '../../contract/methods';
+import { parametersSchema } from '../../contract/parameters';
+import { parseRunSpec, type RunSpec, unreadParameters } from '../../contract/run-spec';
+
+const data = { train: '/data/train.csv', test: '/data/test.csv' };
+const teacher = { kind: 'folder', location: '/models/bert' };
+
+function specOf(input: unknown): RunSpec {
+  const outcome = parseRunSpec(input);
+  if (outcome.kind === 'invalid') throw new Error(JSON.stringify(outcome.problems));
+  return outcome.value;
+}
+
+/** Paths of everything that is wrong, in order; fails the test where nothing is. */
+function problemPaths(input: unknown): string[] {
+  const outcome = parseRunSpec(input);
+  if (outcome.kind === 'valid') throw new Error('expected problems');
+  return outcome.problems.map(({ path }) => path);
+}
+
+test('the shortest definition is filled in whole, and resolving it again changes nothing', () => {
+  const spec = specOf({ runId: 'r1', method: 'scratch', data });
+
+  expect(spec).toMatchObject({ version: 1, seed: 0, teacher: null, vectors: null, variant: 'default' });
+  expect(Object.keys(spec.parameters).sort()).toEqual(Object.keys(parametersSchema.shape).sort());
+  expect(specOf(spec)).toEqual(spec);
+});
+
+test.each([
+  ['finetune', 5e-5, 4],
+  ['finetune-lora', 5e-4, 4],
+  ['meta-full', 1e-5, 10],
+  ['meta-lora', 1e-4, 10],
+] as const)('the defaults of %s come before the general ones, after what is given', (method, rate, epochs) => {
+  const { parameters } = specOf({ runId: 'r1', method, data, teacher });
+  const given = specOf({ runId: 'r1', method, data, teacher, parameters: { teacherLearningRate: 0.25 } });
+
+  expect(parameters).toMatchObject({ teacherLearningRate: rate, epochs });
+  expect(given.parameters).toMatchObject({ teacherLearningRate: 0.25, epochs });
+});
+
+describe('problems', () => {
+  test('are told all at once, with their paths', () => {
+    const paths = problemPaths({
+      runId: '../r1',
+      method: 'scratch',
+      seed: -1,
+      data: { train: '', test: '/t.csv', classes: ['one'] },
+      parameters: { alpha: 2, epochs: 0, loss: 'hinge', learningrate: 1 },
+    });
+
+    expect(paths.sort()).toEqual(
+      [
+        'data.classes',
+        'data.train',
+        'parameters',
+        'parameters.alpha',
+        'parameters.epochs',
+        'parameters.loss',
+        'runId',
+        'seed',
+      ].sort(),
+    );
+  });
+
+  test('an unknown method names those there are', () => {
+    const outcome = parseRunSpec({ runId: 'r1', method: 'magic', data });
+
+    if (outcome.kind === 'valid') throw new Error('expected problems');
+    expect(outcome.problems).toEqual([{ path: 'method', message: expect.stringContaining('"meta-lora"') }]);
+  });
+
+  test.each(methodNames.filter((name) => methods[name].needsTeacher))('%s without a teacher', (method) => {
+    expect(problemPaths({ runId: 'r1', method, data })).toEqual(['teacher']);
+  });
+
+  test('heads that do not divide the hidden size', () => {
+    const random = { kind: 'random', hidden: 100, heads: 3 };
+
+    expect(problemPaths({ runId: 'r1', method: 'kd', data, teacher: random })).toEqual(['teacher.heads']);
+  });
+
+  test.each(methodNames.filter((name) => methods[name].usesQuiz))('%s without quiz rows', (method) => {
+    const parameters = { quizShare: 0 };
+
+    expect(problemPaths({ runId: 'r1', method, data, teacher, parameters })).toEqual(['parameters.quizShare']);
+  });
+
+  test.each([null, 'text', [], 7, undefined])('%j is no definition', (input) => {
+    expect(problemPaths(input).length).toBeGreaterThan(0);
+  });
+
+  test('parameters that are no object', () => {
+    expect(problemPaths({ runId: 'r1', method: 'scratch', data, parameters: 'fast' })).toEqual(['parameters']);
+  });
+});
+
+describe('the catalogue of methods', () => {
+  test.each(methodNames)('%s reads only parameters that exist, has a default only for what it reads', (name) => {
+    const { parameters, defaults } = methods[name];
+
+    expect(parameters.filter((parameter) => !(parameter in parametersSchema.shape))).toEqual([]);
+    expect(new Set(parameters).size).toBe(parameters.length);
+    expect(Object.keys(defaults).filter((parameter) => !parameters.includes(parameter as never))).toEqual([]);
+  });
+
+  test('every parameter is read by some method and described', () => {
+    const read = new Set<string>(methodNames.flatMap((name: MethodName) => methods[name].parameters));
+
+    for (const [name, schema] of Object.entries(parametersSchema.shape)) {
+      expect([name, read.has(name)]).toEqual([name, true]);
+      expect([name, (schema.description ?? '').length > 0]).toEqual([name, true]);
+    }
+  });
+
+  test('a parameter that a method does not read is named, an unknown one is left to the schema', () => {
+    expect(unreadParameters('scratch', { alpha: 0.3, epochs: 2, loraRank: 4 })).toEqual(['alpha', 'loraRank']);
+    expect(unreadParameters('kd', { alpha: 0.3, unknown: 1 } as never)).toEqual([]);
+  });
+});

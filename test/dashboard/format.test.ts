@@ -1,0 +1,85 @@
+import fc from 'fast-check';
+import { confusionOf } from '../../dashboard/app/confusion';
+import { agoText, bytesText, differenceText, durationText, metricText, roundTicks } from '../../dashboard/app/format';
+
+describe('numbers for a reader', () => {
+  it.each([
+    [0.84804, '0.8480'],
+    [0, '0.0000'],
+    [1.5, '1.5000'],
+    [123.456, '123.46'],
+    [23_456.7, '23457'],
+    [0.00001234, '0.0000123'],
+    [null, '–'],
+  ])('%p is "%s"', (value, text) => {
+    expect(metricText(value)).toBe(text);
+  });
+
+  it('differences have their sign', () => {
+    expect([0.01, -0.25].map(differenceText)).toEqual(['+0.0100', '−0.2500']);
+  });
+
+  it.each([
+    [8.24, '8.2 s'],
+    [59.7, '1 min 0 s'],
+    [200, '3 min 20 s'],
+    [7500, '2 h 5 min'],
+  ])('%p seconds are "%s"', (seconds, text) => {
+    expect(durationText(seconds)).toBe(text);
+  });
+
+  it('bytes and times are coarse', () => {
+    expect([999, 1500, 2_500_000].map(bytesText)).toEqual(['999 B', '1.5 kB', '2.5 MB']);
+    const now = Date.parse('2026-01-03T12:00:00Z');
+    expect(
+      ['2026-01-03T11:59:30Z', '2026-01-03T09:30:00Z', '2026-01-01T11:00:00Z'].map((at) => agoText(at, now)),
+    ).toEqual(['just now', '2 h ago', '2 days ago']);
+  });
+});
+
+describe('the ticks of an axis', () => {
+  it('are round', () => {
+    expect(roundTicks(0.612, 0.683, 5)).toEqual([0.6, 0.62, 0.64, 0.66, 0.68, 0.7]);
+    expect(roundTicks(3, 3, 5)).toEqual([3, 4]);
+  });
+
+  it('cover every range with few ticks', () => {
+    const number = fc.double({ min: -1e6, max: 1e6, noNaN: true, noDefaultInfinity: true });
+    fc.assert(
+      fc.property(number, fc.double({ min: 1e-3, max: 1e6, noNaN: true }), (low, span) => {
+        const ticks = roundTicks(low, low + span, 5);
+        expect(ticks.length).toBeGreaterThanOrEqual(2);
+        expect(ticks.length).toBeLessThanOrEqual(7);
+        expect(ticks[0]!).toBeLessThanOrEqual(low + span * 1e-6);
+        expect(ticks.at(-1)!).toBeGreaterThanOrEqual(low + span * (1 - 1e-6));
+      }),
+    );
+  });
+});
+
+describe('the confusion matrix of a variant', () => {
+  const run = (right: number, wrong: number) => [
+    { name: 'test/accuracy', last: 0.5 },
+    { name: 'test/class/up/f1', last: 0.5 },
+    { name: 'test/class/down/flat/f1', last: 0.5 },
+    { name: 'test/confusion/up/up', last: right },
+    { name: 'test/confusion/up/down/flat', last: wrong },
+    { name: 'test/confusion/down/flat/up', last: 3 },
+    { name: 'test/confusion/down/flat/down/flat', last: 4 },
+  ];
+
+  it('is summed over seeds, with labels that hold a slash', () => {
+    expect(confusionOf([run(1, 2), run(10, 20)])).toEqual({
+      classes: ['up', 'down/flat'],
+      counts: [
+        [11, 22],
+        [6, 8],
+      ],
+    });
+  });
+
+  it('is not there before the first evaluation', () => {
+    expect(confusionOf([[{ name: 'train/loss', last: 1 }]])).toBeNull();
+    expect(confusionOf([])).toBeNull();
+  });
+});

@@ -1,0 +1,175 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkpointsPrefix, specKey } from '../../contract/keys';
+import { directoryObjectStore } from '../../contract/objects/directory';
+import type { ObjectStore } from '../../contract/objects/object-store';
+import type { AttemptEnd } from '../../contract/records';
+import { parseRunSpec, type RunSpecInput } from '../../contract/run-spec';
+import { type AttemptOutcome, attemptRun, type Reporter } from '../../trainer/attempt';
+import { readNewestCheckpoint } from '../../trainer/checkpoint/checkpoint';
+import { listKeys } from '../../trainer/records/list-keys';
+import { useTestFolder } from '../testkit/test-folder';
+import { tinyRun } from '../testkit/tiny-runs';
+import { outcomeOf, readEnds, readResult } from '../testkit/trainer-process';
+
+const folder = useTestFolder();
+
+describe('an attempt', () => {
+  it('tells all that is missing of the inputs at once', async () => {
+    const spec = tinyRun(folder.path(), 'kd', {
+      teacher: { kind: 'folder', location: '/nowhere/teacher' },
+      vectors: '/nowhere/vectors.txt',
+    });
+    spec.data.test = '/nowhere/test.csv';
+
+    const end = await attempt(spec);
+
+    expect(end).toMatchObject({ outcome: 'failed', kind: 'input', step: null });
+    const { problems } = end as { problems: { path: string; message: string }[] };
+    expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      expect.stringMatching('^data.test: .*/nowhere/test.csv'),
+      expect.stringMatching('^teacher.location: /nowhere/teacher/config.json does not exist'),
+      expect.stringMatching('^teacher.location: /nowhere/teacher/model.safetensors does not exist'),
+      expect.stringMatching('^vectors: "/nowhere/vectors.txt" does not exist'),
+    ]);
+    expect(readEnds(folder.path(), 'kd')[1]).toEqual(end);
+  });
+
+  it('that meets a number that is none fails with the step and keeps the last checkpoint', async () => {
+    // Logits over this temperature are infinite.
+    const end = await attempt(tinyRun(folder.path(), 'kd', { parameters: { temperature: 1e-42 } }));
+
+    expect(end).toMatchObject({ outcome: 'failed', kind: 'numeric', step: 1 });
+    expect((end as { message: string }).message).toMatch(
+      /became NaN at step 1.*smaller studentLearningRate \(it was 0.001\)/,
+    );
+    expect(await listKeys(store(), checkpointsPrefix('kd'))).toEqual([]);
+  });
+
+  it('that fills the disk keeps the checkpoint before, and another one goes on from there', async () => {
+    const spec = tinyRun(folder.path(), 'scratch', { execution: { checkpointSeconds: 0 } });
+    const full = storeThatFails((key) => key.includes('checkpoints/0000000004/student.'));
+
+    const end = await attempt(spec, full);
+
+    expect(end).toMatchObject({ outcome: 'failed', kind: 'resources' });
+    expect((end as { message: string }).message).toMatch(/^the disk is full: free some space/);
+    const { checkpoint, notes } = await readNewestCheckpoint(store(), 'scratch');
+    expect([checkpoint?.state.step, notes]).toEqual([3, []]);
+    expect(await attempt(spec)).toMatchObject({ outcome: 'succeeded' });
+    expect(readResult(folder.path(), 'scratch').attempt).toBe(2);
+  });
+
+  it('stopped in the middle of an evaluation keeps the training before it, and evaluates once in the end', async () => {
+    await attempt(tinyRun(folder.path(), 'meta-lora', { runId: 'undisturbed' }));
+    const stopped = tinyRun(folder.path(), 'meta-lora', { runId: 'stopped' });
+    const controller = new AbortController();
+    const stopping = watchedStore((key, body) => {
+      if (key.endsWith('progress.json') && /"evaluating".*"epoch":1/.test(body)) controller.abort();
+    });
+
+    const end = await attempt(stopped, stopping, controller.signal);
+
+    expect(end).toMatchObject({ outcome: 'interrupted', step: 6 });
+    expect((await readNewestCheckpoint(store(), 'stopped')).checkpoint?.state).toMatchObject({
+      epoch: 1,
+      stepInEpoch: 6,
+    });
+    expect(await attempt(stopped)).toMatchObject({ outcome: 'succeeded' });
+    expect(await outcomeOf(folder.path(), 'stopped')).toEqual(await outcomeOf(folder.path(), 'undisturbed'));
+  });
+
+  it('stopped while loading ends as interrupted with nothing to keep', async () => {
+    const end = await attempt(tinyRun(folder.path(), 'kd'), store(), AbortSignal.abort());
+
+    expect(end).toMatchObject({ outcome: 'interrupted', step: 0 });
+  });
+
+  it('passes over a damaged checkpoint and says so in the result', async () => {
+    const undisturbed = tinyRun(folder.path(), 'scratch', { runId: 'undisturbed' });
+    await attempt(undisturbed);
+    const spec = tinyRun(folder.path(), 'scratch', { execution: { checkpointSeconds: 0 } });
+    await attempt(
+      spec,
+      storeThatFails((key) => key.includes('checkpoints/0000000005/student.')),
+    );
+    await store().write('runs/scratch/checkpoints/0000000004/student.safetensors', 'cut off');
+
+    expect(await attempt(spec)).toMatchObject({ outcome: 'succeeded' });
+
+    const result = readResult(folder.path(), 'scratch');
+    expect(result.notes).toContainEqual(
+      expect.stringMatching(/^checkpoint of step 4 left out: student.safetensors has/),
+    );
+    expect(await outcomeOf(folder.path(), 'scratch')).toEqual(await outcomeOf(folder.path(), 'undisturbed'));
+  });
+
+  it('claims the next number when another takes its own first', async () => {
+    const spec = tinyRun(folder.path(), 'scratch', { parameters: { epochs: 1 } });
+    let raced = false;
+    const racing: ObjectStore = {
+      ...store(),
+      write: async (key, body, options) => {
+        if (key.endsWith('attempts/0001.json') && !raced) {
+          raced = true;
+          await store().write(key, body, options);
+        }
+        return store().write(key, body, options);
+      },
+    };
+
+    await attempt(spec, racing);
+
+    expect(Object.keys(readEnds(folder.path(), 'scratch'))).toEqual(['2']);
+  });
+
+  it('leaves no tensor behind from one step to the next', async () => {
+    const counts: number[] = [];
+    const spec = tinyRun(folder.path(), 'meta-lora', { execution: { logEverySteps: 1 } });
+
+    await attempt(spec, store(), undefined, {
+      record: ({ scope }) => scope === 'step' && counts.push(tf.memory().numTensors),
+    });
+
+    expect(counts).toHaveLength(12);
+    expect(new Set(counts).size).toBe(1);
+  });
+});
+
+const store = (): ObjectStore => directoryObjectStore(join(folder.path(), 'objects'));
+
+/** Carries out a definition in this process, as `main.ts` does. */
+async function attempt(
+  spec: RunSpecInput,
+  objects: ObjectStore = store(),
+  signal = new AbortController().signal,
+  watch: Partial<{ record(record: { scope: string }): unknown }> = {},
+): Promise<AttemptOutcome | AttemptEnd> {
+  const parsed = parseRunSpec(spec);
+  if (parsed.kind === 'invalid') throw new Error(JSON.stringify(parsed.problems));
+  await store().write(specKey(spec.runId), JSON.stringify(parsed.value));
+  const ignore = () => {};
+  const reporter: Reporter = { attempt: ignore, note: ignore, phase: ignore, plan: ignore, record: ignore, ...watch };
+  const cacheDirectory = join(folder.path(), 'cache');
+  return attemptRun({ objects, runId: spec.runId, cacheDirectory, signal, reporter });
+}
+
+function watchedStore(onWrite: (key: string, body: string) => void): ObjectStore {
+  return {
+    ...store(),
+    write: async (key, body, options) => {
+      onWrite(key, String(body));
+      return store().write(key, body, options);
+    },
+  };
+}
+
+/** A store on a disk that is full for some keys. */
+function storeThatFails(isFull: (key: string) => boolean): ObjectStore {
+  return watchedStore((key) => {
+    if (isFull(key)) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  });
+}
+
+afterEach(() => rmSync(join(folder.path(), 'cache'), { recursive: true, force: true }));

@@ -1,0 +1,127 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Sequences } from '../../../trainer/data/batch';
+import { valueAndGradients } from '../../../trainer/gradients';
+import { bilstmLogits, dropoutMasks, embeddingName, initialiseBilstm } from '../../../trainer/models/bilstm';
+import type { Weights } from '../../../trainer/models/weights';
+import { randomStream } from '../../../trainer/random';
+import { describeOnEveryEngine } from '../../testkit/engines';
+import { centralDifference, type NaiveWeights, naiveBilstm } from '../../testkit/naive-models';
+import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';
+
+const sequences = [[3, 1, 5, 2], [4], [2, 2, 6]];
+const words: Sequences = {
+  ids: Int32Array.from(sequences.flat()),
+  lengths: Int32Array.from(sequences, (sequence) => sequence.length),
+};
+const size = { units: 6, classes: 3 };
+const embedding = () => ({ values: new Float32Array(7 * 4), size: 4 });
+const tinyStudent = (): Weights => redrawn(initialiseBilstm(size, embedding(), randomStream(0, 'student')), 0.7);
+
+const factors = [1, -2, 0.5, 3, -1, 0.25, -0.5, 2, 1.5];
+const loss = (weights: Weights): tf.Scalar =>
+  tf.sum(tf.mul(tf.square(bilstmLogits(weights, words)), tf.tensor2d(factors, [3, 3])));
+const naiveLoss = (weights: NaiveWeights): number =>
+  sequences.flatMap((ids) => naiveBilstm(weights, ids)).reduce((sum, logit, i) => sum + factors[i]! * logit ** 2, 0);
+
+describeOnEveryEngine('BiLSTM', () => {
+  it('gives the logits of a float64 model written from the formulas', () => {
+    const weights = tinyStudent();
+    const expected = sequences.flatMap((ids) => naiveBilstm(toFloat64(weights), ids));
+    expect(largestDifference(bilstmLogits(weights, words), expected)).toBeLessThan(1e-5);
+  });
+
+  it('has the gradients of the float64 model', () => {
+    const weights = tinyStudent();
+    const exact = toFloat64(weights);
+    const { gradients } = valueAndGradients(loss, weights);
+    expect(Object.keys(gradients)).toEqual(Object.keys(weights));
+    for (const [name, gradient] of Object.entries(gradients)) {
+      const values = gradient.dataSync();
+      const expected = Array.from(values, (_, index) => centralDifference(naiveLoss, exact, name, index));
+      const scale = Math.max(...expected.map(Math.abs));
+      expect({ name, close: largestDifference(values, expected) / scale < 1e-4 }).toEqual({ name, close: true });
+    }
+  });
+
+  it('gives a sequence the same logits whatever it is batched with', () => {
+    const weights = tinyStudent();
+    const alone = bilstmLogits(weights, { ids: Int32Array.of(4), lengths: Int32Array.of(1) });
+    expect(largestDifference(alone, bilstmLogits(weights, words).dataSync().slice(3, 6))).toBeLessThan(1e-6);
+  });
+
+  it('gives no gradient to [PAD]', () => {
+    const { gradients } = valueAndGradients(loss, tinyStudent());
+    expect(Array.from(gradients[embeddingName]!.dataSync().slice(0, 4))).toEqual([0, 0, 0, 0]);
+  });
+
+  it('computes no gradient of a frozen embedding', async () => {
+    const { [embeddingName]: frozen, ...trainable } = tinyStudent();
+    const scatters = async (run: () => void) =>
+      (await tf.profile(() => tf.tidy(run))).kernels.filter(({ name }) => name === 'UnsortedSegmentSum').length;
+    const withFrozen = await scatters(() => {
+      valueAndGradients((w) => loss({ [embeddingName]: frozen!, ...w }), trainable);
+    });
+    const withAll = await scatters(() => {
+      valueAndGradients(loss, { [embeddingName]: frozen!, ...trainable });
+    });
+    expect(withAll - withFrozen).toBe(1);
+  });
+
+  it('leaves no tensor behind after a step', () => {
+    const weights = tinyStudent();
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      valueAndGradients(loss, weights);
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describeOnEveryEngine('dropout of the student', () => {
+  it('keeps its masks over several passes of a step', () => {
+    const weights = tinyStudent();
+    const masks = dropoutMasks(weights, words, 0.4, randomStream(0, 'step'));
+    expect(masks!.words.shape).toEqual([8, 4]);
+    expect(masks!.state.shape).toEqual([3, 12]);
+    expect(largestDifference(bilstmLogits(weights, words, masks), bilstmLogits(weights, words, masks))).toBe(0);
+    expect(largestDifference(bilstmLogits(weights, words, masks), bilstmLogits(weights, words))).toBeGreaterThan(0.01);
+  });
+
+  it('zeroes word vectors and state: where all is dropped, only the bias speaks', () => {
+    const weights = tinyStudent();
+    const masks = { words: tf.zeros<tf.Rank.R2>([8, 4]), state: tf.zeros<tf.Rank.R2>([3, 12]) };
+    const bias = Array.from(weights['dense.bias']!.dataSync());
+    expect(largestDifference(bilstmLogits(weights, words, masks), [...bias, ...bias, ...bias])).toBe(0);
+  });
+
+  it('makes no masks at rate 0', () => {
+    expect(dropoutMasks(tinyStudent(), words, 0, randomStream(0, 'step'))).toBeNull();
+  });
+});
+
+describeOnEveryEngine('initialiseBilstm', () => {
+  it('draws U(-1/sqrt(u), 1/sqrt(u)) for the LSTM and U(-1/sqrt(2u), 1/sqrt(2u)) for the dense layer', () => {
+    const weights = initialiseBilstm(
+      { units: 50, classes: 3 },
+      { values: new Float32Array(100), size: 50 },
+      randomStream(0, 's'),
+    );
+    for (const [name, bound] of [
+      ['lstm.forward.weight', 1 / Math.sqrt(50)],
+      ['lstm.backward.weight', 1 / Math.sqrt(50)],
+      ['dense.weight', 0.1],
+    ] as const) {
+      const values = weights[name]!.dataSync();
+      const largest = Math.max(...values.map(Math.abs));
+      expect(largest).toBeLessThanOrEqual(bound * (1 + 1e-6));
+      expect(largest).toBeGreaterThan(0.95 * bound);
+    }
+    expect(weights['lstm.forward.weight']!.shape).toEqual([100, 200]);
+  });
+
+  it('refuses an embedding whose [PAD] is not zeros', () => {
+    const values = new Float32Array(8);
+    values[3] = 1;
+    expect(() => initialiseBilstm(size, { values, size: 4 }, randomStream(0, 's'))).toThrow('[PAD] and must be zeros');
+  });
+});

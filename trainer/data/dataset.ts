@@ -1,0 +1,103 @@
+import { extname } from 'node:path';
+import type { Checked, DataDefinition } from '../../contract/run-spec';
+import { FileProblems } from './file-problems';
+import { locateFile } from './hub';
+import { readCsv, readJsonLines, type TextRecord } from './records';
+import { readTextFile } from './text-file';
+
+/** Rows of one file in its order: text as it stands there, class as its index among the classes. */
+export interface LabelledTexts {
+  texts: string[];
+  labels: Int32Array;
+}
+
+export interface DataSet {
+  /** Labels in the order of the logits. */
+  classes: string[];
+  train: LabelledTexts;
+  test: LabelledTexts;
+}
+
+const readers = { '.csv': readCsv, '.jsonl': readJsonLines } as const;
+
+/**
+ * Reads the train and the test file of a run. Everything that is wrong with either is told at once, by line.
+ *
+ * @param data Where the files are; `hf:` locations are downloaded into `cacheDirectory`.
+ */
+export async function loadDataSet(data: DataDefinition, cacheDirectory: string): Promise<Checked<DataSet>> {
+  const trainProblems = new FileProblems('data.train');
+  const testProblems = new FileProblems('data.test');
+  const train = await readRecords(data.train, data, cacheDirectory, trainProblems);
+  const test = await readRecords(data.test, data, cacheDirectory, testProblems);
+
+  const classes = data.classes ?? classesOf(train);
+  const trainRows = labelled(train, classes, trainProblems);
+  // Without a readable train file nothing is known of the classes that the test file should have.
+  const testRows = train.length === 0 && data.classes === null ? null : labelled(test, classes, testProblems);
+  if (!trainProblems.found) {
+    for (const [index, label] of classes.entries())
+      if (!trainRows.labels.includes(index)) trainProblems.add(`no row of class ${JSON.stringify(label)}`);
+    if (classes.length < 2)
+      trainProblems.add(`all rows are of class ${JSON.stringify(classes[0])}: at least two needed`);
+  }
+
+  const problems = [...trainProblems.list(), ...testProblems.list()];
+  return problems.length > 0 || testRows === null
+    ? { kind: 'invalid', problems }
+    : { kind: 'valid', value: { classes, train: trainRows, test: testRows } };
+}
+
+async function readRecords(
+  location: string,
+  data: DataDefinition,
+  cacheDirectory: string,
+  problems: FileProblems,
+): Promise<TextRecord[]> {
+  const extension = extname(location).toLowerCase();
+  if (extension !== '.csv' && extension !== '.jsonl') {
+    problems.add(
+      `"${location}" is no file of a kind that is read: give one that ends in ${Object.keys(readers).join(' or ')}`,
+    );
+    return [];
+  }
+  const file = await locateFile(location, 'dataset', cacheDirectory);
+  if (file.kind !== 'found') {
+    problems.add(file.message);
+    return [];
+  }
+  const content = await readTextFile(file.path, problems);
+  if (content === null) return [];
+  const records = readers[extension](content, { text: data.textColumn, label: data.labelColumn }, problems);
+  for (const { text, label, line } of records) {
+    if (text.trim() === '') problems.addAtLine(line, `the text (${JSON.stringify(data.textColumn)}) is empty`);
+    if (label.trim() === '') problems.addAtLine(line, `the label (${JSON.stringify(data.labelColumn)}) is empty`);
+  }
+  if (records.length === 0 && !problems.found) problems.add(`"${location}" has no rows`);
+  return records;
+}
+
+/** The labels of the rows, sorted: by value where all are numbers. */
+function classesOf(records: readonly TextRecord[]): string[] {
+  const labels = [...new Set(records.map((record) => record.label.trim()))].filter((label) => label !== '');
+  return labels.every((label) => Number.isFinite(Number(label)))
+    ? labels.sort((a, b) => Number(a) - Number(b))
+    : labels.sort();
+}
+
+function labelled(records: readonly TextRecord[], classes: readonly string[], problems: FileProblems): LabelledTexts {
+  const indexOf = new Map(classes.map((label, index) => [label, index]));
+  const labels = new Int32Array(records.length);
+  for (const [row, record] of records.entries()) {
+    const label = record.label.trim();
+    const index = indexOf.get(label);
+    if (index !== undefined) labels[row] = index;
+    else if (label !== '')
+      problems.addAtLine(record.line, `unknown label ${JSON.stringify(label)}: the classes are ${namesOf(classes)}`);
+  }
+  return { texts: records.map((record) => record.text), labels };
+}
+
+/** The first classes of possibly a thousand. */
+const namesOf = (classes: readonly string[]): string =>
+  `${classes.slice(0, 10).join(', ')}${classes.length > 10 ? `, ... (${classes.length})` : ''}`;

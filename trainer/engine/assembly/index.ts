@@ -1,0 +1,9 @@
+/**
+ * Kernels of the portable engine in AssemblyScript: WebAssembly on the memory of TensorFlow.js's own backend, so that
+ * tensors are used where they lie. Arguments are byte offsets of float32 (ids: int32) arrays and sizes in elements.
+ * `npm run kernels` compiles them into the committed `kernels.wasm`; a test holds the two together.
+ */
+export { erf, exp, tanh } from './elementwise';
+export { lstm, lstmGradient, lstmScratchBytes } from './lstm';
+export { matMul, matMulScratchBytes } from './matmul';
+export { gatherRows, segmentSum, sumRows } from './rows';

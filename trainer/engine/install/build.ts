@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { EnginePaths, Variant } from './runtime';
+
+/**
+ * Compiles the package's own C++ sources against the runtime's headers and libraries, in one call and without
+ * node-gyp. The libraries are found relative to the addon, so the project folder can be moved or copied.
+ *
+ * @throws with the compiler's output where it fails
+ */
+export function buildAddon(compiler: string, paths: EnginePaths, variant: Variant): void {
+  const libraries = join(paths.runtime(variant), 'tensorflow');
+  const folder = dirname(paths.addon);
+  mkdirSync(folder, { recursive: true });
+  const unfinished = `${paths.addon}.building`;
+  const { status, stderr, error } = spawnSync(
+    compiler,
+    [
+      ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'],
+      ...[paths.nodeHeaders, join(libraries, 'include'), paths.package].flatMap((path) => ['-I', path]),
+      ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(paths.package, 'binding', name)),
+      ...[`-L${libraries}`, '-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2'],
+      `-Wl,-rpath,$ORIGIN/${relative(folder, libraries)}`,
+      ...['-o', unfinished],
+    ],
+    { encoding: 'utf8' },
+  );
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${compiler} could not build the addon:\n${stderr}`);
+  renameSync(unfinished, paths.addon);
+  writeFileSync(variantFile(paths), variant);
+}
+
+/** What the addon was built against; null where it was not built here. */
+export function builtVariant(paths: EnginePaths): Variant | null {
+  return existsSync(variantFile(paths)) ? (readFileSync(variantFile(paths), 'utf8') as Variant) : null;
+}
+
+function variantFile(paths: EnginePaths): string {
+  return `${paths.addon}.variant`;
+}

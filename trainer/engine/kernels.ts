@@ -1,0 +1,107 @@
+import type {
+  NamedAttrMap,
+  NamedTensorMap,
+  Tensor,
+  Tensor1D,
+  Tensor2D,
+  Tensor3D,
+  TensorInfo,
+} from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * Kernels that TensorFlow.js has no operation for, under the same names on every engine: `native.ts` backs them with
+ * TensorFlow's own, `portable.ts` with its own. None of them is on the tape: call them inside `tf.customGrad`, and
+ * compute every gradient in one go there (`lstmGradient` returns all three at once).
+ */
+export const lstmKernel = 'StillhouseLstm';
+export const lstmGradientKernel = 'StillhouseLstmGradient';
+
+/**
+ * What the forward pass of an LSTM leaves behind for its gradient; every tensor is [t, b, u]. The caller owns all
+ * seven. Gate order everywhere, in `weight` and `bias` too: input i, forget f, cell input c, output o (PyTorch and
+ * Keras order their gates i, f, g, o, which is the same).
+ */
+export interface LstmTrace {
+  inputGate: Tensor3D;
+  cellState: Tensor3D;
+  forgetGate: Tensor3D;
+  outputGate: Tensor3D;
+  /** tanh of the candidate. */
+  cellInput: Tensor3D;
+  /** tanh of the cell state. */
+  cellOutput: Tensor3D;
+  /** h_t = o_t * tanh(cell state). */
+  hidden: Tensor3D;
+}
+
+export interface LstmGradient {
+  /** [t, b, in] */
+  input: Tensor3D;
+  /** [in + u, 4u] */
+  weight: Tensor2D;
+  /** [4u] */
+  bias: Tensor1D;
+}
+
+/** Order of the seven tensors as the kernels return and take them (TensorFlow's BlockLSTMV2). */
+const traceOrder = [
+  'inputGate',
+  'cellState',
+  'forgetGate',
+  'outputGate',
+  'cellInput',
+  'cellOutput',
+  'hidden',
+] as const satisfies (keyof LstmTrace)[];
+
+/**
+ * One direction of an LSTM over a padded batch, from zero states:
+ * [i f c o] = [x_t, h_{t-1}] W + bias; cs_t = sigmoid(f) cs_{t-1} + sigmoid(i) tanh(c); h_t = sigmoid(o) tanh(cs_t).
+ *
+ * It runs over the padding too. Right-padded sequences are right nonetheless as long as only positions before each
+ * sequence's end are read (their gradient at the padding is then zero, and nothing flows back from there). For the
+ * backward direction reverse every sequence within its own length first, best on the token ids.
+ *
+ * @param x [t, b, in], time first
+ * @param weight [in + u, 4u]: rows of the input above rows of the hidden state
+ * @param bias [4u]; PyTorch's two biases added together
+ */
+export function lstmForward(x: Tensor3D, weight: Tensor2D, bias: Tensor1D): LstmTrace {
+  const outputs = runKernel(lstmKernel, { x, weight, bias });
+  return Object.fromEntries(traceOrder.map((name, index) => [name, outputs[index]])) as unknown as LstmTrace;
+}
+
+/**
+ * Gradient of `lstmForward` with respect to its three inputs.
+ *
+ * @param hiddenGradient [t, b, u]: dL/dh_t, zero at the padding
+ */
+export function lstmGradient(
+  x: Tensor3D,
+  weight: Tensor2D,
+  bias: Tensor1D,
+  trace: LstmTrace,
+  hiddenGradient: Tensor3D,
+): LstmGradient {
+  const [input, weightGradient, biasGradient] = runKernel(lstmGradientKernel, {
+    x,
+    weight,
+    bias,
+    ...trace,
+    hiddenGradient,
+  });
+  return { input, weight: weightGradient, bias: biasGradient } as LstmGradient;
+}
+
+function runKernel(name: string, inputs: Record<string, Tensor>, attributes: NamedAttrMap = {}): Tensor[] {
+  if (!tf.getKernel(name, tf.getBackend())) {
+    throw new Error(`Kernel ${name} is not registered for backend ${tf.getBackend()}: call startEngine first`);
+  }
+  return tf.engine().runKernel(name, inputs as unknown as NamedTensorMap, attributes) as Tensor[];
+}
+
+/** The seven trace tensors in kernel order, for the engines' implementations. */
+export function traceTensors<T extends TensorInfo>(inputs: Record<(typeof traceOrder)[number], T>): T[] {
+  return traceOrder.map((name) => inputs[name]);
+}

@@ -1,0 +1,94 @@
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { lstmGradientKernel, lstmKernel, traceTensors } from './kernels';
+
+/** The part of tfjs-node's backend that calls TensorFlow's own kernels (`nodejs_kernel_backend.js`, 4.22). */
+export interface NativeBackend {
+  isUsingGpuDevice: boolean;
+  binding: {
+    TF_Version: string;
+    TF_FLOAT: number;
+    TF_INT64: number;
+    TF_ATTR_BOOL: number;
+    TF_ATTR_FLOAT: number;
+    TF_ATTR_TYPE: number;
+    createTensor(shape: number[], dtype: number, values: Int32Array): number;
+    executeOp(name: string, attributes: object[], inputIds: number[], outputs: number): { id: number }[];
+    deleteTensor(id: number): void;
+  };
+  getInputTensorIds(tensors: TensorInfo[]): number[];
+  createOutputTensor(metadata: { id: number }): Tensor;
+}
+
+type Inputs = Record<string, TensorInfo>;
+
+/** Registers the kernels of `kernels.ts` for TensorFlow, by BlockLSTMV2 and BlockLSTMGradV2. */
+export function registerNativeKernels(): void {
+  const backendName = 'tensorflow';
+  tf.registerKernel({
+    kernelName: lstmKernel,
+    backendName,
+    kernelFunc: ({ inputs, backend }) => blockLstm(inputs as unknown as Inputs, backend as NativeBackend),
+  });
+  tf.registerKernel({
+    kernelName: lstmGradientKernel,
+    backendName,
+    kernelFunc: ({ inputs, backend }) => blockLstmGradient(inputs as unknown as Inputs, backend as NativeBackend),
+  });
+}
+
+function blockLstm(inputs: Inputs, backend: NativeBackend): TensorInfo[] {
+  const { x, weight, bias } = inputs as { x: TensorInfo; weight: TensorInfo; bias: TensorInfo };
+  const [steps, batch] = x.shape as [number, number, number];
+  const units = bias.shape[0]! / 4;
+  const { binding } = backend;
+  return tf.tidy(() => {
+    const state = tf.zeros([batch, units]);
+    const peephole = tf.zeros([units]);
+    const stepsId = int64Scalar(backend, steps);
+    const [xId, stateId, weightId, peepholeId, biasId] = backend.getInputTensorIds([x, state, weight, peephole, bias]);
+    const attributes = [
+      { name: 'cell_clip', type: binding.TF_ATTR_FLOAT, value: 0 },
+      { name: 'use_peephole', type: binding.TF_ATTR_BOOL, value: false },
+      { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
+    ];
+    const ids = [stepsId, xId, stateId, stateId, weightId, peepholeId, peepholeId, peepholeId, biasId] as number[];
+    const outputs = binding.executeOp('BlockLSTMV2', attributes, ids, 7);
+    binding.deleteTensor(stepsId);
+    return outputs.map((output) => backend.createOutputTensor(output));
+  });
+}
+
+function blockLstmGradient(inputs: Inputs, backend: NativeBackend): TensorInfo[] {
+  const { x, weight, bias, hiddenGradient } = inputs as Record<'x' | 'weight' | 'bias' | 'hiddenGradient', TensorInfo>;
+  const [steps, batch] = x.shape as [number, number, number];
+  const units = bias.shape[0]! / 4;
+  const { binding } = backend;
+  return tf.tidy(() => {
+    const state = tf.zeros([batch, units]);
+    const peephole = tf.zeros([units]);
+    const cellStateGradient = tf.zeros([steps, batch, units]);
+    const stepsId = int64Scalar(backend, steps);
+    const trace = traceTensors(inputs as Parameters<typeof traceTensors>[0]);
+    const ids = backend.getInputTensorIds([
+      ...[x, state, state, weight, peephole, peephole, peephole, bias],
+      ...trace,
+      ...[cellStateGradient, hiddenGradient],
+    ]);
+    const attributes = [
+      { name: 'use_peephole', type: binding.TF_ATTR_BOOL, value: false },
+      { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
+    ];
+    // x, cell state, hidden state, weight, three peepholes, bias
+    const outputs = binding.executeOp('BlockLSTMGradV2', attributes, [stepsId, ...ids], 8);
+    binding.deleteTensor(stepsId);
+    const kept = [outputs[0]!, outputs[3]!, outputs[7]!];
+    for (const output of outputs) if (!kept.includes(output)) binding.deleteTensor(output.id);
+    return kept.map((output) => backend.createOutputTensor(output));
+  });
+}
+
+/** A handle the backend does not track (tfjs-core has no int64); the caller deletes it. */
+function int64Scalar({ binding }: NativeBackend, value: number): number {
+  return binding.createTensor([], binding.TF_INT64, new Int32Array([value, 0]));
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+
+/** TypeScript declares WebAssembly with the browser's library alone. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (module: object, imports: { env: { memory: object } }) => { exports: object };
+};
+
+/** The part of tfjs-backend-wasm that kernels stand on (`backend_wasm.d.ts`, and Emscripten's module behind it). */
+export interface WasmBackend {
+  wasm: { asm: { memory: object }; _malloc(bytes: number): number; _free(offset: number): void };
+  dataIdMap: { get(dataId: object): { memoryOffset: number } };
+  makeOutput(shape: number[], dtype: DataType): TensorInfo;
+  disposeData(dataId: object): boolean;
+}
+
+/** What `assembly/index.ts` exports; every argument is a byte offset or a count, flags are 0 or 1. */
+export type CompiledKernels = Record<
+  | ('matMul' | 'matMulScratchBytes' | 'lstm' | 'lstmGradient' | 'lstmScratchBytes')
+  | ('exp' | 'tanh' | 'erf' | 'gatherRows' | 'segmentSum' | 'sumRows'),
+  (...parameters: number[]) => number
+>;
+
+/** The compiled kernels on one backend's memory, and the scratch they share: kernels run one at a time. */
+export interface PortableMemory {
+  compiled: CompiledKernels;
+  offsetOf(tensor: TensorInfo): number;
+  makeOutput(shape: number[], dtype?: DataType): TensorInfo;
+  /** Offset of at least so many bytes, valid until the next call. */
+  scratch(bytes: number): number;
+}
+
+export function openPortableMemory(backend: WasmBackend): PortableMemory {
+  const module = new WebAssembly.Module(readFileSync(join(__dirname, 'assembly', 'kernels.wasm')));
+  const instance = new WebAssembly.Instance(module, { env: { memory: backend.wasm.asm.memory } });
+  let scratchOffset = 0;
+  let scratchBytes = 0;
+  return {
+    compiled: instance.exports as CompiledKernels,
+    offsetOf: (tensor) => backend.dataIdMap.get(tensor.dataId).memoryOffset,
+    makeOutput: (shape, dtype = 'float32') => backend.makeOutput(shape, dtype),
+    scratch(bytes) {
+      if (bytes > scratchBytes) {
+        if (scratchOffset) backend.wasm._free(scratchOffset);
+        scratchOffset = backend.wasm._malloc(bytes) >>> 0;
+        if (scratchOffset === 0)
+          throw new Error(`Out of memory: ${bytes} bytes of scratch; lower batchSize or maxLength`);
+        scratchBytes = bytes;
+      }
+      return scratchOffset;
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import { dirname } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { registerPortableKernels } from './portable-kernels';
+
+export type PortableStart = { kind: 'started'; version: string; threads: number } | { kind: 'failed'; message: string };
+
+/**
+ * Starts the WebAssembly backend that npm alone can install, with the kernels it lacks or computes slowly replaced.
+ * One thread: the threaded build needs worker threads with shared memory, which this backend does not set up in Node.
+ */
+export async function startPortable(): Promise<PortableStart> {
+  const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  // The union package is what registers gradients; core on its own has none.
+  await import('@tensorflow/tfjs');
+  wasm.setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`);
+  // setBackend falls back in silence elsewhere: only its answer and the name in force say what runs.
+  const accepted = await tf.setBackend('wasm');
+  if (!accepted || tf.getBackend() !== 'wasm') {
+    return {
+      kind: 'failed',
+      message: `the WebAssembly backend did not start (TensorFlow.js chose ${tf.getBackend()})`,
+    };
+  }
+  registerPortableKernels();
+  return { kind: 'started', version: tf.version_core, threads: wasm.getThreadsCount() };
+}

@@ -1,0 +1,58 @@
+import type { Checked, RunSpec } from '../../contract/run-spec';
+import type { Examples } from '../data/batches';
+import type { DataSet, LabelledTexts } from '../data/dataset';
+import { preprocess } from '../data/preprocess';
+import { type Splits, splitRows } from '../data/splits';
+import { encodeTokens } from '../data/tokenizer';
+import { encodeWords } from '../data/words';
+import type { StudentModel } from './student-model';
+import type { TeacherModel } from './teacher-model';
+
+/** The texts of a run as its models read them, and which rows are used for what. */
+export interface RunTexts {
+  train: LabelledTexts;
+  test: LabelledTexts;
+  splits: Splits;
+  /** Texts of the rows the run trains on: what shapes vocabularies. */
+  trainTexts: string[];
+}
+
+/** Cleans the texts and splits the train rows. @param usesQuiz whether the method needs the quiz rows for itself. */
+export function prepareTexts({ parameters, seed }: RunSpec, data: DataSet, usesQuiz: boolean): Checked<RunTexts> {
+  const splitParameters = { ...parameters, trainOnQuiz: parameters.trainOnQuiz && !usesQuiz };
+  const splits = splitRows(data.train.labels, data.classes, splitParameters, parameters.splitSeed ?? seed);
+  if (splits.kind === 'invalid') return splits;
+  const clean = ({ texts, labels }: LabelledTexts): LabelledTexts => ({
+    texts: texts.map((text) => preprocess(text, parameters.preprocessing)),
+    labels,
+  });
+  const train = clean(data.train);
+  const trainTexts = Array.from(splits.value.train, (row) => train.texts[row]!);
+  return { kind: 'valid', value: { train, test: clean(data.test), splits: splits.value, trainTexts } };
+}
+
+export type RunExamples = Readonly<Record<'train' | 'quiz' | 'dev' | 'test', Examples>>;
+
+/** Encodes every row that is used, for the models that read it. */
+export function encodeExamples(
+  { parameters }: RunSpec,
+  { train, test, splits }: RunTexts,
+  student: StudentModel | null,
+  teacher: TeacherModel | null,
+): RunExamples {
+  const examples = ({ texts, labels }: LabelledTexts, rows: Int32Array): Examples => {
+    const used = Array.from(rows, (row) => texts[row]!);
+    return {
+      rows,
+      labels: rows.map((row) => labels[row]!),
+      words: student && encodeWords(student.vocabulary, used, parameters.maxWords),
+      tokens: teacher && encodeTokens(teacher.tokenizer, used, parameters.maxTokens),
+    };
+  };
+  return {
+    train: examples(train, splits.train),
+    quiz: examples(train, splits.quiz),
+    dev: examples(train, splits.dev),
+    test: examples(test, Int32Array.from(test.labels.keys())),
+  };
+}

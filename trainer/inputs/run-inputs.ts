@@ -1,0 +1,191 @@
+import { access } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import { methods } from '../../contract/methods';
+import type { Split } from '../../contract/metric-names';
+import type { ObjectStore } from '../../contract/objects/object-store';
+import type { Result } from '../../contract/records';
+import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
+import type { Batch } from '../data/batch';
+import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches';
+import { type DataSet, loadDataSet } from '../data/dataset';
+import { locateFile } from '../data/hub';
+import type { EngineDescription } from '../engine/engine';
+import { createMethod } from '../methods';
+import type { Classifier, Method, TrainingState } from '../methods/method';
+import type { ModelFiles } from '../models/teacher';
+import { evaluationBatchSize } from '../teacher-logits';
+import { encodeExamples, prepareTexts, type RunExamples } from './run-examples';
+import { type ScoredTeacher, teacherOfRun } from './scored-teacher';
+import { buildStudent, type StudentModel } from './student-model';
+import { buildTeacher, locateTeacher, type TeacherModel } from './teacher-model';
+
+/** All that a run trains on and with. What changes while it trains is the session. */
+export interface RunInputs {
+  spec: RunSpec;
+  /** Labels in the order of the logits. */
+  classes: readonly string[];
+  rows: Result['rows'];
+  /** What a reader of the result must know. */
+  notes: string[];
+  loadSeconds: number;
+  stepsPerEpoch: number;
+  totals: { totalSteps: number; totalEpochs: number };
+  trainBatches(epoch: number): Batch[];
+  /** null where the method uses no quiz set. */
+  quizBatch(step: number): Batch | null;
+  evaluationBatches: Record<Split, Batch[]>;
+  /** Logits of a frozen teacher on rows of the train file, [b, c]; null where the teacher learns or is absent. */
+  teacherLogits: ((rows: Int32Array) => Tensor2D) | null;
+  method: Method;
+  /** The state before the first step. To be called once: it takes over the initial weights. */
+  begin(): TrainingState;
+  /** The model the run trains. */
+  subject: { role: 'student' | 'teacher'; classifier: Classifier; exportFiles: StudentModel['exportFiles'] };
+  /** null in scratch. */
+  teacher: ScoredTeacher | null;
+}
+
+export interface InputSetting {
+  objects: ObjectStore;
+  cacheDirectory: string;
+  engine: EngineDescription;
+  signal: AbortSignal;
+  /** Told what is being done, for a person. */
+  onPhase(phase: string): void;
+}
+
+/**
+ * Reads, checks and encodes all that a run needs. What can be found missing or malformed without each other (data, teacher,
+ * vectors) is told together, and then what does not fit together.
+ */
+export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<Checked<RunInputs> | 'interrupted'> {
+  const startedAt = performance.now();
+  const method = methods[spec.method];
+  setting.onPhase('loading the data');
+  const sources = await locateSources(spec, setting);
+  if (sources.kind === 'invalid') return sources;
+  const { data, teacherFiles, vectorsFile } = sources.value;
+  const prepared = prepareTexts(spec, data, method.usesQuiz);
+  if (prepared.kind === 'invalid') return prepared;
+  const { trainTexts } = prepared.value;
+  if (await isInterrupted(setting.signal)) return 'interrupted';
+
+  setting.onPhase('loading the models');
+  const teacher = method.needsTeacher ? await buildTeacher(spec, teacherFiles, data.classes, trainTexts) : absent;
+  const student =
+    method.trains === 'student' ? await buildStudent(spec, vectorsFile, data.classes, trainTexts) : absent;
+  if (teacher.kind === 'invalid' || student.kind === 'invalid') return allProblems([teacher, student]);
+  if (await isInterrupted(setting.signal)) return 'interrupted';
+
+  const examples = encodeExamples(spec, prepared.value, student.value, teacher.value);
+  const models = { student: student.value, teacher: teacher.value };
+  const ofTeacher = await teacherOfRun(spec, models.teacher, examples, setting);
+  if (ofTeacher === 'interrupted') return 'interrupted';
+  const notes = [...sources.value.notes, ...(models.student?.notes ?? []), ...(models.teacher?.notes ?? [])];
+  const run = assemble(spec, data.classes, examples, models);
+  return {
+    kind: 'valid',
+    value: {
+      ...run,
+      ...ofTeacher,
+      notes: [...notes, ...notesOn(spec, run.rows)],
+      loadSeconds: (performance.now() - startedAt) / 1000,
+    },
+  };
+}
+
+interface Sources {
+  data: DataSet;
+  teacherFiles: ModelFiles | null;
+  vectorsFile: string | null;
+  notes: string[];
+}
+
+async function locateSources(spec: RunSpec, { objects, cacheDirectory }: InputSetting): Promise<Checked<Sources>> {
+  const isStudent = methods[spec.method].trains === 'student';
+  const [data, teacher, vectors] = await Promise.all([
+    loadDataSet(spec.data, cacheDirectory),
+    locateTeacher(spec, objects, cacheDirectory),
+    spec.vectors !== null && isStudent ? locateVectors(spec.vectors, cacheDirectory) : absent,
+  ]);
+  if (data.kind === 'invalid' || teacher.kind === 'invalid' || vectors.kind === 'invalid')
+    return allProblems([data, teacher, vectors]);
+  const { files: teacherFiles, notes } = teacher.value;
+  return { kind: 'valid', value: { data: data.value, teacherFiles, vectorsFile: vectors.value, notes } };
+}
+
+async function locateVectors(location: string, cacheDirectory: string): Promise<Checked<string>> {
+  const invalid = (message: string): Checked<never> => ({ kind: 'invalid', problems: [{ path: 'vectors', message }] });
+  const file = await locateFile(location, 'dataset', cacheDirectory);
+  if (file.kind !== 'found') return invalid(file.message);
+  const isThere = await access(file.path).then(
+    () => true,
+    () => false,
+  );
+  return isThere
+    ? { kind: 'valid', value: file.path }
+    : invalid(`"${location}" does not exist: give the absolute path of a file, or null for random vectors`);
+}
+
+type Models = { student: StudentModel | null; teacher: TeacherModel | null };
+
+function assemble(spec: RunSpec, classes: readonly string[], examples: RunExamples, { student, teacher }: Models) {
+  const { parameters, seed, method } = spec;
+  const { epochs, batchSize, quizBatchSize, lengthAwareBatching } = parameters;
+  const { train, quiz, dev, test } = examples;
+  const stepsPerEpoch = Math.ceil(train.rows.length / batchSize);
+  const totalSteps = epochs * stepsPerEpoch;
+  const created = createMethod(method, {
+    parameters,
+    totalSteps,
+    student: student?.classifier ?? null,
+    teacher: teacher?.classifier ?? null,
+  });
+  const evaluationBatches = (of: typeof dev) =>
+    evaluationOrder(of, evaluationBatchSize).map((positions) => batchOf(of, positions));
+  const subject = student
+    ? { role: 'student' as const, ...student }
+    : { role: 'teacher' as const, ...(teacher as TeacherModel) };
+  return {
+    spec,
+    classes,
+    rows: { train: train.rows.length, quiz: quiz.rows.length, dev: dev.rows.length, test: test.rows.length },
+    stepsPerEpoch,
+    totals: { totalSteps, totalEpochs: epochs },
+    trainBatches: (epoch: number) =>
+      epochOrder(train, batchSize, lengthAwareBatching, seed, epoch).map((positions) => batchOf(train, positions)),
+    quizBatch: (step: number) =>
+      methods[method].usesQuiz ? batchOf(quiz, quizOrder(quiz, quizBatchSize ?? batchSize, seed, step)) : null,
+    evaluationBatches: { dev: evaluationBatches(dev), test: evaluationBatches(test) },
+    method: created,
+    begin: () =>
+      created.begin({
+        student: student?.learning ?? null,
+        teacher: teacher !== null && method !== 'kd' ? teacher.learning : null,
+      }),
+    subject: { role: subject.role, classifier: subject.classifier, exportFiles: subject.exportFiles },
+  };
+}
+
+/** Below this many dev rows one row is over a point of accuracy. */
+const fewDevRows = 100;
+
+function notesOn({ parameters }: RunSpec, rows: Result['rows']): string[] {
+  const notes: string[] = [];
+  if (parameters.trainShare < 1)
+    notes.push(`trained on ${rows.train} rows, a share of ${parameters.trainShare} of what there was (trainShare)`);
+  if (rows.dev < fewDevRows) notes.push(`selected on ${rows.dev} dev rows only: the choice of epoch is mostly chance`);
+  return notes;
+}
+
+const absent = { kind: 'valid', value: null } as const;
+
+function allProblems(checks: readonly Checked<unknown>[]): { kind: 'invalid'; problems: Problem[] } {
+  return { kind: 'invalid', problems: checks.flatMap((check) => (check.kind === 'invalid' ? check.problems : [])) };
+}
+
+async function isInterrupted(signal: AbortSignal): Promise<boolean> {
+  await nextTurn();
+  return signal.aborted;
+}

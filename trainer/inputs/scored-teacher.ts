@@ -1,0 +1,92 @@
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { methods } from '../../contract/methods';
+import type { Split } from '../../contract/metric-names';
+import type { RunSpec } from '../../contract/run-spec';
+import { batchOf, type Examples, evaluationOrder } from '../data/batches';
+import type { TrainingState } from '../methods/method';
+import { predict } from '../predict';
+import type { Predictions } from '../records/predictions';
+import { evaluationBatchSize, type TeacherLogits, teacherLogitsCache } from '../teacher-logits';
+import type { RunExamples } from './run-examples';
+import type { InputSetting, RunInputs } from './run-inputs';
+import type { TeacherModel } from './teacher-model';
+
+/** The teacher of a run as something to be scored. */
+export interface ScoredTeacher {
+  isScoredAt(epoch: number): boolean;
+  /** null where interrupted. */
+  predict(split: Split, at: { epoch: number; state: TrainingState }, signal: AbortSignal): Promise<Predictions | null>;
+}
+
+/**
+ * The part of the inputs that is the teacher's: its logits in training where it is frozen, and how it is scored. Before
+ * training it is the same teacher for every run and seed, so its logits are cached; a frozen one is not needed after that.
+ */
+export async function teacherOfRun(
+  spec: RunSpec,
+  teacher: TeacherModel | null,
+  examples: RunExamples,
+  { cacheDirectory, engine, signal, onPhase }: InputSetting,
+): Promise<Pick<RunInputs, 'teacher' | 'teacherLogits'> | 'interrupted'> {
+  if (teacher === null) return { teacher: null, teacherLogits: null };
+  const { classifier, learning: weights, frozen, constants } = teacher;
+  const circumstances = { constants, engine: `${engine.name} ${engine.version} ${engine.device}` };
+  const cache = teacherLogitsCache({ classifier, weights, frozen, circumstances }, cacheDirectory);
+  if (spec.method !== 'kd') return { teacher: learningTeacher(spec, teacher, examples, cache), teacherLogits: null };
+
+  onPhase("computing the teacher's logits");
+  const logits: Partial<Record<'train' | Split, Float32Array>> = {};
+  for (const split of ['train', 'dev', 'test'] as const) {
+    const ofSplit = await cache.of(examples[split], signal);
+    if (ofSplit === null) return 'interrupted';
+    logits[split] = ofSplit;
+  }
+  tf.dispose(Object.values(frozen));
+  return {
+    teacher: {
+      isScoredAt: (epoch) => epoch === 0,
+      predict: async (split) => predictionsOf(examples[split], logits[split]!),
+    },
+    teacherLogits: logitsByRow(examples.train, logits.train!),
+  };
+}
+
+/** A teacher that learns: in fine-tuning scored as teacher only before, afterwards as the model of the run. */
+function learningTeacher(
+  { method, parameters }: RunSpec,
+  { classifier, hasTrainedHead }: TeacherModel,
+  examples: RunExamples,
+  cache: TeacherLogits,
+): ScoredTeacher {
+  const isSubject = methods[method].trains === 'teacher';
+  return {
+    isScoredAt: (epoch) => {
+      if (epoch === 0) return hasTrainedHead;
+      return !isSubject && (parameters.evaluateTeacher === 'epochs' || epoch === parameters.epochs);
+    },
+    predict: async (split, { epoch, state }, signal) => {
+      if (epoch === 0) {
+        const logits = await cache.of(examples[split], signal);
+        return logits && predictionsOf(examples[split], logits);
+      }
+      const batches = evaluationOrder(examples[split], evaluationBatchSize).map((at) => batchOf(examples[split], at));
+      return predict(classifier, state.teacher!.weights, batches, signal);
+    },
+  };
+}
+
+const predictionsOf = ({ rows, labels }: Examples, logits: Float32Array): Predictions => ({ rows, labels, logits });
+
+function logitsByRow({ rows }: Examples, logits: Float32Array): (rows: Int32Array) => Tensor2D {
+  const width = logits.length / rows.length;
+  const positionOf = new Map(Array.from(rows, (row, position) => [row, position]));
+  return (wanted) => {
+    const values = new Float32Array(wanted.length * width);
+    wanted.forEach((row, i) => {
+      const position = positionOf.get(row)!;
+      values.set(logits.subarray(position * width, (position + 1) * width), i * width);
+    });
+    return tf.tensor2d(values, [wanted.length, width]); // [b, c]
+  };
+}

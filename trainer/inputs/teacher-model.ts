@@ -1,0 +1,218 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { modelKey, resultKey } from '../../contract/keys';
+import { methods } from '../../contract/methods';
+import type { ObjectStore } from '../../contract/objects/object-store';
+import { resultSchema } from '../../contract/records';
+import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
+import { createTokenizer, type TeacherTokenizer, type TokenizerFiles, wordVocabularyFile } from '../data/tokenizer';
+import type { Classifier } from '../methods/method';
+import { bertLogits } from '../models/bert';
+import { bertConfig, initialiseBert } from '../models/bert-config';
+import { hubFolder, isHubLocation } from '../models/hub';
+import { initialiseLora, mergeLora } from '../models/lora';
+import { exportTeacher, localFolder, type ModelFiles, readTeacher, type Teacher } from '../models/teacher';
+import type { Weights } from '../models/weights';
+import { randomStream } from '../random';
+
+/** A teacher as a run uses it. */
+export interface TeacherModel {
+  tokenizer: TeacherTokenizer;
+  /** What learns, to begin with; empty in kd. */
+  learning: Weights;
+  /** What does not. */
+  frozen: Weights;
+  classifier: Classifier;
+  /** What besides weights and tokens decides its logits. */
+  constants: unknown;
+  /** Whether it has been trained on a classification: before that its scores mean nothing. */
+  hasTrainedHead: boolean;
+  notes: string[];
+  /** A Hugging Face folder that other runs take as their teacher: LoRA merged, vocabulary included. */
+  exportFiles(learnt: Weights): Promise<Record<string, Uint8Array | string>>;
+}
+
+/** Where a teacher's files are; null for one that starts from random weights. */
+export async function locateTeacher(
+  spec: RunSpec,
+  objects: ObjectStore,
+  cacheDirectory: string,
+): Promise<Checked<{ files: ModelFiles | null; notes: string[] }>> {
+  const { teacher } = spec;
+  if (teacher === null || teacher.kind === 'random') return { kind: 'valid', value: { files: null, notes: [] } };
+  if (teacher.kind === 'run') return filesOfRun(teacher.runId, spec, objects);
+  const folder = isHubLocation(teacher.location)
+    ? await hubFolder(teacher.location, { cacheDirectory })
+    : ({ kind: 'valid', value: teacher.location } as const);
+  if (folder.kind === 'invalid') return folder;
+  const missing = await missingFiles(folder.value);
+  return missing.length > 0
+    ? { kind: 'invalid', problems: missing }
+    : { kind: 'valid', value: { files: localFolder(folder.value), notes: [] } };
+}
+
+/** Looked for before anything is read, so that it is told together with what else is missing. */
+async function missingFiles(folder: string): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const name of ['config.json', 'model.safetensors']) {
+    const file = join(folder, name);
+    await access(file).catch(() =>
+      problems.push({
+        path: 'teacher.location',
+        message: `${file} does not exist: a teacher is a folder with config.json, model.safetensors and its vocabulary`,
+      }),
+    );
+  }
+  return problems;
+}
+
+/** The model that a fine-tuning run left behind. */
+async function filesOfRun(
+  runId: string,
+  { parameters }: RunSpec,
+  objects: ObjectStore,
+): Promise<Checked<{ files: ModelFiles; notes: string[] }>> {
+  const invalid = (message: string) => ({ kind: 'invalid' as const, problems: [{ path: 'teacher.runId', message }] });
+  const body = await objects.read(resultKey(runId));
+  if (body === null) return invalid(`run "${runId}" has no result: give a fine-tuning run that has finished`);
+  const { spec } = resultSchema.parse(JSON.parse(Buffer.from(body).toString()));
+  if (methods[spec.method].trains !== 'teacher')
+    return invalid(`run "${runId}" is of method "${spec.method}", which leaves a student: give a fine-tuning run`);
+  const differing = (['preprocessing', 'maxTokens', 'splitSeed', 'devShare', 'quizShare'] as const).filter(
+    (name) => spec.parameters[name] !== parameters[name],
+  );
+  const notes = differing.map(
+    (name) =>
+      `the teacher was fine-tuned with ${name} ${JSON.stringify(spec.parameters[name])}, this run has ${JSON.stringify(parameters[name])}`,
+  );
+  const files = {
+    location: modelKey(runId, '').slice(0, -1),
+    read: (file: string) => objects.read(modelKey(runId, file)),
+  };
+  return { kind: 'valid', value: { files, notes } };
+}
+
+/**
+ * Loads or initialises the teacher of a run.
+ *
+ * @param files null: random weights, over a vocabulary of `trainTexts`.
+ * @param classes labels in the order of the logits.
+ */
+export async function buildTeacher(
+  spec: RunSpec,
+  files: ModelFiles | null,
+  classes: readonly string[],
+  trainTexts: readonly string[],
+): Promise<Checked<TeacherModel>> {
+  const random = randomStream(spec.seed, 'teacher');
+  const [tokenizer, teacher] =
+    files === null ? randomTeacher(spec, classes, trainTexts) : await storedTeacher(files, classes, random);
+  const problems: Problem[] = [tokenizer, teacher].flatMap((part) => (part.kind === 'invalid' ? part.problems : []));
+  if (tokenizer.kind === 'invalid' || teacher.kind === 'invalid') return { kind: 'invalid', problems };
+  problems.push(...misfits(spec, teacher.value));
+  if (problems.length > 0) return { kind: 'invalid', problems };
+
+  const { config, notes } = teacher.value;
+  const { loraAlpha, teacherDropout } = spec.parameters;
+  const { learning, frozen } = partsOf(spec, teacher.value);
+  return {
+    kind: 'valid',
+    value: {
+      tokenizer: tokenizer.value,
+      learning,
+      frozen,
+      classifier: (batch, dropout) => (weights) =>
+        bertLogits({ ...frozen, ...weights }, config, batch.tokens!, {
+          loraAlpha,
+          // The same substream at every call: all passes of a step share their masks.
+          dropout: dropout && { rate: teacherDropout, random: dropout.substream('masks') },
+        }),
+      constants: { config, loraAlpha },
+      hasTrainedHead: files !== null && !notes.some((note) => note.includes('classifier')),
+      notes,
+      exportFiles: async (learnt) => ({
+        ...(await exportTeacher(mergeLora({ ...frozen, ...learnt }, loraAlpha), config, classes)),
+        ...presentFiles(tokenizer.value.files),
+      }),
+    },
+  };
+}
+
+type Parts = [Checked<TeacherTokenizer>, Checked<Teacher>];
+
+function randomTeacher(
+  { teacher, parameters, seed }: RunSpec,
+  classes: readonly string[],
+  trainTexts: readonly string[],
+): Parts {
+  if (teacher?.kind !== 'random') throw new Error('only a random teacher comes without files');
+  const vocabulary = wordVocabularyFile(trainTexts, parameters.minWordCount);
+  const tokenizer = createTokenizer(
+    { 'vocab.txt': vocabulary, 'tokenizer.json': null, 'tokenizer_config.json': null },
+    null,
+  );
+  if (tokenizer.kind === 'invalid') return [tokenizer, tokenizer];
+  const config = bertConfig({ ...teacher, vocabularySize: tokenizer.value.vocabularySize });
+  const weights = initialiseBert(config, classes.length, randomStream(seed, 'teacher'));
+  return [tokenizer, { kind: 'valid', value: { config, weights, notes: ['the teacher started from random weights'] } }];
+}
+
+async function storedTeacher(
+  files: ModelFiles,
+  classes: readonly string[],
+  random: ReturnType<typeof randomStream>,
+): Promise<Parts> {
+  const text = async (file: string) => {
+    const body = await files.read(file);
+    return body && Buffer.from(body).toString();
+  };
+  const teacher = await readTeacher(files, classes, random);
+  const tokenizer = createTokenizer(
+    {
+      'vocab.txt': await text('vocab.txt'),
+      'tokenizer.json': await text('tokenizer.json'),
+      'tokenizer_config.json': await text('tokenizer_config.json'),
+    },
+    teacher.kind === 'valid' ? teacher.value.config.vocabularySize : null,
+  );
+  return [tokenizer, teacher];
+}
+
+/** What of a definition a teacher of this size cannot do. */
+function misfits({ method, parameters }: RunSpec, { config }: Teacher): Problem[] {
+  const problems: Problem[] = [];
+  if (parameters.maxTokens > config.maxPositions)
+    problems.push({
+      path: 'parameters.maxTokens',
+      message: `${parameters.maxTokens} tokens, but the teacher has ${config.maxPositions} positions`,
+    });
+  const beyond = (parameters.loraLayers ?? []).filter((layer) => layer >= config.layers);
+  if (beyond.length > 0 && usesLora(method))
+    problems.push({
+      path: 'parameters.loraLayers',
+      message: `no layer ${beyond.join(', ')}: the teacher has layers 0 to ${config.layers - 1}`,
+    });
+  return problems;
+}
+
+const usesLora = (method: RunSpec['method']): boolean => method === 'meta-lora' || method === 'finetune-lora';
+
+/** Which weights of the teacher learn: none in kd, LoRA matrices alone in meta-lora, with the head in finetune-lora, else all. */
+function partsOf(
+  { method, parameters, seed }: RunSpec,
+  { weights, config }: Teacher,
+): { learning: Weights; frozen: Weights } {
+  if (method === 'kd') return { learning: {}, frozen: weights };
+  if (!usesLora(method)) return { learning: weights, frozen: {} };
+  const { loraRank: rank, loraAlpha: alpha, loraTargets: targets, loraLayers: layers } = parameters;
+  const lora = initialiseLora(config, { rank, alpha, targets, layers }, randomStream(seed, 'lora'));
+  if (method === 'meta-lora') return { learning: lora, frozen: weights };
+  const isHead = (name: string) => name.startsWith('pooler.') || name.startsWith('classifier.');
+  const those = (wanted: boolean) =>
+    Object.fromEntries(Object.entries(weights).filter(([name]) => isHead(name) === wanted));
+  return { learning: { ...lora, ...those(true) }, frozen: those(false) };
+}
+
+function presentFiles(files: TokenizerFiles): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).filter((entry): entry is [string, string] => entry[1] !== null));
+}

@@ -1,0 +1,187 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { exitCodes, resultKey, specKey, trainerEnvironment } from '../contract/keys';
+import { directoryObjectStore } from '../contract/objects/directory';
+import type { ObjectStore } from '../contract/objects/object-store';
+import { resultSchema } from '../contract/records';
+import { type Checked, identifierSchema, parseRunSpec, problemsOf } from '../contract/run-spec';
+import { type AttemptOutcome, attemptRun, failureOf } from './attempt';
+import { consoleReporter, resultTable } from './console';
+
+const help = `Trains one run, from its beginning or from its last checkpoint, and writes what comes of it under runs/<id>/.
+
+  npm run trainer -- spec.json [--objects DIR]       a run defined in a file
+  npm run trainer -- --run ID --objects DIR          a run whose definition is in the objects already
+
+  --objects DIR   where the objects are (${trainerEnvironment.objects}; default data/objects)
+  --run ID        the run to carry out (${trainerEnvironment.runId})
+  --help          this text
+
+Models of the hub and teacher logits are kept in ${trainerEnvironment.cache} (default ~/.cache/stillhouse).
+Ctrl-C or SIGTERM: the run writes a checkpoint and ends; the same command continues it.
+Exit codes: ${Object.entries(exitCodes)
+  .map(([name, code]) => `${code} ${name}`)
+  .join(', ')}.
+`;
+
+const environmentSchema = z.object({
+  [trainerEnvironment.runId]: identifierSchema.optional(),
+  [trainerEnvironment.objects]: z.string().min(1).optional(),
+  [trainerEnvironment.cache]: z.string().min(1).optional(),
+  /** Where systems that follow the XDG convention keep what can be had again. */
+  XDG_CACHE_HOME: z.string().min(1).optional(),
+});
+
+interface Arguments {
+  objects: ObjectStore;
+  cacheDirectory: string;
+  run: { kind: 'stored'; runId: string } | { kind: 'file'; path: string };
+}
+
+async function main(): Promise<number> {
+  const given = readArguments();
+  if (given === 'help') {
+    process.stdout.write(help);
+    return exitCodes.succeeded;
+  }
+  if (given.kind === 'invalid') return refuse(given.problems.map(({ message }) => message));
+  const { cacheDirectory, run } = given.value;
+  const objects = withWriteHints(given.value.objects);
+  const reporter = consoleReporter(process.stdout);
+  try {
+    const stored = run.kind === 'stored' ? run : await storeSpec(objects, run.path);
+    if (stored.kind === 'refused') return refuse(stored.messages);
+    const { runId } = stored;
+    const outcome = await attemptRun({ objects, runId, cacheDirectory, signal: stopSignal(), reporter });
+    reporter.end();
+    await tellOutcome(objects, runId, outcome);
+    return exitCodeOf(outcome);
+  } catch (error) {
+    const { kind, message } = failureOf(error);
+    process.stderr.write(`${message}\n`);
+    return exitCodes[kind];
+  }
+}
+
+/** The command line, with the environment for what it leaves out; every problem at once. */
+function readArguments(): Checked<Arguments> | 'help' {
+  const options = { objects: { type: 'string' }, run: { type: 'string' }, help: { type: 'boolean' } } as const;
+  let parsed: ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>;
+  try {
+    parsed = parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    return { kind: 'invalid', problems: [{ path: '', message: `${(error as Error).message}. See --help.` }] };
+  }
+  if (parsed.values.help) return 'help';
+  const environment = environmentSchema.safeParse({
+    ...process.env,
+    ...(parsed.values.run === undefined ? {} : { [trainerEnvironment.runId]: parsed.values.run }),
+    ...(parsed.values.objects === undefined ? {} : { [trainerEnvironment.objects]: parsed.values.objects }),
+  });
+  if (!environment.success) {
+    const problems = problemsOf(environment.error);
+    return {
+      kind: 'invalid',
+      problems: problems.map(({ path, message }) => ({ path, message: `${path} ${message}` })),
+    };
+  }
+  const runId = environment.data[trainerEnvironment.runId];
+  const [path, ...more] = parsed.positionals;
+  if ((path === undefined) === (runId === undefined) || more.length > 0)
+    return {
+      kind: 'invalid',
+      problems: [{ path: '', message: 'give a spec file or the id of a run, one of them. See --help.' }],
+    };
+  const cacheHome = environment.data.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  return {
+    kind: 'valid',
+    value: {
+      objects: directoryObjectStore(environment.data[trainerEnvironment.objects] ?? join('data', 'objects')),
+      cacheDirectory: resolve(environment.data[trainerEnvironment.cache] ?? join(cacheHome, 'stillhouse')),
+      run: path === undefined ? { kind: 'stored', runId: runId! } : { kind: 'file', path },
+    },
+  };
+}
+
+type StoredSpec = { kind: 'stored'; runId: string } | { kind: 'refused'; messages: string[] };
+
+/** Puts the definition from a file into the run's prefix. A run that has another definition already is left alone. */
+async function storeSpec(objects: ObjectStore, path: string): Promise<StoredSpec> {
+  const spec = readSpecFile(path);
+  if (spec.kind === 'invalid')
+    return { kind: 'refused', messages: spec.problems.map((problem) => `${path}: ${problem.path} ${problem.message}`) };
+  const { runId } = spec.value;
+  const key = specKey(runId);
+  const outcome = await objects.write(key, `${JSON.stringify(spec.value, null, 2)}\n`, { if: 'absent' });
+  if (outcome.kind === 'written') return { kind: 'stored', runId };
+  const before = parseRunSpec(JSON.parse(Buffer.from((await objects.read(key)) ?? '{}').toString()));
+  if (before.kind === 'valid' && JSON.stringify(before.value) === JSON.stringify(spec.value))
+    return { kind: 'stored', runId };
+  const message = `${path}: run "${runId}" has another definition already (${key}): give this one another runId`;
+  return { kind: 'refused', messages: [message] };
+}
+
+function readSpecFile(path: string): ReturnType<typeof parseRunSpec> {
+  try {
+    return parseRunSpec(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    return {
+      kind: 'invalid',
+      problems: [{ path: '', message: `cannot be read as JSON: ${(error as Error).message}` }],
+    };
+  }
+}
+
+/** Aborted by SIGTERM, SIGINT, or the end of the process that started this one over a channel. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
+  if (process.channel) process.once('disconnect', stop);
+  return controller.signal;
+}
+
+/** The store, telling the parent process of every write, if it listens: a hint that it can look, nothing more. */
+function withWriteHints(objects: ObjectStore): ObjectStore {
+  if (!process.channel) return objects;
+  return {
+    ...objects,
+    write: async (key, body, options) => {
+      const outcome = await objects.write(key, body, options);
+      if (process.connected) process.send?.({ wrote: key }, undefined, undefined, () => {});
+      return outcome;
+    },
+  };
+}
+
+async function tellOutcome(objects: ObjectStore, runId: string, outcome: AttemptOutcome): Promise<void> {
+  switch (outcome.outcome) {
+    case 'finished-before':
+    case 'succeeded': {
+      const result = resultSchema.parse(
+        JSON.parse(Buffer.from((await objects.read(resultKey(runId))) ?? '').toString()),
+      );
+      return void process.stdout.write(`${resultTable(result)}\n`);
+    }
+    case 'interrupted':
+      return void process.stdout.write(`interrupted at step ${outcome.step}; the same command continues from there\n`);
+    case 'failed':
+      return void process.stderr.write(`failed (${outcome.kind}): ${outcome.message}\n`);
+  }
+}
+
+function exitCodeOf(outcome: AttemptOutcome): number {
+  if (outcome.outcome === 'failed') return exitCodes[outcome.kind];
+  return outcome.outcome === 'interrupted' ? exitCodes.interrupted : exitCodes.succeeded;
+}
+
+function refuse(messages: string[]): number {
+  process.stderr.write(`${messages.join('\n')}\n`);
+  return exitCodes.input;
+}
+
+// An engine may keep threads alive that would hold the process open.
+main().then((code) => process.exit(code));

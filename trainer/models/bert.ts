@@ -1,0 +1,148 @@
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Sequences } from '../data/batch';
+import { type AttentionLayout, attention, attentionLayout } from '../ops/attention';
+import { lookUpSum, selectRows } from '../ops/embedding';
+import { gelu } from '../ops/gelu';
+import { addLayerNorm } from '../ops/layer-norm';
+import { linear } from '../ops/linear';
+import { multiplyByConstant } from '../ops/multiply-by-constant';
+import type { RandomStream } from '../random';
+import { type BertConfig, layerName } from './bert-config';
+import { lowRankOf } from './lora';
+import type { Weights } from './weights';
+
+export interface BertOptions {
+  /**
+   * `none` (default): every token-wise part runs on the tokens really there, and only attention pads; `batch`: padded to
+   * the longest sequence throughout, as other implementations do. Same logits but for float32 rounding.
+   */
+  padding?: 'none' | 'batch';
+  /** LoRA scale is loraAlpha / rank; read where `weights` holds LoRA matrices. */
+  loraAlpha?: number;
+  /** Dropout of hidden states, attention probabilities and the pooled state; null (default): none. */
+  dropout?: { rate: number; random: RandomStream } | null;
+}
+
+interface Pass {
+  weights: Weights;
+  config: BertConfig;
+  layout: AttentionLayout;
+  /** Row of [n, d] of each sequence's [CLS]. */
+  firstTokens: Int32Array;
+  loraAlpha: number;
+  /** A new dropout mask at every call; null: no dropout. */
+  dropoutMask: ((shape: number[]) => Tensor) | null;
+}
+
+/**
+ * Logits of a BERT classifier (Devlin et al., 2019): embeddings, encoder, tanh pooler on [CLS], classifier. Of the last
+ * layer only [CLS] is computed, which is all that the pooler reads.
+ *
+ * What is trained is for the caller to say: pass `{ ...frozen, ...trainable }` and ask `valueAndGradients` for the
+ * gradient of `trainable` alone. Frozen matrices then get none, and with LoRA the backward pass ends at the lowest layer
+ * that has LoRA matrices.
+ *
+ * @param weights by Hugging Face's names (`bertShapes`), and LoRA matrices (`initialiseLora`) if any
+ * @param tokens word pieces with [CLS] first; token type 0 throughout
+ * @returns [b, c]
+ * @throws RangeError where a sequence is longer than the model has positions
+ */
+export function bertLogits(
+  weights: Weights,
+  config: BertConfig,
+  tokens: Sequences,
+  options: BertOptions = {},
+): Tensor2D {
+  const pass = preparePass(weights, config, tokens, options);
+  const cls = encode(pass, tokens, options.padding === 'batch');
+  const pooled = tf.tanh(dense(pass, 'pooler.dense', cls)); // [b, d]
+  return dense(pass, 'classifier', drop(pass, pooled));
+}
+
+function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, options: BertOptions): Pass {
+  const { padding = 'none', loraAlpha = 1, dropout = null } = options;
+  const { lengths } = tokens;
+  const layout = attentionLayout(lengths, config.heads, padding === 'batch');
+  if (layout.time > config.maxPositions)
+    throw new RangeError(`a sequence of ${layout.time} tokens, but the teacher has ${config.maxPositions} positions`);
+  const firstTokens = new Int32Array(lengths.length);
+  for (let s = 1; s < lengths.length; s++)
+    firstTokens[s] = firstTokens[s - 1]! + (padding === 'batch' ? layout.time : lengths[s - 1]!);
+  const dropoutMask = (shape: number[]) =>
+    tf.tensor(dropout!.random.fillDropoutMask(new Float32Array(tf.util.sizeFromShape(shape)), dropout!.rate), shape);
+  const drops = dropout !== null && dropout.rate > 0;
+  return { weights, config, layout, firstTokens, loraAlpha, dropoutMask: drops ? dropoutMask : null };
+}
+
+/** The last layer's state at [CLS], [b, d]. */
+function encode(pass: Pass, tokens: Sequences, paddedRows: boolean): Tensor2D {
+  const { weights, config } = pass;
+  const { ids, positions } = tokenRows(tokens, pass.layout, paddedRows);
+  const table = (name: string) => weights[`embeddings.${name}_embeddings.weight`] as Tensor2D;
+  const embedded = lookUpSum([
+    { table: table('word'), indices: ids },
+    { table: table('position'), indices: positions },
+    { table: table('token_type'), indices: new Int32Array(ids.length) },
+  ]);
+  let state = drop(pass, addNorm(pass, 'embeddings.LayerNorm', embedded, null)); // [n, d]
+  for (let index = 0; index < config.layers - 1; index++) state = encoderLayer(pass, index, state, false);
+  return encoderLayer(pass, config.layers - 1, state, true);
+}
+
+/** Word piece and position of every row of [n, d]; padded rows hold id 0 where a sequence has ended. */
+function tokenRows(
+  { ids, lengths }: Sequences,
+  { time, tokens }: AttentionLayout,
+  paddedRows: boolean,
+): { ids: Int32Array; positions: Int32Array } {
+  const rows = { ids: new Int32Array(tokens), positions: new Int32Array(tokens) };
+  let from = 0;
+  let to = 0;
+  for (const length of lengths) {
+    const rowCount = paddedRows ? time : length;
+    rows.ids.set(ids.subarray(from, from + length), to);
+    for (let position = 0; position < rowCount; position++) rows.positions[to + position] = position;
+    from += length;
+    to += rowCount;
+  }
+  return rows;
+}
+
+/** One encoder layer, [n, d] -> [n, d], or -> [b, d] with `clsOnly`: then only [CLS] asks, while all tokens answer. */
+function encoderLayer(pass: Pass, index: number, state: Tensor2D, clsOnly: boolean): Tensor2D {
+  const { layout, firstTokens } = pass;
+  const { sequences, heads, time } = layout;
+  const layer = layerName(index);
+  const asking = clsOnly ? selectRows(state, firstTokens) : state;
+  const context = attention({
+    query: dense(pass, `${layer}.attention.self.query`, asking),
+    key: dense(pass, `${layer}.attention.self.key`, state),
+    value: dense(pass, `${layer}.attention.self.value`, state),
+    layout,
+    queryPerSequence: clsOnly,
+    dropout: (pass.dropoutMask?.([sequences, heads, clsOnly ? 1 : time, time]) as Tensor4D | undefined) ?? null,
+  });
+  const projected = drop(pass, dense(pass, `${layer}.attention.output.dense`, context));
+  const attended = addNorm(pass, `${layer}.attention.output.LayerNorm`, projected, asking);
+  const widened = gelu(dense(pass, `${layer}.intermediate.dense`, attended)); // [., intermediate]
+  const narrowed = drop(pass, dense(pass, `${layer}.output.dense`, widened));
+  return addNorm(pass, `${layer}.output.LayerNorm`, narrowed, attended);
+}
+
+function dense({ weights, loraAlpha }: Pass, name: string, x: Tensor2D): Tensor2D {
+  return linear(x, {
+    weight: weights[`${name}.weight`] as Tensor2D,
+    bias: weights[`${name}.bias`] as Tensor1D,
+    lowRank: lowRankOf(weights, name, loraAlpha),
+  });
+}
+
+function addNorm({ weights, config }: Pass, name: string, x: Tensor2D, residual: Tensor2D | null): Tensor2D {
+  const norm = { weight: weights[`${name}.weight`] as Tensor1D, bias: weights[`${name}.bias`] as Tensor1D };
+  return addLayerNorm(x, residual, norm, config.layerNormEps);
+}
+
+function drop({ dropoutMask }: Pass, x: Tensor2D): Tensor2D {
+  return dropoutMask ? multiplyByConstant(x, dropoutMask(x.shape)) : x;
+}

@@ -1,0 +1,109 @@
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Sequences } from '../data/batch';
+import { bilstmFinalStates } from '../ops/bilstm';
+import { lookUpSum } from '../ops/embedding';
+import { linear } from '../ops/linear';
+import { multiplyByConstant } from '../ops/multiply-by-constant';
+import type { RandomStream } from '../random';
+import type { Weights } from './weights';
+
+/** Size of the student: its embedding table gives vocabulary and width, the rest stands here. */
+export interface BilstmConfig {
+  /** LSTM units a direction. */
+  units: number;
+  classes: number;
+}
+
+/** The word embedding's name: the weight that the caller leaves out of what it trains where it is frozen. */
+export const embeddingName = 'embedding.weight';
+
+/**
+ * Dropout factors of one step, so that several passes of it see the same model: [n, e] on the word vectors and [b, 2u]
+ * on the final state.
+ */
+export interface DropoutMasks {
+  words: Tensor2D;
+  state: Tensor2D;
+}
+
+/**
+ * The student's weights, as PyTorch would draw them:
+ *
+ * - `embedding.weight` [vocabulary, e], given; row 0 is [PAD], zeros, and row 1 [UNK];
+ * - `lstm.forward.weight`, `lstm.backward.weight` [e + u, 4u]: x above h, gates i f c o, ~ U(-1/sqrt(u), 1/sqrt(u));
+ * - `lstm.forward.bias`, `lstm.backward.bias` [4u], the same. PyTorch has two and adds them, which is a sum of two
+ *   uniform draws; one vector computes the same function;
+ * - `dense.weight` [c, 2u] and `dense.bias` [c] ~ U(-1/sqrt(2u), 1/sqrt(2u)).
+ *
+ * @param embedding word vectors row by row; row 0 must be zeros
+ * @throws Error where row 0 is not
+ */
+export function initialiseBilstm(
+  { units, classes }: BilstmConfig,
+  embedding: { values: Float32Array; size: number },
+  random: RandomStream,
+): Weights {
+  if (embedding.values.subarray(0, embedding.size).some((value) => value !== 0))
+    throw new Error('row 0 of the word embedding is [PAD] and must be zeros');
+  const uniform = (name: string, shape: number[], bound: number) => {
+    const values = new Float32Array(tf.util.sizeFromShape(shape));
+    return { [name]: tf.tensor(random.substream(name).fillUniform(values, -bound, bound), shape) };
+  };
+  const lstmBound = 1 / Math.sqrt(units);
+  const denseBound = 1 / Math.sqrt(2 * units);
+  return {
+    [embeddingName]: tf.tensor2d(embedding.values, [embedding.values.length / embedding.size, embedding.size]),
+    ...uniform('lstm.forward.weight', [embedding.size + units, 4 * units], lstmBound),
+    ...uniform('lstm.forward.bias', [4 * units], lstmBound),
+    ...uniform('lstm.backward.weight', [embedding.size + units, 4 * units], lstmBound),
+    ...uniform('lstm.backward.bias', [4 * units], lstmBound),
+    ...uniform('dense.weight', [classes, 2 * units], denseBound),
+    ...uniform('dense.bias', [classes], denseBound),
+  };
+}
+
+/**
+ * Masks for `bilstmLogits` on these words; null where `rate` is 0. The caller disposes of them.
+ *
+ * @param rate probability of a zero, 0 <= rate < 1; kept values are scaled by 1 / (1 - rate)
+ */
+export function dropoutMasks(
+  weights: Weights,
+  words: Sequences,
+  rate: number,
+  random: RandomStream,
+): DropoutMasks | null {
+  if (rate === 0) return null;
+  const mask = (rows: number, columns: number) =>
+    tf.tensor2d(random.fillDropoutMask(new Float32Array(rows * columns), rate), [rows, columns]);
+  return {
+    words: mask(words.ids.length, weights[embeddingName]!.shape[1]!),
+    state: mask(words.lengths.length, weights['dense.weight']!.shape[1]!),
+  };
+}
+
+/**
+ * Logits of the student: word embedding, one bidirectional LSTM layer, its two final states side by side, dense layer
+ * (methods.md, section 1). [PAD] never occurs in `words`, which is not padded, so its row gets no gradient and stays zero.
+ *
+ * @param masks of `dropoutMasks`; null: no dropout
+ * @returns [b, c]
+ */
+export function bilstmLogits(weights: Weights, words: Sequences, masks: DropoutMasks | null = null): Tensor2D {
+  const vectors = lookUpSum([{ table: weights[embeddingName] as Tensor2D, indices: words.ids }]); // [n, e]
+  const direction = (name: 'forward' | 'backward') => ({
+    weight: weights[`lstm.${name}.weight`] as Tensor2D,
+    bias: weights[`lstm.${name}.bias`] as Tensor1D,
+  });
+  const state = bilstmFinalStates(
+    masks ? multiplyByConstant(vectors, masks.words) : vectors,
+    words.lengths,
+    direction('forward'),
+    direction('backward'),
+  ); // [b, 2u]
+  return linear(masks ? multiplyByConstant(state, masks.state) : state, {
+    weight: weights['dense.weight'] as Tensor2D,
+    bias: weights['dense.bias'] as Tensor1D,
+  });
+}

@@ -1,0 +1,132 @@
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { differentiable } from './differentiable';
+
+/**
+ * How n tokens that stand one behind the other go into the padded [b, h, t, .] of attention and back. Made once a
+ * batch by `attentionLayout`; every layer uses the same.
+ */
+export interface AttentionLayout {
+  sequences: number;
+  heads: number;
+  /** Padded length. */
+  time: number;
+  tokens: number;
+  /** [b h t]: row of [n h, d/h] at each padded place; places beyond a sequence's end name its first token. */
+  split: Tensor1D;
+  /** [n h]: row of [b h t, d/h] of each token and head. */
+  merge: Tensor1D;
+  /** Added to scores, [b, 1, 1, t]: 0 at tokens, -1e9 beyond; null where nothing is padded. */
+  keyPenalty: Tensor4D | null;
+  /** [b, 1, t, 1]: 1 at tokens, 0 beyond; null where every place is a row of [n, d]. */
+  tokenMask: Tensor4D | null;
+}
+
+/**
+ * @param lengths tokens of each sequence
+ * @param heads attention heads
+ * @param paddedRows true: the rows of [n, d] hold padding too, n = b t; false: n = sum of lengths
+ */
+export function attentionLayout(lengths: Int32Array, heads: number, paddedRows: boolean): AttentionLayout {
+  const sequences = lengths.length;
+  const time = lengths.reduce((longest, length) => Math.max(longest, length), 0);
+  const tokens = paddedRows ? sequences * time : lengths.reduce((sum, length) => sum + length, 0);
+  const split = new Int32Array(sequences * heads * time);
+  const merge = new Int32Array(tokens * heads);
+  const keyPenalty = new Float32Array(sequences * time);
+  const tokenMask = new Float32Array(sequences * time);
+  for (let s = 0, first = 0; s < sequences; s++) {
+    const length = lengths[s]!;
+    const rows = paddedRows ? time : length;
+    for (let p = 0; p < time; p++) {
+      tokenMask[s * time + p] = p < length ? 1 : 0;
+      keyPenalty[s * time + p] = p < length ? 0 : -1e9;
+      for (let head = 0; head < heads; head++) {
+        const place = (s * heads + head) * time + p;
+        const row = first + (p < rows ? p : 0);
+        split[place] = row * heads + head;
+        if (p < rows) merge[row * heads + head] = place;
+      }
+    }
+    first += rows;
+  }
+  const padded = lengths.some((length) => length < time);
+  return {
+    ...{ sequences, heads, time, tokens },
+    split: tf.tensor1d(split, 'int32'),
+    merge: tf.tensor1d(merge, 'int32'),
+    keyPenalty: padded ? tf.tensor4d(keyPenalty, [sequences, 1, 1, time]) : null,
+    tokenMask: padded && !paddedRows ? tf.tensor4d(tokenMask, [sequences, 1, time, 1]) : null,
+  };
+}
+
+export interface AttentionInputs {
+  /** [n, d], or [b, d] where only one query a sequence is asked */
+  query: Tensor2D;
+  /** [n, d] */
+  key: Tensor2D;
+  /** [n, d] */
+  value: Tensor2D;
+  layout: AttentionLayout;
+  /** One query a sequence ([CLS]) rather than one a token. */
+  queryPerSequence?: boolean;
+  /** Dropout factors of the probabilities, [b, h, t or 1, t]; null: none. */
+  dropout?: Tensor4D | null;
+}
+
+/**
+ * Multi-head attention, softmax(q k^T / sqrt(d/h)) v, heads side by side (Vaswani et al., 2017).
+ *
+ * @returns [n, d] or [b, d], as the query
+ */
+export function attention({ query, key, value, layout, ...options }: AttentionInputs): Tensor2D {
+  const { queryPerSequence = false, dropout = null } = options;
+  const { sequences: b, heads: h, time: t, keyPenalty, tokenMask } = layout;
+  const headSize = key.shape[1] / h;
+  const scale = 1 / Math.sqrt(headSize);
+  const splitHeads = (x: Tensor2D, index: Tensor) =>
+    tf.reshape(tf.gather(tf.reshape(x, [-1, headSize]), index as Tensor1D), [b, h, t, headSize]) as Tensor4D;
+  const mergeHeads = (x: Tensor4D, index: Tensor) =>
+    tf.reshape(tf.gather(tf.reshape(x, [-1, headSize]), index as Tensor1D), key.shape) as Tensor2D;
+  const splitQuery = (x: Tensor2D, index: Tensor) =>
+    queryPerSequence ? (tf.reshape(x, [b, h, 1, headSize]) as Tensor4D) : splitHeads(x, index);
+  const mergeQuery = (x: Tensor4D, index: Tensor) =>
+    queryPerSequence ? (tf.reshape(x, query.shape) as Tensor2D) : mergeHeads(x, index);
+  const masks: Tensor[] = [tokenMask, dropout].filter((mask) => mask !== null);
+
+  return differentiable<'query' | 'key' | 'value', Tensor2D>({
+    name: 'attention',
+    inputs: { query, key, value },
+    forward: () => {
+      const q = tf.mul<Tensor4D>(splitQuery(query, layout.split), scale);
+      const k = splitHeads(key, layout.split);
+      const v = splitHeads(value, layout.split);
+      const scores = tf.matMul(q, k, false, true); // [b, h, t, t]
+      const probabilities = tf.softmax(keyPenalty ? tf.add<Tensor4D>(scores, keyPenalty) : scores);
+      const weights = dropout ? tf.mul<Tensor4D>(probabilities, dropout) : probabilities;
+      const context = tf.matMul(weights, v); // [b, h, t, d/h]
+      return {
+        output: mergeQuery(context as Tensor4D, layout.merge),
+        saved: [q, k, v, probabilities, weights, layout.split, layout.merge, ...masks],
+      };
+    },
+    gradient: (dy, [q, k, v, probabilities, weights, split, merge, ...savedMasks], needs) => {
+      const savedTokenMask = tokenMask ? savedMasks[0]! : null;
+      const savedDropout = dropout ? savedMasks.at(-1)! : null;
+      const spread = splitQuery(dy, split!);
+      // Places beyond a sequence's end hold some token's gradient, which must not count twice.
+      const dContext = savedTokenMask && !queryPerSequence ? tf.mul<Tensor4D>(spread, savedTokenMask) : spread;
+      const dValue = needs('value') ? mergeHeads(tf.matMul(weights!, dContext, true) as Tensor4D, merge!) : undefined;
+      if (!needs('query') && !needs('key')) return { value: dValue };
+      const dWeights = tf.matMul(dContext, v!, false, true);
+      const dProbabilities = savedDropout ? tf.mul(dWeights, savedDropout) : dWeights;
+      const along = tf.sum(tf.mul(dProbabilities, probabilities!), -1, true);
+      const dScores = tf.mul(probabilities!, tf.sub(dProbabilities, along));
+      return {
+        query: needs('query') ? mergeQuery(tf.mul(tf.matMul(dScores, k!), scale) as Tensor4D, merge!) : undefined,
+        key: needs('key') ? mergeHeads(tf.matMul(dScores, q!, true) as Tensor4D, merge!) : undefined,
+        value: dValue,
+      };
+    },
+  });
+}

@@ -1,0 +1,49 @@
+import type { ObjectStore } from '../../contract/objects/object-store';
+import type { MetricRecord } from '../../contract/records';
+import { type MetricLog, openMetricLog } from './metric-log';
+import { type ProgressReport, startProgress } from './progress';
+
+/** Where an attempt writes down what it does. */
+export interface RunRecords {
+  objects: ObjectStore;
+  runId: string;
+  attempt: number;
+  metrics: MetricLog;
+  progress: ProgressReport;
+  /** Wall clock of the run over all attempts, without the time between them. */
+  elapsedSeconds(): number;
+}
+
+/**
+ * @param elapsedBefore seconds of the run up to the checkpoint this attempt continues from.
+ * @param startedAt `performance.now()` when this attempt began.
+ * @param watcher told of every metric record, and of heartbeats that could not be written.
+ */
+export function openRunRecords(
+  objects: ObjectStore,
+  {
+    runId,
+    attempt,
+    elapsedBefore,
+    startedAt,
+  }: { runId: string; attempt: number; elapsedBefore: number; startedAt: number },
+  watcher: { record(record: MetricRecord): void; note(text: string): void },
+): RunRecords {
+  const log = openMetricLog(objects, runId, attempt);
+  return {
+    objects,
+    runId,
+    attempt,
+    metrics: {
+      ...log,
+      add: (record) => {
+        log.add(record);
+        watcher.record(record);
+      },
+    },
+    progress: startProgress(objects, runId, attempt, (error) =>
+      watcher.note(`no heartbeat: ${(error as Error).message}`),
+    ),
+    elapsedSeconds: () => elapsedBefore + (performance.now() - startedAt) / 1000,
+  };
+}
