@@ -1,5 +1,11 @@
 /** Who may import whom (README, "Layout"): contract is shared; trainer, api and demo never meet. */
-const only = (name, from, to, comment) => ({ name, severity: 'error', comment, from: { path: from }, to: { path: to } });
+const only = (name, from, to, comment) => ({
+  name,
+  severity: 'error',
+  comment,
+  from: { path: from },
+  to: { path: to },
+});
 
 module.exports = {
   forbidden: [
@@ -7,13 +13,48 @@ module.exports = {
     only('trainer-knows-contract', '^trainer/', '^(api|cdk|demo|test|bench)/', 'trainer knows contract alone'),
     only('api-knows-contract', '^api/', '^(trainer|cdk|demo|test|bench)/', 'api knows contract alone'),
     only('demo-is-a-client', '^demo/', '^(trainer|api|cdk|test|bench)/', 'the demo talks GraphQL like any client'),
-    only('dashboard-is-a-client', '^dashboard/', '^(contract|trainer|api|cdk|demo|test|bench)/', 'the dashboard talks GraphQL like any client'),
-    only('dashboard-by-its-door', '^(contract|trainer|api|cdk|demo)/', '^dashboard/(?!serve\\.ts$)', 'the server serves the dashboard, and knows nothing else of it'),
-    only('methods-know-no-files', '^trainer/methods/', '^(trainer/(data|checkpoint)/|node:fs)', 'methods know tensors, not files'),
-    only('files-know-no-methods', '^trainer/(data|checkpoint)/', '^trainer/methods/', 'data and checkpoint know files, not methods'),
-    only('backend-by-name-in-engine-only', '^trainer/(?!engine/)', '@tensorflow/(tfjs-backend|tfjs-node)', 'only engine/ names a backend'),
-    only('resolver-never-sees-sql', '^api/.*\\.resolver\\.ts$', '(^api/database/|node_modules/kysely)', 'resolver -> service -> store'),
-    only('store-never-sees-graphql', '^api/.*\\.store\\.ts$', '(\\.type\\.ts$|\\.input\\.ts$|type-graphql)', 'a store never sees a GraphQL type'),
+    only(
+      'dashboard-is-a-client',
+      '^dashboard/',
+      '^(contract|trainer|api|cdk|demo|test|bench)/',
+      'the dashboard talks GraphQL like any client',
+    ),
+    only(
+      'dashboard-by-its-door',
+      '^(contract|trainer|api|cdk|demo)/',
+      '^dashboard/(?!serve\\.ts$)',
+      'the server serves the dashboard, and knows nothing else of it',
+    ),
+    only(
+      'methods-know-no-files',
+      '^trainer/methods/',
+      '^(trainer/(data|checkpoint)/|node:fs)',
+      'methods know tensors, not files',
+    ),
+    only(
+      'files-know-no-methods',
+      '^trainer/(data|checkpoint)/',
+      '^trainer/methods/',
+      'data and checkpoint know files, not methods',
+    ),
+    only(
+      'backend-by-name-in-engine-only',
+      '^trainer/(?!engine/)',
+      '@tensorflow/(tfjs-backend|tfjs-node)',
+      'only engine/ names a backend',
+    ),
+    only(
+      'resolver-never-sees-sql',
+      '^api/.*\\.resolver\\.ts$',
+      '(^api/database/|node_modules/kysely)',
+      'resolver -> service -> store',
+    ),
+    only(
+      'store-never-sees-graphql',
+      '^api/.*\\.store\\.ts$',
+      '(\\.type\\.ts$|\\.input\\.ts$|type-graphql)',
+      'a store never sees a GraphQL type',
+    ),
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
   ],
   options: {

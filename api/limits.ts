@@ -29,8 +29,12 @@ export const limits = {
   filterConditions: 100,
   /** Values of one `in` or `notIn`. */
   listValues: 500,
+  /** Values of all conditions of one filter: SQLite takes 32,766 in a statement. */
+  filterValues: 5000,
   /** Runs an experiment may have. */
   runsPerExperiment: 1000,
+  /** Metrics of one run that are given out without their names being asked for. */
+  metricsPerRun: 500,
   /** Series (runs x names) of one metricHistory. */
   historySeries: 200,
   /** Points of one series. */
@@ -51,13 +55,19 @@ export const listCost =
   ({ childComplexity }: { childComplexity: number }): number =>
     1 + length * childComplexity;
 
+/** Cost of a list that `names` can narrow: one entry a name. */
+export const namedCost =
+  (length: number) =>
+  ({ args, childComplexity }: { args: Record<string, unknown>; childComplexity: number }): number =>
+    1 + (Array.isArray(args.names) ? args.names.length : length) * childComplexity;
+
 /** Cost of a field with a page: `first` times what is asked of each. */
 export const pageCost = ({ args, childComplexity }: { args: Record<string, unknown>; childComplexity: number }) =>
   1 + (typeof args.first === 'number' ? Math.max(args.first, 1) : limits.defaultPageSize) * childComplexity;
 
 /**
  * Everything in which a validated operation is beyond a limit. To be called between validation and execution, on
- * every transport. `graphql-depth-limit` is not used: it follows no aliases and its last release is years old.
+ * every transport. `graphql-depth-limit` is not used: it has not been maintained for years, and looks at depth alone.
  */
 export function checkLimits(
   schema: GraphQLSchema,

@@ -144,30 +144,26 @@ function definitionOf({ experimentId, variant, method, data, seed }: RunSpec): E
   });
 }
 
-/** Attempts, metrics and state of a run, from what its attempts wrote. */
+/** Attempts, metrics and state of a run, from what its attempts wrote: taken in as while it ran, then ended as it did. */
 async function restoreLife(services: Services, runId: string): Promise<void> {
   const { database, objects } = services;
+  const set = (columns: Partial<RunTable>) =>
+    database.updateTable('run').set(columns).where('id', '=', runId).execute();
   const attempts = await readAttempts(objects, runId);
   const newest = attempts.at(-1);
-  if (newest !== undefined)
-    await database
-      .updateTable('run')
-      .set({ attempt: newest.attempt, submitted_at: newest.startedAt, started_at: attempts[0]!.startedAt })
-      .set({ engine: `${newest.engine.name} ${newest.engine.version}`, device: newest.engine.device })
-      .where('id', '=', runId)
-      .execute();
+  if (newest !== undefined) {
+    const times = { submitted_at: newest.startedAt, started_at: attempts[0]!.startedAt };
+    await set({ ...times, state: 'STARTING', attempt: newest.attempt });
+  }
   await ingestRun(services, runId);
   let end: AttemptEnd | null = null;
   for (const { attempt } of attempts) {
     end = await readAttemptEnd(objects, runId, attempt);
     await restoreAttemptEnd(database, runId, attempt, end);
   }
-  const state = await restoredState(services, runId, end);
-  if (state !== null) await database.updateTable('run').set(state).where('id', '=', runId).execute();
-  await ingestResult(services, runId);
+  if ((await ingestResult(services, runId)) === null) await set(await unfinishedState(services, runId, end));
   // The time of the event would be that of the reindex.
-  if (end !== null && end.outcome !== 'interrupted')
-    await database.updateTable('run').set({ finished_at: end.endedAt }).where('id', '=', runId).execute();
+  else if (end?.outcome === 'succeeded') await set({ finished_at: end.endedAt });
 }
 
 async function restoreAttemptEnd(database: Kysely<Tables>, runId: string, attempt: number, end: AttemptEnd | null) {
@@ -181,22 +177,24 @@ async function restoreAttemptEnd(database: Kysely<Tables>, runId: string, attemp
     .execute();
 }
 
-/** null: waits, as a new run does, to be begun or gone on with. */
-async function restoredState(
+/** A run without a result waits to be begun or gone on with, unless it failed or was cancelled. */
+async function unfinishedState(
   { objects }: Services,
   runId: string,
   end: AttemptEnd | null,
-): Promise<Partial<RunTable> | null> {
+): Promise<Partial<RunTable>> {
   const cancelled = await objects.info(cancelledKey(runId));
-  if (cancelled !== null && end?.outcome !== 'succeeded')
-    return { state: 'CANCELLED', cancel_requested: 1, finished_at: cancelled.modifiedAt.toISOString() };
-  if (end?.outcome !== 'failed') return null;
-  const { kind, message, problems, endedAt } = end;
+  if (cancelled !== null) {
+    const finishedAt = cancelled.modifiedAt.toISOString();
+    return { state: 'CANCELLED', phase: null, cancel_requested: 1, finished_at: finishedAt };
+  }
+  if (end?.outcome !== 'failed') return { state: 'PENDING', phase: null };
   return {
     state: 'FAILED',
-    failure_kind: kind,
-    failure_message: message,
-    failure_problems: JSON.stringify(problems),
-    finished_at: endedAt,
+    phase: null,
+    failure_kind: end.kind,
+    failure_message: end.message,
+    failure_problems: JSON.stringify(end.problems),
+    finished_at: end.endedAt,
   };
 }

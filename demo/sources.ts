@@ -22,7 +22,7 @@ const hubData = 'hf:zeroshot/twitter-financial-news-sentiment';
 const hubTeacher = 'hf:sentence-transformers/paraphrase-MiniLM-L3-v2';
 const hubProbe = 'https://huggingface.co/api/models/sentence-transformers/paraphrase-MiniLM-L3-v2';
 const hubTimeoutMilliseconds = 4000;
-const smallRandomTeacher = { layers: 2, hidden: 64, heads: 2, intermediate: 256 };
+const smallRandomTeacher = { layers: 2, hidden: 128, heads: 4, intermediate: 512 };
 
 /** Real data where it is given or can be had; generated sentences otherwise. */
 export async function chooseSources(options: Options): Promise<Sources> {
@@ -95,8 +95,8 @@ async function generatedSources(options: Options): Promise<Sources> {
     teacher:
       options.teacher === undefined ? { random: smallRandomTeacher } : { folder: teacherLocation(options.teacher) },
     dataParameters: {},
-    studentParameters: { epochs: 6, studentLearningRate: 2e-3 },
-    teacherParameters: { epochs: 15, teacherLearningRate: 2e-3 },
+    studentParameters: { epochs: 4, studentLearningRate: 2e-3 },
+    teacherParameters: { epochs: 10, teacherLearningRate: 1e-3 },
   };
 }
 

@@ -7,8 +7,11 @@ import { type Checked, type Problem, parseRunSpec, type RunSpec } from '../contr
 import packageJson from '../package.json';
 import { type Checkpoint, readNewestCheckpoint } from './checkpoint/checkpoint';
 import { type EngineChoice, startEngine } from './engine/engine';
+import { finishRun } from './finish';
+import { loadInputs } from './inputs/run-inputs';
 import { claimAttempt, endAttempt } from './records/attempts';
-import type { RunRecords } from './records/run-records';
+import { openRunRecords, type RunRecords } from './records/run-records';
+import { train } from './train';
 
 /** How an attempt ended; `finished-before`: the run has its result already, and nothing was done. */
 export type AttemptOutcome = AttemptEnd | { outcome: 'finished-before' };
@@ -43,7 +46,7 @@ interface Work extends AttemptSetting {
 }
 
 /** After which an attempt that was asked to stop ends even if what it is waiting for (a download) does not. */
-const stopSeconds = 12;
+const stopSeconds = 17;
 
 /**
  * One attempt at a run: claims its number, trains, and writes how it ended. Whatever goes wrong after the claim is told in the
@@ -70,8 +73,6 @@ async function carryOut(work: Work, spec: Checked<RunSpec>, engine: EngineChoice
   if (spec.kind === 'invalid') return inputFailure(spec.problems);
   if (engine?.kind === 'unavailable')
     return inputFailure(engine.problems.map(({ path, message }) => ({ path: `execution.${path}`, message })));
-  // Loaded only now: what is above answers at once.
-  const { openRunRecords } = await import('./records/run-records');
   const { objects, runId, attempt, checkpoint, startedAt, reporter } = work;
   const records = openRunRecords(
     objects,
@@ -88,7 +89,6 @@ async function carryOut(work: Work, spec: Checked<RunSpec>, engine: EngineChoice
 async function trainAndFinish(work: Work, spec: RunSpec, records: RunRecords): Promise<AttemptEnd> {
   const { checkpoint, signal, attempt, notes, reporter } = work;
   const savedStep = checkpoint?.state.step ?? 0;
-  const { loadInputs } = await import('./inputs/run-inputs');
   const onPhase = (phase: string) => {
     records.progress.update({ phase });
     reporter.phase(phase);
@@ -101,7 +101,6 @@ async function trainAndFinish(work: Work, spec: RunSpec, records: RunRecords): P
   reporter.plan(run.totals);
   records.progress.update({ ...run.totals, step: savedStep, epoch: checkpoint?.state.epoch ?? 0 });
 
-  const { train } = await import('./train');
   const end = await train(run, records, checkpoint, signal);
   switch (end.kind) {
     case 'interrupted':
@@ -109,7 +108,6 @@ async function trainAndFinish(work: Work, spec: RunSpec, records: RunRecords): P
     case 'not-finite':
       return numericFailure(end, spec);
     case 'finished': {
-      const { finishRun } = await import('./finish');
       await finishRun(run, end.session, records, attempt, [...notes, ...run.notes]);
       return { outcome: 'succeeded', endedAt: now() };
     }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Batch } from './data/batch';
+import type { Batch } from './batch';
 import type { Classifier } from './methods/method';
 import type { Weights } from './models/weights';
 import type { Predictions } from './records/predictions';

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../contract/metric-names';
+import type { Batch } from './batch';
 import type { Checkpoint } from './checkpoint/checkpoint';
-import type { Batch } from './data/batch';
 import { evaluateEpoch } from './epoch-evaluation';
 import type { RunInputs } from './inputs/run-inputs';
 import { randomStream } from './random';

@@ -128,6 +128,7 @@ const literal = (text: string): string => text.replaceAll(/[\\%_]/g, (character)
 export function filterProblems(filter: object, path = 'filter'): Problem[] {
   const problems: Problem[] = [];
   let conditions = 0;
+  let values = 0;
   const walk = (value: unknown, at: string): void => {
     if (value === null)
       problems.push({ path: at, message: 'null compares with nothing: leave it out, or ask for `present: false`' });
@@ -138,11 +139,12 @@ export function filterProblems(filter: object, path = 'filter'): Problem[] {
     } else if (typeof value === 'object' && !(value instanceof Date)) {
       conditions += 1;
       for (const [key, part] of Object.entries(value as object)) if (part !== undefined) walk(part, `${at}.${key}`);
-    } else if (typeof value === 'number' && !Number.isFinite(value))
-      problems.push({ path: at, message: `${value} must be a finite number` });
+    } else values += 1;
   };
   walk(filter, path);
   if (conditions > limits.filterConditions)
     problems.push({ path, message: `${conditions} conditions, at most ${limits.filterConditions} are allowed` });
+  if (values > limits.filterValues)
+    problems.push({ path, message: `${values} values, at most ${limits.filterValues} are allowed` });
   return problems;
 }

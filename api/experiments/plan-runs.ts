@@ -185,13 +185,12 @@ function pathInDefinition(path: string, variantPath: string, sources: Map<string
   return path;
 }
 
-/** The message with what was given, where it does not say so itself. */
+/** The message with what was given. */
 function withGiven({ path, message }: Problem, input: unknown): string {
   const given = path
     .split('.')
     .reduce<unknown>((value, key) => (value as Record<string, unknown> | null | undefined)?.[key], input);
-  const text = JSON.stringify(given);
-  return text === undefined || message.includes(text) ? message : `${message}; given ${text.slice(0, 200)}`;
+  return given === undefined ? message : `${message}; given ${JSON.stringify(given).slice(0, 200)}`;
 }
 
 function withoutRepeats(problems: Problem[]): Problem[] {

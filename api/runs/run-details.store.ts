@@ -1,13 +1,21 @@
 import DataLoader from 'dataloader';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import { canonicalJson } from '../database/canonical-json';
 import type { AttemptTable, SummaryMetricTable, Tables } from '../database/tables';
+import { limits } from '../limits';
 
 export type ParameterRow = Tables['run_parameter'];
+
+/** Metrics of a run: those that are named, or the first `metricsPerRun` of all. */
+export interface MetricsKey {
+  runId: string;
+  names: readonly string[] | null;
+}
 
 /** What belongs to a run, loaded for all runs of an answer with one query each. */
 export interface RunDetails {
   parameters: DataLoader<string, ParameterRow[]>;
-  metrics: DataLoader<string, SummaryMetricTable[]>;
+  metrics: DataLoader<MetricsKey, SummaryMetricTable[], string>;
   attempts: DataLoader<string, AttemptTable[]>;
 }
 
@@ -17,13 +25,46 @@ export function createRunDetails(database: Kysely<Tables>): RunDetails {
     parameters: loader((ids) =>
       database.selectFrom('run_parameter').selectAll().where('run_id', 'in', ids).orderBy('name').execute(),
     ),
-    metrics: loader((ids) =>
-      database.selectFrom('summary_metric').selectAll().where('run_id', 'in', ids).orderBy('name').execute(),
-    ),
+    metrics: metricsLoader(database),
     attempts: loader((ids) =>
       database.selectFrom('attempt').selectAll().where('run_id', 'in', ids).orderBy('number').execute(),
     ),
   };
+}
+
+/** A data set of many classes has a metric for every cell of its confusion matrix: hence names, and a limit. */
+function metricsLoader(database: Kysely<Tables>) {
+  const find = ({ ids, names }: { ids: string[]; names: readonly string[] | null }) =>
+    database
+      .selectFrom((from) =>
+        from
+          .selectFrom('summary_metric')
+          .selectAll()
+          .select(sql<number>`row_number() over (partition by run_id order by name)`.as('place'))
+          .where('run_id', 'in', ids)
+          .$if(names !== null, (query) => query.where('name', 'in', names ?? []))
+          .as('placed'),
+      )
+      .selectAll()
+      .where('place', '<=', limits.metricsPerRun)
+      .orderBy('name')
+      .execute();
+  const keyOf = ({ runId, names }: MetricsKey) => canonicalJson({ runId, names });
+  return new DataLoader<MetricsKey, SummaryMetricTable[], string>(
+    async (keys) => {
+      const searches = new Map<string, { ids: string[]; names: readonly string[] | null }>();
+      for (const { runId, names } of keys) {
+        const search = searches.get(canonicalJson(names)) ?? { ids: [], names };
+        search.ids.push(runId);
+        searches.set(canonicalJson(names), search);
+      }
+      const rows = new Map<string, SummaryMetricTable[]>(keys.map((key) => [keyOf(key), []]));
+      for (const search of searches.values())
+        for (const row of await find(search)) rows.get(keyOf({ runId: row.run_id, names: search.names }))?.push(row);
+      return keys.map((key) => rows.get(keyOf(key)) ?? []);
+    },
+    { cacheKeyFn: keyOf },
+  );
 }
 
 function loader<Row extends { run_id: string }>(find: (ids: readonly string[]) => Promise<Row[]>) {

@@ -2,7 +2,7 @@ import { Arg, Ctx, FieldResolver, ID, Int, Query, Resolver, Root } from 'type-gr
 import type { ApiContext } from '../context';
 import { ExperimentType, Note } from '../experiments/experiment.type';
 import { experimentView, noteView } from '../experiments/experiment-view';
-import { limits, listCost, pageCost } from '../limits';
+import { limits, listCost, namedCost, pageCost } from '../limits';
 import { loadersOf } from '../loaders';
 import { afterDescription, connection, connectionTypes, firstDescription } from '../page.type';
 import { RunFilterInput, RunOrderInput } from './run.input';
@@ -12,7 +12,7 @@ import { attemptView, metricView, runView } from './run-view';
 
 export const RunConnection = connectionTypes('Run', () => RunType);
 
-/** Names a run's lists can be narrowed to. */
+/** The entries with these names; all where none are named. */
 const only = <Entry extends { name: string }>(entries: Entry[], names: string[] | null | undefined): Entry[] =>
   names == null ? entries : entries.filter(({ name }) => names.includes(name));
 
@@ -60,7 +60,7 @@ export class RunResolver {
 
   @FieldResolver(() => [RunParameter], {
     description: 'The hyper-parameters its method reads, resolved, in alphabetical order.',
-    complexity: listCost(),
+    complexity: namedCost(40),
   })
   async parameters(
     @Root() { id }: RunType,
@@ -72,8 +72,8 @@ export class RunResolver {
   }
 
   @FieldResolver(() => [SummaryMetric], {
-    description: 'Every metric over its whole history, in alphabetical order.',
-    complexity: listCost(),
+    description: `Metrics over their whole history, in alphabetical order; at most ${limits.metricsPerRun}: name those you want.`,
+    complexity: namedCost(40),
   })
   async metrics(
     @Root() { id }: RunType,
@@ -81,7 +81,8 @@ export class RunResolver {
     @Arg('names', () => [String], { nullable: true, description: 'Only these; all when left out.' })
     names: string[] | null,
   ): Promise<SummaryMetric[]> {
-    return only(await loadersOf(context).run.metrics.load(id), names).map(metricView);
+    const rows = await loadersOf(context).run.metrics.load({ runId: id, names: names ?? null });
+    return rows.map(metricView);
   }
 
   @FieldResolver(() => [Attempt], { description: 'Its attempts, the first first.', complexity: listCost(3) })

@@ -1,10 +1,6 @@
 import { type Client, createClient } from 'graphql-ws';
-
-/** A GraphQL document with the types of what it takes and what it gives. */
-export interface Operation<Data, Variables> {
-  text: string;
-  readonly types?: (variables: Variables) => Data;
-}
+import { type Follower, followWith } from './follow';
+import type { Operation } from './queries';
 
 /** `unreachable` is worth trying again as it is, `unauthorised` with a token, `refused` not at all. */
 export class RequestFailure extends Error {
@@ -17,7 +13,23 @@ export class RequestFailure extends Error {
 }
 
 const tokenKey = 'stillhouse.token';
-const unauthorised = new EventTarget();
+
+/** What the last request met: an answer, nothing, or a door that opens with a token alone. */
+export type ServiceState = 'answers' | 'unreachable' | 'locked';
+let serviceState: ServiceState = 'answers';
+const listeners = new Set<(state: ServiceState) => void>();
+
+function meet(state: ServiceState): void {
+  if (state === serviceState) return;
+  serviceState = state;
+  for (const listener of listeners) listener(state);
+}
+
+/** Calls back when the service stops or begins to answer; the function it returns ends that. */
+export function onServiceState(listener: (state: ServiceState) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
 
 /** The token lives as long as the tab. The page is loaded anew, so that nothing asked without it is left. */
 export function rememberToken(token: string): void {
@@ -32,21 +44,16 @@ export function forgetToken(): void {
 
 export const hasToken = (): boolean => sessionStorage.getItem(tokenKey) !== null;
 
-/** Calls back when the service turns this page away for want of a token. */
-export function onUnauthorised(listener: () => void): () => void {
-  unauthorised.addEventListener('unauthorised', listener);
-  return () => unauthorised.removeEventListener('unauthorised', listener);
-}
-
 function authorization(): { authorization?: string } {
   const token = sessionStorage.getItem(tokenKey);
   return token === null ? {} : { authorization: `Bearer ${token}` };
 }
 
-function turnedAway(): RequestFailure {
-  unauthorised.dispatchEvent(new Event('unauthorised'));
-  return new RequestFailure('unauthorised', 'The service asks for an access token.');
+function failure(kind: RequestFailure['kind'], message: string): RequestFailure {
+  meet(({ unreachable: 'unreachable', unauthorised: 'locked', refused: 'answers' } as const)[kind]);
+  return new RequestFailure(kind, message);
 }
+const turnedAway = () => failure('unauthorised', 'The service asks for an access token.');
 
 /** Sends a query or mutation. @throws RequestFailure, or the DOMException of an abort */
 export async function request<Data, Variables>(
@@ -61,15 +68,16 @@ export async function request<Data, Variables>(
     ...(signal ? { signal } : {}),
   }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
-    throw new RequestFailure('unreachable', 'The service does not answer.');
+    throw failure('unreachable', 'The service does not answer.');
   });
   if (response.status === 401) throw turnedAway();
   const answer = (await response.json().catch(() => null)) as {
     data?: Data | null;
     errors?: { message: string }[];
   } | null;
-  if (answer?.errors) throw new RequestFailure('refused', answer.errors.map(({ message }) => message).join('; '));
-  if (!answer?.data) throw new RequestFailure('unreachable', `The service answered with HTTP ${response.status}.`);
+  if (answer?.errors) throw failure('refused', answer.errors.map(({ message }) => message).join('; '));
+  if (!answer?.data) throw failure('unreachable', `The service answered with HTTP ${response.status}.`);
+  meet('answers');
   return answer.data;
 }
 
@@ -86,7 +94,7 @@ function socketClient(): Client {
     url: `${location.origin.replace(/^http/, 'ws')}/graphql`,
     connectionParams: authorization,
     keepAlive: pingMilliseconds,
-    // `follow` tries again itself, since each try goes on behind the newest cursor.
+    // `followWith` tries again itself, since each try goes on behind the newest cursor.
     retryAttempts: 0,
     on: {
       connected: (connected) => {
@@ -103,63 +111,16 @@ function socketClient(): Client {
   return client;
 }
 
-export type LiveState = 'connecting' | 'live' | 'lost' | 'over' | 'refused';
-
-const firstRetryMilliseconds = 500;
-const longestRetryMilliseconds = 10_000;
-const forbiddenCode = 4403;
-
-/**
- * Follows a subscription until the function it returns is called. After a loss it connects again and goes on behind
- * the last event received; the server may repeat events, so receivers drop what they have.
- *
- * @param receive takes an event and returns its cursor
- * @param report told the state of the connection when it changes
- */
-export function follow<Data, Variables extends { after: string | null }>(
+/** `followWith` on the socket of this page. */
+export const follow = <Data, Variables extends { after: string | null }>(
   operation: Operation<Data, Variables>,
   variables: Variables,
-  receive: (data: Data) => string,
-  report: (state: LiveState) => void,
-): () => void {
-  let after = variables.after;
-  let delay = firstRetryMilliseconds;
-  let stopped = false;
-  let retry: ReturnType<typeof setTimeout>;
-  let unsubscribe = () => {};
-
-  const lose = () => {
-    report('lost');
-    retry = setTimeout(start, delay * (0.5 + Math.random()));
-    delay = Math.min(delay * 2, longestRetryMilliseconds);
-  };
-  function start(): void {
-    const payload = { query: operation.text, variables: { ...variables, after } };
-    unsubscribe = socketClient().subscribe<Data>(payload, {
-      next({ data, errors }) {
-        if (stopped) return;
-        report(errors ? 'refused' : 'live');
-        delay = firstRetryMilliseconds;
-        if (data) after = receive(data);
-      },
-      error(problem) {
-        if (stopped) return;
-        if (problem instanceof CloseEvent && problem.code === forbiddenCode) turnedAway();
-        // An array holds GraphQL errors: the same request would be refused again.
-        if (Array.isArray(problem)) report('refused');
-        else lose();
-      },
-      complete() {
-        if (!stopped) report('over');
-      },
-    });
-  }
-
-  report('connecting');
-  start();
-  return () => {
-    stopped = true;
-    clearTimeout(retry);
-    unsubscribe();
-  };
-}
+  follower: Follower<Data>,
+): (() => void) =>
+  followWith(socketClient(), operation, variables, {
+    ...follower,
+    report(state) {
+      if (state === 'locked') meet('locked');
+      follower.report(state);
+    },
+  });

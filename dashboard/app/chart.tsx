@@ -19,10 +19,13 @@ export interface ChartLine {
 }
 
 const heightPixels = 240;
+/** Distances of ticks on the horizontal axis: there is no half epoch or step to name. */
+const wholeIncrements = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
 /** With fewer points each gets a dot. */
 const mostDots = 60;
 
-type Pointed = { index: number; left: number; top: number; rightHalf: boolean };
+/** What the pointer is at; `left` in pixels from the left of the chart. */
+type Pointed = { index: number; left: number };
 
 /** Lines over one axis, with what they say at the pointer. */
 export function Chart(props: { title: string; xLabel: string; x: number[]; lines: ChartLine[] }) {
@@ -38,7 +41,7 @@ export function Chart(props: { title: string; xLabel: string; x: number[]; lines
     lines.map(({ name, colour, low }) => [name, colour, !!low]),
   ]);
 
-  // Dependencies: `shape` says when another chart is needed; data come below
+  // Dependencies: `shape` says when another chart is needed; data come below.
   useEffect(() => {
     const host = place.current!;
     const made = new uPlot(
@@ -56,7 +59,7 @@ export function Chart(props: { title: string; xLabel: string; x: number[]; lines
     };
   }, [shape]);
   // Dependencies: the lines are in data
-  useEffect(() => chart.current?.setData(data as uPlot.AlignedData), [x, lines]);
+  useEffect(() => showData(chart.current!, data as uPlot.AlignedData), [x, lines]);
 
   const words = lines.map(
     ({ name, mean }) => `${name} ${metricText(mean.findLast((value) => value !== null) ?? null)}`,
@@ -70,9 +73,18 @@ export function Chart(props: { title: string; xLabel: string; x: number[]; lines
   );
 }
 
+/** A reader who has enlarged a part goes on seeing that part. */
+function showData(chart: uPlot, data: uPlot.AlignedData): void {
+  const shown = chart.data[0];
+  const { min = 0, max = 0 } = chart.scales.x!;
+  const isEnlarged = shown.length > 1 && (min > shown[0]! || max < shown.at(-1)!);
+  chart.setData(data, !isEnlarged);
+  if (isEnlarged) chart.setScale('x', { min, max });
+}
+
 function PointedValues(props: { x: number[]; xLabel: string; lines: ChartLine[]; pointed: Pointed }) {
   const { x, xLabel, lines, pointed } = props;
-  const { index, left, top, rightHalf } = pointed;
+  const { index, left } = pointed;
   const rows = lines
     .flatMap(({ mean, ...line }) => {
       const value = mean[index];
@@ -81,7 +93,7 @@ function PointedValues(props: { x: number[]; xLabel: string; lines: ChartLine[];
     .sort((a, b) => b.value - a.value);
   if (rows.length === 0) return null;
   return (
-    <div class={`pointed ${rightHalf ? 'left' : ''}`} style={{ left: `${left}px`, top: `${top}px` }} aria-hidden="true">
+    <div class="pointed" style={{ '--left': `${left}px` }} aria-hidden="true">
       <div class="quiet">
         {xLabel} {Number(x[index]!.toFixed(2))}
       </div>
@@ -136,22 +148,16 @@ function optionsOf(
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, uni: 20 } },
     scales: { x: { time: false } },
     axes: [
-      { ...axis, size: 32 },
+      { ...axis, size: 32, incrs: wholeIncrements },
       { ...axis, size: 56 },
     ],
     series,
     bands,
     hooks: {
       setCursor: [
-        ({ cursor: { idx, left, top }, bbox, over }) => {
-          if (idx == null || left == null || left < 0) return point(null);
-          const offset = bbox.left / devicePixelRatio;
-          point({
-            index: idx,
-            left: offset + left,
-            top: Math.max(0, top ?? 0),
-            rightHalf: left > over.clientWidth / 2,
-          });
+        ({ cursor: { idx, left }, bbox }) => {
+          const isInside = idx != null && left != null && left >= 0;
+          point(isInside ? { index: idx, left: bbox.left / devicePixelRatio + left } : null);
         },
       ],
     },

@@ -76,7 +76,7 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
       <PageTitle title={experiment.name}>{mayEdit && <Changes experiment={experiment} counts={counts} />}</PageTitle>
       <TroubleNotice trouble={trouble} />
       <div class="summary">
-        <p class="question">{experiment.question}</p>
+        {experiment.question && <p class="question">{experiment.question}</p>}
         <div class="row">
           <ExperimentMark state={experiment.state} archived={experiment.archivedAt !== null} counts={counts} />
           <LiveMark state={live} />
@@ -89,7 +89,7 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
         <RunsBar counts={counts} />
       </div>
       {experiment.stopReason && <Notice kind="trouble">Launching ceased: {experiment.stopReason}</Notice>}
-      <InOrder runsFirst={runs.some(({ state }) => !isOver(state))} runs={runsCard}>
+      <InOrder runsFirst={runs.some(({ state }) => !isOver(state) || state === 'FAILED')} runs={runsCard}>
         <ComparisonCard experimentId={id} {...{ variants, metrics, version }} />
         <CurvesCard {...{ variants, metrics, version }} />
       </InOrder>
@@ -102,7 +102,7 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
   );
 }
 
-/** Runs before results while they go on, behind them once they are over; as it was when the page was opened. */
+/** Runs before results while they go on or where one has failed, else behind them; as it was when the page was opened. */
 function InOrder(props: { runsFirst: boolean; runs: ComponentChildren; children: ComponentChildren }) {
   const [runsFirst] = useState(props.runsFirst);
   return runsFirst ? [props.runs, props.children] : [props.children, props.runs];

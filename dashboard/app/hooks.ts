@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Operation, RequestFailure, request } from './api';
+import { RequestFailure, request } from './api';
+import type { Operation } from './queries';
 
 export interface QueryState<Data> {
   /** The newest answer; the former one while another is on its way. */
@@ -10,7 +11,7 @@ export interface QueryState<Data> {
 }
 
 const firstRetryMilliseconds = 1000;
-const longestRetryMilliseconds = 15_000;
+const longestRetryMilliseconds = 5_000;
 
 /**
  * Asks when variables or version change, and again after a while where the service was not reached.

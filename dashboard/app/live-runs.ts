@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import { follow, type LiveState } from './api';
+import { follow } from './api';
+import type { LiveState } from './follow';
 import { type LiveRun, runUpdated } from './queries';
 
 /** Events come in bursts (at first one for every run): the page is drawn once for all within this time. */
@@ -15,16 +16,19 @@ export function useLiveRuns(experimentId: string): { runs: LiveRun[]; live: Live
     const stop = follow(
       runUpdated,
       { experimentId, after: null },
-      ({ runUpdated: { cursor, run } }) => {
-        const before = known.get(run.id);
-        if (before === undefined || before.revision < run.revision) known.set(run.id, run);
-        timer ??= setTimeout(() => {
-          timer = undefined;
-          setRuns([...known.values()].sort((a, b) => a.position - b.position));
-        }, batchMilliseconds);
-        return cursor;
+      {
+        endless: true,
+        receive({ runUpdated: { cursor, run } }) {
+          const before = known.get(run.id);
+          if (before === undefined || before.revision < run.revision) known.set(run.id, run);
+          timer ??= setTimeout(() => {
+            timer = undefined;
+            setRuns([...known.values()].sort((a, b) => a.position - b.position));
+          }, batchMilliseconds);
+          return cursor;
+        },
+        report: setLive,
       },
-      setLive,
     );
     return () => {
       stop();

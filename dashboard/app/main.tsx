@@ -1,6 +1,6 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { forgetToken, hasToken, onUnauthorised, rememberToken } from './api';
+import { forgetToken, hasToken, onServiceState, rememberToken, type ServiceState } from './api';
 import { ExperimentPage } from './experiment';
 import { ExperimentsPage } from './experiments';
 import { useQuery } from './hooks';
@@ -25,8 +25,9 @@ function useRoute(): { page: string; id: string; search: URLSearchParams } {
 
 function App() {
   const { page, id, search } = useRoute();
-  const [locked, setLocked] = useState(false);
-  useEffect(() => onUnauthorised(() => setLocked(true)), []);
+  const [service, setService] = useState<ServiceState>('answers');
+  useEffect(() => onServiceState(setService), []);
+  const locked = service === 'locked';
   const { data, trouble } = useQuery(viewerQuery, locked ? null : {});
   const mayEdit = data !== null && data.viewer.role !== 'VIEWER';
 
@@ -70,31 +71,29 @@ function App() {
           </>
         )}
       </main>
+      {service === 'unreachable' && (
+        <p class="unreachable" role="alert">
+          The service does not answer. Trying again; what is shown may be old.
+        </p>
+      )}
     </>
   );
 }
 
 function TokenForm() {
-  const [token, setToken] = useState('');
   return (
     <form
       class="card token"
       onSubmit={(event) => {
         event.preventDefault();
-        if (token.trim() !== '') rememberToken(token.trim());
+        rememberToken(String(new FormData(event.currentTarget).get('token')).trim());
       }}
     >
       <h1>Access token</h1>
       <p>{hasToken() ? 'The service does not know this token.' : 'This service answers only to those with a token.'}</p>
       <label class="field">
         <span>Token</span>
-        <input
-          type="password"
-          autocomplete="off"
-          required
-          value={token}
-          onInput={(event) => setToken(event.currentTarget.value)}
-        />
+        <input name="token" type="password" autocomplete="off" required />
       </label>
       <p class="quiet">It is kept until this tab is closed, and sent to this service alone.</p>
       <button type="submit" class="primary">

@@ -1,8 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type LiveState, type Operation, RequestFailure, request } from './api';
+import { RequestFailure, request } from './api';
+import type { LiveState } from './follow';
 import { agoText, countText, timeText } from './format';
-import type { Problem, RunCount, RunState } from './queries';
+import type { Operation, Problem, RunCount, RunState } from './queries';
 
 /** In the order of a run's life; the bar shows what is done first. */
 export const runStates: RunState[] = [
@@ -60,15 +61,9 @@ export const Notice = ({ kind, children }: { kind: 'trouble' | 'warning' | 'quie
   </div>
 );
 
-export function TroubleNotice({ trouble }: { trouble: RequestFailure | null }) {
-  if (trouble === null || trouble.kind === 'unauthorised') return null;
-  return (
-    <Notice kind="trouble">
-      {trouble.message}
-      {trouble.kind === 'unreachable' && ' Trying again; what is shown may be old.'}
-    </Notice>
-  );
-}
+/** Why a part has no answer. That nothing answers at all is said once for the whole page (main.tsx). */
+export const TroubleNotice = ({ trouble }: { trouble: RequestFailure | null }) =>
+  trouble?.kind === 'refused' ? <Notice kind="trouble">{trouble.message}</Notice> : null;
 
 export const Problems = ({ problems }: { problems: readonly Problem[] }) => (
   <ul class="problems">
@@ -86,6 +81,7 @@ const liveWords: Record<LiveState, string> = {
   lost: 'connection lost, trying again',
   over: 'complete',
   refused: 'not followed',
+  locked: 'needs a token',
 };
 
 export const LiveMark = ({ state }: { state: LiveState }) => (

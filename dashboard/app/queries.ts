@@ -1,4 +1,8 @@
-import type { Operation } from './api';
+/** A GraphQL document with the types of what it takes and what it gives. */
+export interface Operation<Data, Variables> {
+  text: string;
+  readonly types?: (variables: Variables) => Data;
+}
 
 /** Every document the dashboard sends, with the types of what comes back. A test validates them against the schema. */
 const operation = <Data, Variables>(text: string): Operation<Data, Variables> => ({ text });

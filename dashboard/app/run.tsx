@@ -1,9 +1,10 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { follow, type LiveState } from './api';
+import { follow } from './api';
 import { Chart } from './chart';
 import { colourName } from './colours';
 import { Fact } from './definition';
 import { Notes } from './experiment';
+import type { LiveState } from './follow';
 import { bytesText, durationText, metricText, timeText } from './format';
 import { useQuery } from './hooks';
 import { ChangeButton, isOver, LiveMark, Notice, PageTitle, Scroll, Select, StateMark, TroubleNotice } from './parts';
@@ -101,15 +102,18 @@ function useLoggedMetrics(runId: string | null, attempt: number): { history: Sti
     const stop = follow(
       queries.metricsLogged,
       { runId, after: null },
-      ({ metricsLogged: event }) => {
-        known = withEvent(known, event);
-        timer ??= setTimeout(() => {
-          timer = undefined;
-          setHistory(known);
-        }, batchMilliseconds);
-        return event.cursor;
+      {
+        endless: false,
+        receive({ metricsLogged: event }) {
+          known = withEvent(known, event);
+          timer ??= setTimeout(() => {
+            timer = undefined;
+            setHistory(known);
+          }, batchMilliseconds);
+          return event.cursor;
+        },
+        report: setLive,
       },
-      setLive,
     );
     return () => {
       stop();

@@ -1,6 +1,6 @@
 /**
  * A trainer that trains nothing: it writes the objects of a run as a real one does, and ends as the name of the run
- * says (`crash-1` crashes). For tests of those who start trainers, in plain JavaScript so that it starts fast.
+ * says (`crash-1` crashes), or SCRIPTS by its name. For tests of those who start trainers, in plain JavaScript so that it starts fast.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -76,7 +76,7 @@ function waitForStop() {
   setInterval(() => progress(attempt, 1), 50);
 }
 
-const behaviour = runId.split('-')[0];
+const behaviour = JSON.parse(process.env.SCRIPTS ?? '{}')[runId] ?? runId.split('-')[0];
 if (behaviour === 'unborn') {
   console.error('Error: cannot find a module');
   process.exit(1);

@@ -5,10 +5,13 @@ import type { TestServices } from './api-services';
 
 export const scriptedTrainer = join(__dirname, 'scripted-trainer.js');
 
-/** The local runner with scripted trainers; what it logs goes to `lines`. */
+/**
+ * The local runner with scripted trainers; what it logs goes to `lines`.
+ * @param given.scripts what the trainers of runs do whose names do not say so
+ */
 export function scriptedRunner(
   services: TestServices,
-  { slots = 2, ...given }: Partial<RunnerOptions> & { slots?: number } = {},
+  { slots = 2, scripts = {}, ...given }: Partial<RunnerOptions> & { slots?: number; scripts?: object } = {},
 ): Runner & { lines: string[] } {
   const lines: string[] = [];
   const options: RunnerOptions = {
@@ -27,7 +30,7 @@ export function scriptedRunner(
     objectsDirectory: options.objectsDirectory,
     cacheDirectory: join(services.folder, 'cache'),
     logsDirectory: join(services.folder, 'logs'),
-    environment: process.env,
+    environment: { ...process.env, SCRIPTS: JSON.stringify(scripts) },
     stopMilliseconds: options.stopMilliseconds,
   };
   const runner = createRunner(services, (events) => localPool(pool, events), options);

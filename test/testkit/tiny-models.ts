@@ -1,4 +1,4 @@
-import type { Batch, Sequences } from '../../trainer/data/batch';
+import type { Batch, Sequences } from '../../trainer/batch';
 import type { Classifier } from '../../trainer/methods/method';
 import { bertLogits } from '../../trainer/models/bert';
 import { type BertConfig, bertConfig, initialiseBert } from '../../trainer/models/bert-config';

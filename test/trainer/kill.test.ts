@@ -20,9 +20,10 @@ describe('a run that is killed again and again', () => {
     ['meta-lora', ['student', 'student-optimizer', 'teacher', 'teacher-optimizer']],
     ['finetune', ['teacher', 'teacher-optimizer']],
   ])('ends as if it had never been: %s', async (method, files) => {
-    const undisturbed = tinyRun(folder.path(), method, { runId: 'undisturbed' });
+    const parameters = { batchSize: 32 };
+    const undisturbed = tinyRun(folder.path(), method, { runId: 'undisturbed', parameters });
     // A checkpoint after every step: most of the time is then spent in writing one, and that is where it is killed.
-    const killed = tinyRun(folder.path(), method, { runId: 'killed', execution: { checkpointSeconds: 0 } });
+    const killed = tinyRun(folder.path(), method, { runId: 'killed', parameters, execution: { checkpointSeconds: 0 } });
     expect(await runTrainer(folder.path(), undisturbed)).toMatchObject({ code: exitCodes.succeeded });
 
     const kills = await killUntilDone(folder.path(), writeSpec(folder.path(), killed));

@@ -40,14 +40,13 @@ export async function fetchFromHub(
   cacheDirectory: string,
   hubUrl?: string,
 ): Promise<HubFile> {
-  const match = locationPattern.exec(location);
-  if (match === null || /[:/@]\.\.?(\/|$)/.test(location))
+  const cached = cachePath(location, type, cacheDirectory);
+  if (cached === null)
     return {
       kind: 'absent',
       message: `"${location}" names no file: write hf:owner/name/path, or hf:owner/name@revision/path`,
     };
-  const [, name, revision = 'main', path] = match as unknown as [string, string, string | undefined, string];
-  const cached = join(cacheDirectory, 'hub', `${type}s`, name, revision, path);
+  const { name, revision, path } = partsOf(location)!;
   if (await exists(cached)) return { kind: 'found', path: cached };
   try {
     const body = await downloadFile({ repo: { type, name }, revision, path, hubUrl });
@@ -67,6 +66,19 @@ export async function fetchFromHub(
       message: `"${location}" is not in the cache and could not be downloaded (${reasonOf(error)}): check the connection, or put the file at ${cached}`,
     };
   }
+}
+
+/** Where a file of the hub is kept once it is downloaded; null for a location that names none. */
+export function cachePath(location: string, type: HubRepositoryType, cacheDirectory: string): string | null {
+  const parts = partsOf(location);
+  return parts && join(cacheDirectory, 'hub', `${type}s`, parts.name, parts.revision, parts.path);
+}
+
+function partsOf(location: string): { name: string; revision: string; path: string } | null {
+  const match = locationPattern.exec(location);
+  if (match === null || /[:/@]\.\.?(\/|$)/.test(location)) return null;
+  const [, name, revision = 'main', path] = match as unknown as [string, string, string | undefined, string];
+  return { name, revision, path };
 }
 
 async function save(body: Blob, path: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
+import { lstmKernel } from './kernels';
 import { type NativeBackend, registerNativeKernels } from './native-kernels';
 
 export type NativeStart =
@@ -36,7 +37,7 @@ export async function startNative(threads: number, device: 'auto' | 'cpu' | 'gpu
     return { kind: 'missing', message: `TensorFlow did not start (TensorFlow.js chose ${tf.getBackend()})` };
   }
   const backend = tf.backend() as unknown as NativeBackend;
-  if (!tf.getKernel('StillhouseLstm', 'tensorflow')) registerNativeKernels();
+  if (!tf.getKernel(lstmKernel, 'tensorflow')) registerNativeKernels();
   return {
     kind: 'started',
     version: backend.binding.TF_Version,

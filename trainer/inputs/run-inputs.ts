@@ -1,27 +1,25 @@
 import { access } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Tensor2D } from '@tensorflow/tfjs-core';
 import { methods } from '../../contract/methods';
 import type { Split } from '../../contract/metric-names';
-import type { ObjectStore } from '../../contract/objects/object-store';
 import type { Result } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
-import type { Batch } from '../data/batch';
+import type { Batch } from '../batch';
 import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches';
 import { type DataSet, loadDataSet } from '../data/dataset';
 import { locateFile } from '../data/hub';
-import type { EngineDescription } from '../engine/engine';
 import { createMethod } from '../methods';
 import type { Classifier, Method, TrainingState } from '../methods/method';
 import type { ModelFiles } from '../models/teacher';
 import { evaluationBatchSize } from '../teacher-logits';
 import { encodeExamples, prepareTexts, type RunExamples } from './run-examples';
-import { type ScoredTeacher, teacherOfRun } from './scored-teacher';
+import { type TeacherOfRun, teacherOfRun } from './scored-teacher';
+import type { InputSetting } from './setting';
 import { buildStudent, type StudentModel } from './student-model';
 import { buildTeacher, locateTeacher, type TeacherModel } from './teacher-model';
 
 /** All that a run trains on and with. What changes while it trains is the session. */
-export interface RunInputs {
+export interface RunInputs extends TeacherOfRun {
   spec: RunSpec;
   /** Labels in the order of the logits. */
   classes: readonly string[];
@@ -35,24 +33,11 @@ export interface RunInputs {
   /** null where the method uses no quiz set. */
   quizBatch(step: number): Batch | null;
   evaluationBatches: Record<Split, Batch[]>;
-  /** Logits of a frozen teacher on rows of the train file, [b, c]; null where the teacher learns or is absent. */
-  teacherLogits: ((rows: Int32Array) => Tensor2D) | null;
   method: Method;
   /** The state before the first step. To be called once: it takes over the initial weights. */
   begin(): TrainingState;
   /** The model the run trains. */
   subject: { role: 'student' | 'teacher'; classifier: Classifier; exportFiles: StudentModel['exportFiles'] };
-  /** null in scratch. */
-  teacher: ScoredTeacher | null;
-}
-
-export interface InputSetting {
-  objects: ObjectStore;
-  cacheDirectory: string;
-  engine: EngineDescription;
-  signal: AbortSignal;
-  /** Told what is being done, for a person. */
-  onPhase(phase: string): void;
 }
 
 /**

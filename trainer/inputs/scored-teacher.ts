@@ -9,7 +9,7 @@ import { predict } from '../predict';
 import type { Predictions } from '../records/predictions';
 import { evaluationBatchSize, type TeacherLogits, teacherLogitsCache } from '../teacher-logits';
 import type { RunExamples } from './run-examples';
-import type { InputSetting, RunInputs } from './run-inputs';
+import type { InputSetting } from './setting';
 import type { TeacherModel } from './teacher-model';
 
 /** The teacher of a run as something to be scored. */
@@ -17,6 +17,14 @@ export interface ScoredTeacher {
   isScoredAt(epoch: number): boolean;
   /** null where interrupted. */
   predict(split: Split, at: { epoch: number; state: TrainingState }, signal: AbortSignal): Promise<Predictions | null>;
+}
+
+/** The part of a run's inputs that is the teacher's. */
+export interface TeacherOfRun {
+  /** Logits of a frozen teacher on rows of the train file, [b, c]; null where the teacher learns or is absent. */
+  teacherLogits: ((rows: Int32Array) => Tensor2D) | null;
+  /** null in scratch. */
+  teacher: ScoredTeacher | null;
 }
 
 /**
@@ -28,7 +36,7 @@ export async function teacherOfRun(
   teacher: TeacherModel | null,
   examples: RunExamples,
   { cacheDirectory, engine, signal, onPhase }: InputSetting,
-): Promise<Pick<RunInputs, 'teacher' | 'teacherLogits'> | 'interrupted'> {
+): Promise<TeacherOfRun | 'interrupted'> {
   if (teacher === null) return { teacher: null, teacherLogits: null };
   const { classifier, learning: weights, frozen, constants } = teacher;
   const circumstances = { constants, engine: `${engine.name} ${engine.version} ${engine.device}` };

@@ -5,11 +5,11 @@ import { methods } from '../../contract/methods';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { resultSchema } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
+import { isHubLocation, modelFolder } from '../data/model-folder';
 import { createTokenizer, type TeacherTokenizer, type TokenizerFiles, wordVocabularyFile } from '../data/tokenizer';
 import type { Classifier } from '../methods/method';
 import { bertLogits } from '../models/bert';
-import { bertConfig, initialiseBert } from '../models/bert-config';
-import { hubFolder, isHubLocation } from '../models/hub';
+import { type BertConfig, bertConfig, initialiseBert } from '../models/bert-config';
 import { initialiseLora, mergeLora } from '../models/lora';
 import { exportTeacher, localFolder, type ModelFiles, readTeacher, type Teacher } from '../models/teacher';
 import type { Weights } from '../models/weights';
@@ -42,7 +42,7 @@ export async function locateTeacher(
   if (teacher === null || teacher.kind === 'random') return { kind: 'valid', value: { files: null, notes: [] } };
   if (teacher.kind === 'run') return filesOfRun(teacher.runId, spec, objects);
   const folder = isHubLocation(teacher.location)
-    ? await hubFolder(teacher.location, { cacheDirectory })
+    ? await modelFolder(teacher.location, cacheDirectory)
     : ({ kind: 'valid', value: teacher.location } as const);
   if (folder.kind === 'invalid') return folder;
   const missing = await missingFiles(folder.value);
@@ -152,7 +152,11 @@ function randomTeacher(
     null,
   );
   if (tokenizer.kind === 'invalid') return [tokenizer, tokenizer];
-  const config = bertConfig({ ...teacher, vocabularySize: tokenizer.value.vocabularySize });
+  const config: BertConfig = {
+    ...bertConfig({ ...teacher, vocabularySize: tokenizer.value.vocabularySize }),
+    // BERT-base's 0.02 at its width of 768. A narrow encoder drawn so small lets hardly a token through, and does not learn.
+    initializerRange: 0.02 * Math.sqrt(768 / teacher.hidden),
+  };
   const weights = initialiseBert(config, classes.length, randomStream(seed, 'teacher'));
   return [tokenizer, { kind: 'valid', value: { config, weights, notes: ['the teacher started from random weights'] } }];
 }

@@ -1,6 +1,6 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../contract/parameters';
-import type { Batch } from '../data/batch';
+import type { Batch } from '../batch';
 import type { Logits, Weights } from '../models/weights';
 import type { OptimizerState } from '../optimizers';
 import type { RandomStream } from '../random';

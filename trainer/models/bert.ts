@@ -1,6 +1,6 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../data/batch';
+import type { Sequences } from '../batch';
 import { type AttentionLayout, attention, attentionLayout } from '../ops/attention';
 import { lookUpSum, selectRows } from '../ops/embedding';
 import { gelu } from '../ops/gelu';

@@ -1,6 +1,6 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../data/batch';
+import type { Sequences } from '../batch';
 import { bilstmFinalStates } from '../ops/bilstm';
 import { lookUpSum } from '../ops/embedding';
 import { linear } from '../ops/linear';

@@ -1,3 +1,4 @@
+import type { Failure } from '../../../api/runs/run-life';
 import { applyEvent } from '../../../api/runs/run-life.service';
 import { useTestServices } from '../../testkit/api-services';
 import { ask, dataOf } from '../../testkit/ask';
@@ -25,7 +26,7 @@ const runsOf = (id: string) =>
   services().database.selectFrom('run').selectAll().where('experiment_id', '=', id).orderBy('position').execute();
 
 async function fail(runId: string) {
-  const failure = { kind: 'numeric', message: 'the loss is not a number', problems: [] } as const;
+  const failure: Failure = { kind: 'numeric', message: 'the loss is not a number', problems: [] };
   await applyEvent(services(), runId, { kind: 'claimed', attempt: 1 });
   await applyEvent(services(), runId, { kind: 'started', attempt: 1 });
   await applyEvent(services(), runId, { kind: 'failed', attempt: 1, failure });
@@ -90,7 +91,7 @@ describe('changing an experiment', () => {
       run: { state: 'PENDING' },
     });
     // It fails again before the client, who never saw the answer, asks once more.
-    const failure = { kind: 'numeric', message: 'again', problems: [] } as const;
+    const failure: Failure = { kind: 'numeric', message: 'again', problems: [] };
     await applyEvent(services(), runId, { kind: 'claimed', attempt: 2 });
     await applyEvent(services(), runId, { kind: 'failed', attempt: 2, failure });
     expect((await dataOf(services(), retry, { runId })).retryRun).toMatchObject({

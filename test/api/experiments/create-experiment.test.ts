@@ -111,6 +111,27 @@ describe('creating an experiment', () => {
     ]);
   });
 
+  it('takes a definition that is written into the operation itself', async () => {
+    const source = `mutation { createExperiment(input: {
+      name: "literal", data: { train: "/a.csv", test: "/b.csv", classes: null }, seeds: [4294967295],
+      variants: [{ name: "s", method: "scratch", parameters: { epochs: 3, gradientClipping: null } }]
+      grid: [{ parameter: "studentUnits", values: [8, 16] }], execution: { engine: portable, threads: 2 }
+    }) { __typename } }`;
+    expect(await dataOf(services(), source)).toEqual({ createExperiment: { __typename: 'ExperimentPayload' } });
+    expect(
+      (await storedSpecs()).map(({ seed, parameters, execution }) => [
+        seed,
+        parameters.studentUnits,
+        parameters.epochs,
+        parameters.gradientClipping,
+        execution.threads,
+      ]),
+    ).toEqual([
+      [4294967295, 8, 3, null, 2],
+      [4294967295, 16, 3, null, 2],
+    ]);
+  });
+
   it('launches in the same step where asked, and wakes the dispatcher', async () => {
     expect((await create({}, true)).experiment.state).toBe('launched');
     expect(services().wakeUps).toBe(1);
@@ -152,7 +173,7 @@ describe('creating an experiment', () => {
 
   it.each([
     ['no teacher for a method that needs one', { teacher: null }, { teacher: /"kd" need one/ }],
-    ['two places for a teacher', { teacher: { folder: '/t', run: 'r' } }, { teacher: /folder and run/ }],
+    ['two places for a teacher', { teacher: { folder: '/t', random: {} } }, { teacher: /folder and random/ }],
     [
       'heads that do not divide the width',
       { teacher: { random: { hidden: 9 } } },
@@ -201,7 +222,7 @@ describe('creating an experiment', () => {
 
   it('leaves nothing behind where storing fails halfway, and tells the caller nothing of the database', async () => {
     const lines: string[] = [];
-    // The runs cannot be stored: the key of the first parameter row is taken.
+    // The experiment and its runs can be stored, their parameters cannot.
     await services().database.schema.dropTable('run_parameter').execute();
     const { data, errors } = await ask(
       services(),

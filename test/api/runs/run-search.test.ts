@@ -135,6 +135,13 @@ describe('searching runs', () => {
     await expect(searchRuns(services(), {}, byId, { first: 1, after })).rejects.toThrow(/is no cursor/);
   });
 
+  it('refuses filters with more conditions or values than a statement takes', async () => {
+    const many = { OR: Array.from({ length: 11 }, () => ({ seed: { in: Array(500).fill(1) } })) };
+    await expect(searchRuns(services(), many, byId, { first: 1 })).rejects.toThrow(/5500 values, at most 5000/);
+    const deep = { AND: Array.from({ length: 60 }, () => ({ seed: { eq: 1 } })) };
+    await expect(searchRuns(services(), deep, byId, { first: 1 })).rejects.toThrow(/121 conditions, at most 100/);
+  });
+
   it('reports all problems of the arguments at once', async () => {
     const filter = { seed: { eq: null }, variant: { in: Array(501).fill('x') } } as unknown as RunFilter;
     const order = [{ direction: 'ASC', nulls: 'LAST' }] as RunOrder[];

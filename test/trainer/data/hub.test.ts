@@ -1,62 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fetchFromHub, locateFile } from '../../../trainer/data/hub';
+import { LocalHub } from '../../testkit/local-hub';
 import { useTestFolder } from '../../testkit/test-folder';
-
-/**
- * A hub of one data set on this machine, over real HTTP: `resolve` URLs, ranges, ETag and X-Error-Code as the hub
- * answers them. In the middle of a body it can close the connection, or end the answer as if that were all.
- */
-class LocalHub {
-  requests = 0;
-  halfway: 'goes on' | 'breaks off' | 'ends' = 'goes on';
-  private readonly server: Server = createServer((request, response) => this.answer(request, response));
-
-  constructor(private readonly files: Readonly<Record<string, string>>) {}
-
-  async start(): Promise<string> {
-    await new Promise<void>((done) => this.server.listen(0, '127.0.0.1', done));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((done) => this.server.close(done));
-  }
-
-  private answer(request: { url?: string; headers: { range?: string } }, response: ServerResponse): void {
-    this.requests++;
-    const path = decodeURIComponent(request.url ?? '');
-    if (!path.startsWith('/datasets/owner/name/')) {
-      response.writeHead(401).end('Repository not found');
-      return;
-    }
-    const content = this.files[path.replace('/datasets/owner/name/resolve/', '')];
-    if (content === undefined) {
-      response.writeHead(404, { 'X-Error-Code': 'EntryNotFound' }).end();
-      return;
-    }
-    const body = Buffer.from(content);
-    if (request.headers.range === 'bytes=0-0') {
-      response.writeHead(206, { ETag: '"1"', 'Content-Range': `bytes 0-0/${body.length}` }).end(body.subarray(0, 1));
-      return;
-    }
-    const half = body.subarray(0, body.length / 2);
-    if (this.halfway === 'ends') response.writeHead(200, { ETag: '"1"' }).end(half);
-    else response.writeHead(200, { ETag: '"1"', 'Content-Length': body.length });
-    if (this.halfway === 'goes on') response.end(body);
-    else if (this.halfway === 'breaks off') response.write(half, () => response.destroy());
-  }
-}
 
 const folder = useTestFolder();
 const large = 'text,label\n'.repeat(50_000);
 let hub: LocalHub;
 let url: string;
 beforeEach(async () => {
-  hub = new LocalHub({ 'main/data/train.csv': large, 'v2/data/train.csv': 'of another revision' });
+  hub = new LocalHub('/datasets/owner/name', {
+    'main/data/train.csv': large,
+    'v2/data/train.csv': 'of another revision',
+  });
   url = await hub.start();
 });
 afterEach(() => hub.stop());

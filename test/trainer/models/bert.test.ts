@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../../trainer/data/batch';
+import type { Sequences } from '../../../trainer/batch';
 import { valueAndGradients } from '../../../trainer/gradients';
 import { type BertOptions, bertLogits } from '../../../trainer/models/bert';
 import { bertConfig, bertShapes, initialiseBert } from '../../../trainer/models/bert-config';

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../../trainer/data/batch';
+import type { Sequences } from '../../../trainer/batch';
 import { valueAndGradients } from '../../../trainer/gradients';
 import { bilstmLogits, dropoutMasks, embeddingName, initialiseBilstm } from '../../../trainer/models/bilstm';
 import type { Weights } from '../../../trainer/models/weights';

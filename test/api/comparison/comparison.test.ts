@@ -1,0 +1,216 @@
+import { describeSample } from '../../../api/comparison/statistics';
+import type { RunTable } from '../../../api/database/tables';
+import { insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
+import { dataOf } from '../../testkit/ask';
+
+const services = useTestServices();
+
+interface Epoch {
+  epoch: number;
+  seconds: number;
+  dev?: number;
+  test?: number;
+}
+
+/** A run with the evaluations it closed its epochs with. */
+async function runWith(id: string, given: Partial<RunTable>, epochs: Epoch[]) {
+  await insertRun(services(), id, { state: 'SUCCEEDED', variant: String(given.group_id), ...given });
+  for (const { epoch, seconds, dev, test } of epochs)
+    for (const [name, value] of [['dev/accuracy', dev] as const, ['test/accuracy', test] as const])
+      if (value !== undefined)
+        await services()
+          .database.insertInto('epoch_metric')
+          .values({ run_id: id, epoch, step: epoch * 10, elapsed_seconds: seconds, name, value })
+          .execute();
+}
+
+const source = `query ($ids: [ID!]!, $metric: String!, $at: ComparisonPointInput!, $baseline: String, $groupBy: [String!]) {
+  compare(experimentIds: $ids, metric: $metric, at: $at, baseline: $baseline, groupBy: $groupBy) {
+    __typename
+    ... on Comparison { higherIsBetter baseline warnings groups {
+      id name n mean standardDeviation interval { low high } min max best { runId seed } worst { seed }
+      values { seed epoch value } missing { runId seed state reason } difference labels { name value } } }
+    ... on Failure { problems { path message } } } }`;
+
+const compare = async (given: object = {}) =>
+  (
+    await dataOf(services(), source, {
+      ids: ['experiment'],
+      metric: 'test/accuracy',
+      at: { point: 'FINAL' },
+      ...given,
+    })
+  ).compare;
+
+describe('a sample', () => {
+  // Worked by hand: the deviations from .814 have the squares .000196, .000036, .000016, .001296, .000576, in sum .00212.
+  // t(.975, 4) = 2.7764451051977987 (scipy.stats.t.ppf); the half width is t * sqrt(.00212 / 4 / 5) = .02858525191.
+  it('has the mean, the deviation and the interval that are worked out by hand', () => {
+    const { n, mean, standardDeviation, interval } = describeSample([0.8, 0.82, 0.81, 0.85, 0.79]);
+    expect(n).toBe(5);
+    expect(mean).toBeCloseTo(0.814, 12);
+    expect(standardDeviation).toBeCloseTo(0.02302172886644, 12);
+    expect(interval!.low).toBeCloseTo(0.814 - 0.02858525191, 10);
+    expect(interval!.high).toBeCloseTo(0.814 + 0.02858525191, 10);
+  });
+
+  // scipy.stats.t.ppf(.975, df): 1 -> 12.706204736174694, 2 -> 4.302652729911275, 9 -> 2.2621571627409915.
+  it.each([
+    [[0, 1], 12.706204736174694 * Math.SQRT1_2 * Math.SQRT1_2],
+    [[1, 2, 3], 4.302652729911275 / Math.sqrt(3)],
+    [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], (2.2621571627409915 * Math.sqrt(82.5 / 9)) / Math.sqrt(10)],
+  ])('%j has the half width that follows from the published quantile', (values, half) => {
+    const { mean, interval } = describeSample(values);
+    expect(interval!.high - mean!).toBeCloseTo(half, 9);
+    expect(mean! - interval!.low).toBeCloseTo(half, 9);
+  });
+
+  it('keeps its digits where values are large and close together', () => {
+    expect(describeSample([1e9 + 1, 1e9 + 2, 1e9 + 3]).standardDeviation).toBe(1);
+  });
+
+  it('has no spread with one value, and no mean with none', () => {
+    expect(describeSample([0.5])).toEqual({ n: 1, mean: 0.5, standardDeviation: null, interval: null });
+    expect(describeSample([])).toEqual({ n: 0, mean: null, standardDeviation: null, interval: null });
+  });
+});
+
+describe('comparing', () => {
+  beforeEach(() => insertExperiment(services(), { name: 'First' }));
+
+  it('describes every variant group over its seeds, with the best and the worst', async () => {
+    for (const [seed, test] of [0.8, 0.82, 0.81, 0.85, 0.79].entries())
+      await runWith(`kd-${seed}`, { group_id: 'kd', seed }, [{ epoch: 1, seconds: 1, test }]);
+    for (const [seed, test] of [0.7, 0.72, 0.71].entries())
+      await runWith(`scratch-${seed}`, { group_id: 'scratch', seed }, [{ epoch: 1, seconds: 1, test }]);
+    const { groups, baseline, warnings, higherIsBetter } = await compare({ baseline: 'scratch' });
+    expect(groups).toHaveLength(2);
+    expect(groups[0]).toMatchObject({
+      name: 'kd',
+      n: 5,
+      mean: expect.closeTo(0.814, 12),
+      min: 0.79,
+      max: 0.85,
+      best: { runId: 'kd-3', seed: 3 },
+      worst: { seed: 4 },
+      difference: expect.closeTo(0.814 - 0.71, 12),
+    });
+    expect(groups[1]).toMatchObject({ name: 'scratch', difference: null });
+    expect([baseline, warnings, higherIsBetter]).toEqual(['scratch', [], true]);
+  });
+
+  it('takes the smallest loss for the best', async () => {
+    for (const [seed, value] of [0.3, 0.2].entries()) {
+      await runWith(`r-${seed}`, { group_id: 'g', seed }, []);
+      const row = { run_id: `r-${seed}`, epoch: 1, step: 1, elapsed_seconds: 1, name: 'test/loss', value };
+      await services().database.insertInto('epoch_metric').values(row).execute();
+    }
+    expect((await compare({ metric: 'test/loss' })).groups[0]).toMatchObject({ best: { seed: 1 }, worst: { seed: 0 } });
+  });
+
+  // Dev is best at epochs 2 and 4 alike: the earlier one counts. Test is best at epoch 1, which must select nothing.
+  const epochs: Epoch[] = [
+    { epoch: 1, seconds: 10, dev: 0.5, test: 0.99 },
+    { epoch: 2, seconds: 20, dev: 0.9, test: 0.6 },
+    { epoch: 3, seconds: 30, dev: 0.8, test: 0.7 },
+    { epoch: 4, seconds: 40, dev: 0.9, test: 0.8 },
+    { epoch: 5, seconds: 50, dev: 0.7, test: 0.75 },
+  ];
+
+  it.each([
+    ['the epoch that is named', { point: 'EPOCH', epoch: 3 }, { epoch: 3, value: 0.7 }],
+    ['the last evaluation within a time budget', { point: 'WALL_CLOCK', seconds: 45 }, { epoch: 4, value: 0.8 }],
+    ['an evaluation at the very end of a time budget', { point: 'WALL_CLOCK', seconds: 30 }, { epoch: 3, value: 0.7 }],
+    ['the earliest epoch that is best on dev', { point: 'BEST_ON_DEV' }, { epoch: 2, value: 0.6 }],
+    ['the last epoch', { point: 'FINAL' }, { epoch: 5, value: 0.75 }],
+  ])('takes the value at %s', async (_, at, expected) => {
+    await runWith('r', { group_id: 'g' }, epochs);
+    expect((await compare({ at })).groups[0].values).toEqual([{ seed: 0, ...expected }]);
+  });
+
+  it('leaves out runs without a value, counts them and says why', async () => {
+    await runWith('a', { group_id: 'g', seed: 0 }, [{ epoch: 1, seconds: 1, test: 0.5 }]);
+    await runWith('b', { group_id: 'g', seed: 1, state: 'FAILED' }, [{ epoch: 1, seconds: 1, test: 0.1 }]);
+    await runWith('c', { group_id: 'g', seed: 2, state: 'RUNNING' }, [{ epoch: 1, seconds: 1, test: 0.2 }]);
+    await runWith('d', { group_id: 'g', seed: 3 }, [{ epoch: 1, seconds: 1, dev: 0.2 }]);
+    await runWith('e', { group_id: 'g', seed: 4, state: 'CANCELLED' }, []);
+    const { groups, warnings } = await compare();
+    expect(groups[0]).toMatchObject({ n: 1, mean: 0.5, standardDeviation: null, interval: null });
+    expect(groups[0].missing).toEqual([
+      { runId: 'b', seed: 1, state: 'FAILED', reason: 'failed' },
+      { runId: 'c', seed: 2, state: 'RUNNING', reason: 'has not finished' },
+      { runId: 'd', seed: 3, state: 'SUCCEEDED', reason: 'has no value at epoch 1' },
+      { runId: 'e', seed: 4, state: 'CANCELLED', reason: 'was cancelled' },
+    ]);
+    expect(warnings).toEqual([
+      '"g": 4 of 5 runs are left out: 1 failed, 1 has not finished, 1 has no value at epoch 1, 1 was cancelled',
+      '"g" rests on one run: it has no spread and no interval',
+    ]);
+  });
+
+  it('pools by a hyper-parameter where asked, and says that definitions are pooled', async () => {
+    for (const [at, [group, alpha, test]] of (
+      [
+        ['a', '0.1', 0.5],
+        ['b', '0.1', 0.7],
+        ['c', '0.9', 0.9],
+      ] as const
+    ).entries()) {
+      await runWith(`r-${at}`, { group_id: group, seed: at }, [{ epoch: 1, seconds: 1, test }]);
+      const row = { run_id: `r-${at}`, name: 'alpha', number: Number(alpha), text: alpha };
+      await services().database.insertInto('run_parameter').values(row).execute();
+    }
+    await runWith('r-3', { group_id: 'd', seed: 3 }, [{ epoch: 1, seconds: 1, test: 0.1 }]);
+    const { groups, warnings } = await compare({ groupBy: ['alpha'], baseline: 'alpha=0.9' });
+    expect(groups.map((group: { name: string; mean: number }) => [group.name, group.mean])).toEqual([
+      ['alpha=0.1', 0.6],
+      ['alpha=0.9', 0.9],
+      ['alpha=none', 0.1],
+    ]);
+    expect(groups[0].difference).toBeCloseTo(-0.3, 12);
+    expect(warnings).toContain('"alpha=0.1" pools 2 definitions: its spread is not that of the seed alone');
+  });
+
+  it('warns where one seed counts twice, and where a time budget compares machines', async () => {
+    await insertExperiment(services(), { id: 'second', name: 'Second' });
+    await runWith('a', { group_id: 'g', device: 'cpu', engine: 'native' }, [{ epoch: 1, seconds: 1, test: 0.5 }]);
+    const elsewhere = { group_id: 'g', experiment_id: 'second', device: 'gpu', engine: 'native' };
+    await runWith('b', elsewhere, [{ epoch: 1, seconds: 1, test: 0.5 }]);
+    const { warnings } = await compare({ ids: ['experiment', 'second'], at: { point: 'WALL_CLOCK', seconds: 5 } });
+    expect(warnings).toEqual([
+      '"g" rests on 2 runs: its interval tells little',
+      '"g" has several runs of seed 0: they are not independent of each other',
+      'runs were carried out with native on cpu, native on gpu: a time budget compares these machines as well',
+    ]);
+  });
+
+  it('tells variants of one name in two experiments apart', async () => {
+    await insertExperiment(services(), { id: 'second', name: 'Second' });
+    await runWith('a', { group_id: 'g1', variant: 'kd' }, [{ epoch: 1, seconds: 1, test: 0.5 }]);
+    await runWith('b', { group_id: 'g2', variant: 'kd', experiment_id: 'second' }, []);
+    const { groups } = await compare({ ids: ['second', 'experiment'] });
+    expect(groups.map(({ name }: { name: string }) => name)).toEqual(['kd (Second)', 'kd (First)']);
+  });
+
+  it.each([
+    ['an unknown experiment', { ids: ['experiment', 'no'] }, [['experimentIds.1', /"no"/]]],
+    ['an unknown metric, with those there are', { metric: 'test/acuracy' }, [['metric', /there are test\/accuracy/]]],
+    ['an unknown baseline, with the groups there are', { baseline: 'x' }, [['baseline', /name one of "g"/]]],
+    [
+      'several things at once',
+      { metric: '', at: { point: 'EPOCH' }, groupBy: ['beta'] },
+      [
+        ['at.epoch', /takes an epoch/],
+        ['metric', /empty/],
+        ['groupBy.0', /"beta"/],
+      ],
+    ],
+  ])('refuses %s', async (_, given, expected) => {
+    await runWith('r', { group_id: 'g' }, [{ epoch: 1, seconds: 1, test: 0.5 }]);
+    const outcome = await compare(given);
+    expect(outcome.__typename).toBe('InvalidInput');
+    expect(outcome.problems).toEqual(
+      expected.map(([path, message]) => ({ path, message: expect.stringMatching(message as RegExp) })),
+    );
+  });
+});

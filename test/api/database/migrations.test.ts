@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import {
+  type Dialect,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresQueryCompiler,
+  SqliteAdapter,
+  SqliteQueryCompiler,
+} from 'kysely';
+import { migrate, migrations, migrationTable } from '../../../api/database/migrate';
+import { openSqlite } from '../../../api/database/sqlite';
+import type { Tables } from '../../../api/database/tables';
+import { useTestFolder } from '../../testkit/test-folder';
+
+/** A database that compiles statements and runs none. */
+function compilerOf(engine: 'sqlite' | 'postgres'): Kysely<Tables> {
+  const sqlite = engine === 'sqlite';
+  const dialect: Dialect = {
+    createAdapter: () => (sqlite ? new SqliteAdapter() : new PostgresAdapter()),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: () => {
+      throw new Error('nothing is looked up');
+    },
+    createQueryCompiler: () => (sqlite ? new SqliteQueryCompiler() : new PostgresQueryCompiler()),
+  };
+  return new Kysely<Tables>({ dialect });
+}
+
+const statements = (engine: 'sqlite' | 'postgres'): string[] => {
+  const { schema } = compilerOf(engine);
+  return [migrationTable(schema), ...migrations.flatMap((migration) => migration.statements(schema))].map(
+    (statement) => statement.compile().sql,
+  );
+};
+
+/** What Aurora DSQL has not, or what would not be the same on SQLite. */
+const forbidden = [
+  /references|foreign key/i,
+  /serial|identity|autoincrement|sequence/i,
+  /trigger/i,
+  /\bjsonb?\b/i,
+  /temporary|\btemp\b/i,
+  /truncate|savepoint/i,
+  /\breal\b|datetime|timestamp|boolean|blob/i,
+];
+const columnTypes = new Set(['text', 'integer', 'bigint', 'double precision']);
+
+describe('migrations', () => {
+  const folder = useTestFolder();
+
+  it.each(['sqlite', 'postgres'] as const)('keep to the common subset when compiled for %s', (engine) => {
+    const all = statements(engine);
+    expect(all.length).toBeGreaterThan(20);
+    for (const statement of all) {
+      for (const pattern of forbidden) expect(statement).not.toMatch(pattern);
+      expect(statement).toMatch(/^create (table|index) if not exists /);
+      expect(statement).not.toContain(';');
+      if (!statement.startsWith('create table')) continue;
+      const columns = /\((.*)\)$/s.exec(statement)![1]!.split(/, (?![^(]*\))/);
+      for (const column of columns.filter((part) => part.startsWith('"')))
+        expect(columnTypes).toContain(/^"\w+" (text|integer|bigint|double precision)\b/.exec(column)?.[1]);
+    }
+  });
+
+  it('create exactly the columns that the code knows, and change nothing when run again', async () => {
+    const path = join(folder.path(), 'records.sqlite');
+    const database = await openSqlite(path);
+    await database.insertInto('ingest').values({ run_id: 'r', last_key: 'k' }).execute();
+    await migrate(database);
+    await database.destroy();
+    const again = await openSqlite(path);
+    expect(await again.selectFrom('ingest').selectAll().execute()).toEqual([{ run_id: 'r', last_key: 'k' }]);
+    expect((await again.selectFrom('migration').select('name').execute()).map(({ name }) => name)).toEqual(
+      migrations.map(({ name }) => name),
+    );
+    await again.destroy();
+  });
+
+  it('go on where they were cut off', async () => {
+    const database = await openSqlite(join(folder.path(), 'records.sqlite'));
+    // As after a crash between the first statements and the note that the migration is done.
+    await database.deleteFrom('migration').execute();
+    await database.schema.dropTable('epoch_metric').execute();
+    await migrate(database);
+    expect(await database.selectFrom('epoch_metric').selectAll().execute()).toEqual([]);
+    await database.destroy();
+  });
+});
