@@ -1,4 +1,8 @@
 /** Tests mirror the source folders; packages that ship only ES modules are transformed with the tests. */
+// Read by TensorFlow's C++ code, which does not see the copy of process.env that a test gets: set before workers start.
+process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+process.env.TF_NUM_INTRAOP_THREADS ??= '1';
+
 const esmOnly = ['hyparquet', 'hyparquet-writer', 'csv-parse', 'kysely'];
 
 module.exports = {

@@ -4,6 +4,7 @@ import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHt
 import { expressMiddleware } from '@as-integrations/express5';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { GraphQLError } from 'graphql';
+import { dashboardRoutes } from '../dashboard/serve';
 import { authenticate } from './access/tokens';
 import type { ApiContext } from './context';
 import { maskError } from './errors';
@@ -12,7 +13,7 @@ import type { GraphqlOptions } from './graphql-socket';
 import { checkLimits, limits } from './limits';
 import { isFromHere } from './origin';
 
-/** Serves GraphQL at /graphql, the explorer at / and whether all is well at /health. */
+/** Serves the dashboard at /, GraphQL at /graphql, its explorer at /explorer and whether all is well at /health. */
 export async function serveGraphqlHttp(
   app: Express,
   http: Server,
@@ -38,7 +39,8 @@ export async function serveGraphqlHttp(
   app.get('/health', (_request, response) => {
     response.json(options.health());
   });
-  app.get('/', async (request, response) => {
+  app.use(dashboardRoutes());
+  app.get('/explorer', async (request, response) => {
     const { plain, compressed } = await explorerPage();
     response.set({ 'Content-Type': 'text/html; charset=utf-8', Vary: 'Accept-Encoding' });
     if (request.acceptsEncodings('gzip')) response.set('Content-Encoding', 'gzip').send(compressed);

@@ -1,5 +1,6 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { adamUpdate } from './engine/kernels';
 import type { Weights } from './models/weights';
 
 /**
@@ -43,8 +44,8 @@ export interface Optimizer {
 
 type Slots = Record<string, Tensor>;
 type Updated = { weight: Tensor; slots: Slots };
-/** How one weight and its slots follow from the old ones and the gradient. */
-type Rule = (weight: Tensor, gradient: Tensor, slots: Readonly<Slots>) => Updated;
+/** How one weight and its slots follow from the old ones and the gradient; `decay` is the weight's, 0: none. */
+type Rule = (weight: Tensor, gradient: Tensor, slots: Readonly<Slots>, decay: number) => Updated;
 
 /** The usual exemption of BERT: matrices decay, biases and layer norms do not. */
 export const decaysMatricesOnly = (weight: Tensor): boolean => weight.rank >= 2;
@@ -59,10 +60,12 @@ export const decaysMatricesOnly = (weight: Tensor): boolean => weight.rank >= 2;
  *              theta -= lr / (1 - b1^t) * m / (sqrt(s / (1 - b2^t)) + eps)
  *     adamw    theta *= 1 - lr * weightDecay, then as adam  (Loshchilov and Hutter, 2019)
  *
- * 12 kernels a weight in Adam (a decayed one 13), 9 in RMSprop, 2 in plain SGD. Temporaries of one weight are freed before the next.
+ * Adam is one kernel a weight, since a full teacher has 22.7 M of them; RMSprop 9, plain SGD 2. Temporaries of one weight are freed
+ * before the next.
  */
 export function createOptimizer(settings: OptimizerSettings): Optimizer {
   const slotNames = slotNamesOf(settings);
+  const { weightDecay = 0, decays = () => true } = settings;
   return {
     initialState: (weights) => ({
       step: 0,
@@ -77,7 +80,8 @@ export function createOptimizer(settings: OptimizerSettings): Optimizer {
         const gradient = gradients[name];
         if (gradient === undefined) throw new Error(`the optimizer was given no gradient of "${name}"`);
         const old = Object.fromEntries(slotNames.map((slot) => [slot, state.slots[slot]![name]!]));
-        const next = tf.tidy(() => rule(weight, gradient, old));
+        const decay = decays(weight) ? weightDecay : 0;
+        const next = tf.tidy(() => rule(weight, gradient, old, decay));
         updated[name] = next.weight;
         for (const slot of slotNames) slots[slot]![name] = next.slots[slot]!;
       }
@@ -99,18 +103,44 @@ function slotNamesOf(settings: OptimizerSettings): string[] {
 }
 
 function ruleOf(settings: OptimizerSettings, step: number, learningRate: number): Rule {
-  const { weightDecay = 0, decays = () => true } = settings;
+  if (settings.name === 'adam' || settings.name === 'adamw') return adamRuleOf(settings, step, learningRate);
   const rule = undecayedRuleOf(settings, step, learningRate);
-  if (weightDecay === 0) return rule;
-  return (weight, gradient, slots) => {
-    if (!decays(weight)) return rule(weight, gradient, slots);
-    return settings.name === 'adamw'
-      ? rule(tf.mul(weight, 1 - learningRate * weightDecay), gradient, slots)
-      : rule(weight, tf.add(gradient, tf.mul(weight, weightDecay)), slots);
+  return (weight, gradient, slots, decay) =>
+    rule(weight, decay === 0 ? gradient : tf.add(gradient, tf.mul(weight, decay)), slots);
+}
+
+/** The two bias corrections are folded into learning rate and epsilon. */
+function adamRuleOf(
+  settings: Extract<OptimizerSettings, { beta1?: number }>,
+  step: number,
+  learningRate: number,
+): Rule {
+  const { name, beta1 = ADAM.beta1, beta2 = ADAM.beta2, epsilon = ADAM.epsilon } = settings;
+  // The betas as the kernel has them, in float32: 1 - 0.999 differs from that by 1e-5 of itself.
+  const correction1 = 1 - Math.fround(beta1) ** step;
+  const rootOfCorrection2 = Math.sqrt(1 - Math.fround(beta2) ** step);
+  const constants = { beta1, beta2, rate: (learningRate * rootOfCorrection2) / correction1 };
+  return (weight, gradient, slots, decay) => {
+    const next = adamUpdate(
+      { weight, gradient, meanGradient: slots.meanGradient!, meanSquare: slots.meanSquare! },
+      {
+        ...constants,
+        epsilon: epsilon * rootOfCorrection2,
+        gradientDecay: name === 'adam' ? decay : 0,
+        keep: name === 'adamw' ? 1 - learningRate * decay : 1,
+      },
+    );
+    return { weight: next.weight, slots: { meanGradient: next.meanGradient, meanSquare: next.meanSquare } };
   };
 }
 
-function undecayedRuleOf(settings: OptimizerSettings, step: number, learningRate: number): Rule {
+type UndecayedRule = (weight: Tensor, gradient: Tensor, slots: Readonly<Slots>) => Updated;
+
+function undecayedRuleOf(
+  settings: Extract<OptimizerSettings, { momentum?: number }>,
+  step: number,
+  learningRate: number,
+): UndecayedRule {
   switch (settings.name) {
     case 'sgd': {
       const { momentum = 0, dampening = 0, nesterov = false } = settings;
@@ -137,28 +167,12 @@ function undecayedRuleOf(settings: OptimizerSettings, step: number, learningRate
         return { weight: descend(weight, direction, learningRate), slots: next };
       };
     }
-    case 'adam':
-    case 'adamw': {
-      const { beta1 = ADAM.beta1, beta2 = ADAM.beta2, epsilon = ADAM.epsilon } = settings;
-      const correction1 = 1 - beta1 ** step;
-      const rootOfCorrection2 = Math.sqrt(1 - beta2 ** step);
-      return (weight, gradient, slots) => {
-        const meanGradient = movingMean(slots.meanGradient!, gradient, beta1);
-        const meanSquare = movingMean(slots.meanSquare!, tf.square(gradient), beta2);
-        // The two bias corrections are folded into learning rate and epsilon: two kernels less.
-        const direction = tf.div(meanGradient, tf.add(tf.sqrt(meanSquare), epsilon * rootOfCorrection2));
-        return {
-          weight: descend(weight, direction, (learningRate * rootOfCorrection2) / correction1),
-          slots: { meanGradient, meanSquare },
-        };
-      };
-    }
   }
 }
 
-/** Defaults of torch.optim; the derivative of a pilot update needs them too. */
+/** Defaults of torch.optim, Adam's betas in float32 as its kernel has them; the derivative of a pilot update needs them too. */
 export const RMSPROP = { smoothing: 0.99, epsilon: 1e-8 } as const;
-export const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+export const ADAM = { beta1: Math.fround(0.9), beta2: Math.fround(0.999), epsilon: 1e-8 } as const;
 
 const descend = (weight: Tensor, direction: Tensor, rate: number): Tensor => tf.sub(weight, tf.mul(direction, rate));
 

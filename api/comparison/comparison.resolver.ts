@@ -28,8 +28,8 @@ export class ComparisonResolver {
         'What tells groups apart: `variant`, `method`, `experiment`, hyper-parameters. Everything but the seed when left out.',
     })
     groupBy: string[] | null,
-  ): Promise<typeof CompareResult> {
+  ) {
     const request = { experimentIds, metric, at, baseline: baseline ?? null, groupBy: groupBy ?? null };
-    return (await compare(services, request)) as never;
+    return await compare(services, request);
   }
 }

@@ -124,7 +124,7 @@ function describeGroup(
 function groupWarnings({ name, n, values, missing }: Omit<ComparedGroup, 'difference'>): string[] {
   const reasons = new Map<string, number>();
   for (const { reason } of missing) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-  const told = [...reasons].map(([reason, count]) => `${count} ${reason}`).join(', ');
+  const told = [...reasons].map(([reason, count]) => `${reason} (${count})`).join(', ');
   const repeated = [...new Set(values.map(({ seed }) => seed))].filter(
     (seed) => values.filter((value) => value.seed === seed).length > 1,
   );

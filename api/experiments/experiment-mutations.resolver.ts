@@ -32,9 +32,9 @@ export class ExperimentMutationsResolver {
     @Ctx() { services }: ApiContext,
     @Arg('input', () => ExperimentInput, { description: 'The definition.' }) input: ExperimentInput,
     @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
-  ): Promise<typeof CreateExperimentResult> {
+  ) {
     const { clientRequestId, ...definition } = input;
-    return payload(await createExperiment(services, definition, { clientRequestId, launch })) as never;
+    return payload(await createExperiment(services, definition, { clientRequestId, launch }));
   }
 
   @Authorized('editor')
@@ -44,9 +44,9 @@ export class ExperimentMutationsResolver {
     @Arg('input', () => CloneExperimentInput, { description: 'What to copy, and what to change.' })
     { id, name, changes, clientRequestId }: CloneExperimentInput,
     @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
-  ): Promise<typeof CloneExperimentResult> {
+  ) {
     const changed = { ...(changes ?? {}), name } as Parameters<typeof cloneExperiment>[2];
-    return payload(await cloneExperiment(services, id, changed, { clientRequestId, launch })) as never;
+    return payload(await cloneExperiment(services, id, changed, { clientRequestId, launch }));
   }
 
   @Authorized('editor')
@@ -56,8 +56,8 @@ export class ExperimentMutationsResolver {
     @Arg('id', () => ID, { description: idDescription }) id: string,
     @Arg('clientRequestId', () => String, { nullable: true, description: keyDescription })
     clientRequestId: string | null,
-  ): Promise<typeof ChangeExperimentResult> {
-    return payload(await control.launchExperiment(services, id, clientRequestId)) as never;
+  ) {
+    return payload(await control.launchExperiment(services, id, clientRequestId));
   }
 
   @Authorized('editor')
@@ -67,8 +67,8 @@ export class ExperimentMutationsResolver {
   async cancelExperiment(
     @Ctx() { services }: ApiContext,
     @Arg('id', () => ID, { description: idDescription }) id: string,
-  ): Promise<typeof ChangeExperimentResult> {
-    return payload(await control.cancelExperiment(services, id)) as never;
+  ) {
+    return payload(await control.cancelExperiment(services, id));
   }
 
   @Authorized('editor')
@@ -80,9 +80,9 @@ export class ExperimentMutationsResolver {
     @Arg('id', () => ID, { description: idDescription }) id: string,
     @Arg('clientRequestId', () => String, { nullable: true, description: keyDescription })
     clientRequestId: string | null,
-  ): Promise<typeof RetryFailedRunsResult> {
+  ) {
     const outcome = await control.retryFailedRuns(services, id, clientRequestId);
-    return (isFailure(outcome) ? outcome : { ...outcome, experiment: experimentView(outcome.experiment) }) as never;
+    return isFailure(outcome) ? outcome : { ...outcome, experiment: experimentView(outcome.experiment) };
   }
 
   @Authorized('editor')
@@ -94,8 +94,8 @@ export class ExperimentMutationsResolver {
     add: string[],
     @Arg('remove', () => [String], { defaultValue: [], description: 'Tags it loses, if it has them.' })
     remove: string[],
-  ): Promise<typeof ChangeExperimentResult> {
-    return payload(await control.tagExperiment(services, id, { add, remove })) as never;
+  ) {
+    return payload(await control.tagExperiment(services, id, { add, remove }));
   }
 
   @Authorized('editor')
@@ -103,9 +103,9 @@ export class ExperimentMutationsResolver {
   async annotate(
     @Ctx() { services, viewer }: ApiContext,
     @Arg('input', () => NoteInput, { description: 'The remark, and what it is about.' }) input: NoteInput,
-  ): Promise<typeof AnnotateResult> {
+  ) {
     const outcome = await annotate(services, viewer.name, input);
-    return (isFailure(outcome) ? outcome : { ...outcome, note: noteView(outcome.note) }) as never;
+    return isFailure(outcome) ? outcome : { ...outcome, note: noteView(outcome.note) };
   }
 
   @Authorized('admin')
@@ -116,7 +116,7 @@ export class ExperimentMutationsResolver {
     @Ctx() { services }: ApiContext,
     @Arg('id', () => ID, { description: idDescription }) id: string,
     @Arg('archived', () => Boolean, { defaultValue: true, description: 'false brings it back.' }) archived: boolean,
-  ): Promise<typeof ChangeExperimentResult> {
-    return payload(await control.archiveExperiment(services, id, archived)) as never;
+  ) {
+    return payload(await control.archiveExperiment(services, id, archived));
   }
 }

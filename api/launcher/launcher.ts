@@ -11,7 +11,9 @@ export interface JobEnd {
   signal: string | null;
   /** The last lines it wrote for a person. */
   lastWords: string;
-  /** Why the launcher ended it, where it did so for the sake of the run and not because it was asked to. */
+  /** Whether the launcher asked it to stop. */
+  asked: boolean;
+  /** Why it was asked to, where it had to be told from a wish: the trainer itself was at fault. */
   killedFor: string | null;
 }
 

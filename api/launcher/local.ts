@@ -64,7 +64,9 @@ export function localPool(options: LocalPoolOptions, events: LauncherEvents): La
         place.gone.then(() => places.delete(job.runId));
       } catch (error) {
         const lastWords = `it could not be started: ${(error as Error).message}`;
-        setImmediate(() => events.ended(job, { exitCode: null, signal: null, lastWords, killedFor: null }));
+        setImmediate(() =>
+          events.ended(job, { exitCode: null, signal: null, lastWords, asked: false, killedFor: null }),
+        );
       }
     },
     stop: (runId, killedFor) => stop(runId, killedFor ?? null),
@@ -123,7 +125,13 @@ function startTrainer(
       const lastWords = error ? `it could not be started: ${error.message}` : readEnd(logPath);
       // In a turn of its own: the slot is free by then.
       setImmediate(() =>
-        events.ended(job, { exitCode, signal, lastWords, killedFor: place.killedFor } satisfies JobEnd),
+        events.ended(job, {
+          exitCode,
+          signal,
+          lastWords,
+          asked: place.killTimer !== null,
+          killedFor: place.killedFor,
+        } satisfies JobEnd),
       );
     };
     child.once('exit', (exitCode, signal) => end(exitCode, signal));

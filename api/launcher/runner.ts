@@ -79,7 +79,9 @@ export function createRunner(
     await recordExperiments(services, recorded);
     await followTeachers(services);
     if (closing) return;
-    await launchReadyRuns(services, launcher, [...occupied], (job) => underway.set(job.runId, null));
+    // An attempt whose end is in the records, but which is still being seen to, is no reason to begin the next one yet.
+    const excluded = [...occupied, ...underway.keys()];
+    await launchReadyRuns(services, launcher, excluded, (job) => underway.set(job.runId, null));
     await explainWaiting(services, launcher.slots(), occupied);
   };
   const wakeUp = oneAtATime((_: 'everything') => look().catch(logFailure('looking after the runs')));

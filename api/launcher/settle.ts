@@ -65,6 +65,9 @@ export function eventOfEnd(
       : { kind: 'failed', attempt, failure: { kind, message, problems } };
   }
   if (end === null) return { kind: 'interrupted', attempt, reason: lostReason, left: 'nothing' };
+  // It was too young to know the signal, or did not leave in time.
+  if (end.asked && end.signal !== null)
+    return { kind: 'interrupted', attempt, reason: interruptedReason, left: 'nothing' };
   const kind = failureKindOf(end.exitCode);
   return kind === 'crash'
     ? crash(attempt, describeEnd(record, end), advanced, crashLimit)

@@ -34,8 +34,8 @@ export class RunMutationsResolver {
   async cancelRun(
     @Ctx() { services }: ApiContext,
     @Arg('runId', () => ID, { description: 'Id of the run.' }) runId: string,
-  ): Promise<typeof ChangeRunResult> {
-    return payload(await cancelRun(services, runId)) as never;
+  ) {
+    return payload(await cancelRun(services, runId));
   }
 
   @Authorized('editor')
@@ -51,7 +51,7 @@ export class RunMutationsResolver {
         'Your own id of this request: sent again with the same body it gives the same answer, with another it is refused.',
     })
     clientRequestId: string | null,
-  ): Promise<typeof ChangeRunResult> {
-    return payload(await retryRun(services, runId, clientRequestId)) as never;
+  ) {
+    return payload(await retryRun(services, runId, clientRequestId));
   }
 }

@@ -76,10 +76,14 @@ export function Chart(props: { title: string; xLabel: string; x: number[]; lines
 /** A reader who has enlarged a part goes on seeing that part. */
 function showData(chart: uPlot, data: uPlot.AlignedData): void {
   const shown = chart.data[0];
-  const { min = 0, max = 0 } = chart.scales.x!;
-  const isEnlarged = shown.length > 1 && (min > shown[0]! || max < shown.at(-1)!);
-  chart.setData(data, !isEnlarged);
-  if (isEnlarged) chart.setScale('x', { min, max });
+  const { min, max } = chart.scales.x!;
+  // A chart that was made just now has no range yet.
+  if (min == null || max == null || shown.length < 2 || (min <= shown[0]! && max >= shown.at(-1)!)) {
+    chart.setData(data);
+    return;
+  }
+  chart.setData(data, false);
+  chart.setScale('x', { min, max });
 }
 
 function PointedValues(props: { x: number[]; xLabel: string; lines: ChartLine[]; pointed: Pointed }) {

@@ -16,10 +16,7 @@ afterEach(() => runner.close());
 const testServices = useTestServices();
 let services: TestServices;
 
-/**
- * An experiment of three seeds whose runs have ended in three ways: succeeded, cancelled, and still waiting. Scripted
- * trainers go by the run's name, which the service makes: `x...` waits to be stopped, so results are written by hand.
- */
+/** An experiment of three seeds, launched. */
 async function experimentWithRuns(): Promise<string> {
   const created = await createExperiment(
     services,
@@ -76,7 +73,9 @@ describe('a reindex', () => {
   it('brings back from the objects alone what the records held', async () => {
     services = testServices();
     const id = await experimentWithRuns();
-    runner = scriptedRunner(services, { slots: 2, scripts: { [`${id}-0000`]: 'ok', [`${id}-0001`]: 'slow' } });
+    runner = scriptedRunner(services, {
+      scripts: { [`${id}-0000`]: 'ok', [`${id}-0001`]: 'slow', [`${id}-0002`]: 'slow' },
+    });
     await runner.start();
     const stateOf = async (place: number) => {
       const runs = await services.database.selectFrom('run').select('state').orderBy('position').execute();
@@ -86,7 +85,9 @@ describe('a reindex', () => {
     await eventually('one runs', async () => (await stateOf(1)) === 'RUNNING');
     await cancelRun(services, `${id}-0001`);
     await eventually('it is cancelled', async () => (await stateOf(1)) === 'CANCELLED');
+    await eventually('the last one runs', async () => (await stateOf(2)) === 'RUNNING');
     await runner.close();
+    expect(await stateOf(2)).toBe('PENDING');
 
     const { database, report } = await rebuilt();
     expect(report).toEqual({ experiments: 1, runs: 3, problems: [] });

@@ -103,12 +103,21 @@ describe('starting and stopping', () => {
 describe('the explorer', () => {
   it('comes whole, with nothing to be had from elsewhere', async () => {
     const { address } = await start();
-    const response = await fetch(address);
+    const response = await fetch(new URL('/explorer', address));
     const page = await response.text();
     expect(response.headers.get('content-type')).toContain('text/html');
     expect(page).toContain('"subscriptionsProtocol":"WS"');
     expect(page).toContain('query Experiments');
     expect(page).not.toMatch(/<(script|link)[^>]+(src|href)="https?:/);
+  });
+});
+
+describe('the dashboard', () => {
+  it('is what the address shows', async () => {
+    const { address } = await start();
+    const page = await (await fetch(address)).text();
+    expect(page).toContain('<title>Stillhouse</title>');
+    expect((await fetch(new URL('/dashboard.js', address))).status).toBe(200);
   });
 });
 

@@ -16,6 +16,7 @@ import * as tf from '@tensorflow/tfjs-core';
  */
 export const lstmKernel = 'StillhouseLstm';
 export const lstmGradientKernel = 'StillhouseLstmGradient';
+export const adamKernel = 'StillhouseAdam';
 
 /**
  * What the forward pass of an LSTM leaves behind for its gradient; every tensor is [t, b, u]. The caller owns all
@@ -92,6 +93,34 @@ export function lstmGradient(
     hiddenGradient,
   });
   return { input, weight: weightGradient, bias: biasGradient } as LstmGradient;
+}
+
+/** Constants of one update of Adam; those of `optimizers.ts` with the bias corrections worked in. */
+export interface AdamConstants {
+  beta1: number;
+  beta2: number;
+  rate: number;
+  epsilon: number;
+  /** Of the weight, added to the gradient (Adam); 0: none. */
+  gradientDecay: number;
+  /** Factor of the weight (AdamW); 1: no decay. */
+  keep: number;
+}
+
+/**
+ * One update of Adam or AdamW of one weight, in one pass, where 12 operations would write eleven tensors of its size:
+ *
+ *     g <- g + gradientDecay theta;  m' = m + (g - m) (1 - beta1);  s' = s + (g² - s) (1 - beta2)
+ *     theta' = keep theta - rate m' / (sqrt(s') + epsilon)
+ *
+ * The four tensors stay as they are. beta1 and beta2 count as float32, and so does what is left of them to 1.
+ */
+export function adamUpdate(
+  inputs: { weight: Tensor; gradient: Tensor; meanGradient: Tensor; meanSquare: Tensor },
+  constants: AdamConstants,
+): { weight: Tensor; meanGradient: Tensor; meanSquare: Tensor } {
+  const [weight, meanGradient, meanSquare] = runKernel(adamKernel, inputs, { ...constants });
+  return { weight: weight!, meanGradient: meanGradient!, meanSquare: meanSquare! };
 }
 
 function runKernel(name: string, inputs: Record<string, Tensor>, attributes: NamedAttrMap = {}): Tensor[] {

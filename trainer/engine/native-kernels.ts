@@ -1,6 +1,6 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { lstmGradientKernel, lstmKernel, traceTensors } from './kernels';
+import { type AdamConstants, adamKernel, lstmGradientKernel, lstmKernel, traceTensors } from './kernels';
 
 /** The part of tfjs-node's backend that calls TensorFlow's own kernels (`nodejs_kernel_backend.js`, 4.22). */
 export interface NativeBackend {
@@ -10,6 +10,8 @@ export interface NativeBackend {
     TF_FLOAT: number;
     TF_INT64: number;
     TF_ATTR_BOOL: number;
+    TF_ATTR_STRING: number;
+    TF_ATTR_SHAPE: number;
     TF_ATTR_FLOAT: number;
     TF_ATTR_TYPE: number;
     createTensor(shape: number[], dtype: number, values: Int32Array): number;
@@ -22,7 +24,7 @@ export interface NativeBackend {
 
 type Inputs = Record<string, TensorInfo>;
 
-/** Registers the kernels of `kernels.ts` for TensorFlow, by BlockLSTMV2 and BlockLSTMGradV2. */
+/** Registers the kernels of `kernels.ts` for TensorFlow, by BlockLSTMV2, BlockLSTMGradV2 and ResourceApplyAdam. */
 export function registerNativeKernels(): void {
   const backendName = 'tensorflow';
   tf.registerKernel({
@@ -34,6 +36,12 @@ export function registerNativeKernels(): void {
     kernelName: lstmGradientKernel,
     backendName,
     kernelFunc: ({ inputs, backend }) => blockLstmGradient(inputs as unknown as Inputs, backend as NativeBackend),
+  });
+  tf.registerKernel({
+    kernelName: adamKernel,
+    backendName,
+    kernelFunc: ({ inputs, attrs, backend }) =>
+      applyAdam(inputs as unknown as Inputs, attrs as unknown as AdamConstants, backend as NativeBackend),
   });
 }
 
@@ -85,6 +93,50 @@ function blockLstmGradient(inputs: Inputs, backend: NativeBackend): TensorInfo[]
     const kept = [outputs[0]!, outputs[3]!, outputs[7]!];
     for (const output of outputs) if (!kept.includes(output)) binding.deleteTensor(output.id);
     return kept.map((output) => backend.createOutputTensor(output));
+  });
+}
+
+/** The shared name by which TensorFlow makes a variable that goes with the last handle to it (`ResourceHandle`). */
+const anonymousVariable = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';
+
+/**
+ * ResourceApplyAdam updates variables in place. Variables made for this one update take the tensors without copying them, and
+ * TensorFlow copies before it writes what a tensor shares: so nothing given changes. With both powers of beta 0 the
+ * kernel's own bias corrections are 1.
+ */
+function applyAdam(inputs: Inputs, constants: AdamConstants, backend: NativeBackend): TensorInfo[] {
+  const { weight, gradient, meanGradient, meanSquare } = inputs as Record<string, Tensor>;
+  const { beta1, beta2, rate, epsilon, gradientDecay, keep } = constants;
+  const { binding } = backend;
+  const type = { name: 'dtype', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
+  return tf.tidy(() => {
+    const variables = [keep === 1 ? weight! : tf.mul(weight!, keep), meanGradient!, meanSquare!].map((tensor) => {
+      const attributes = [
+        type,
+        { name: 'shape', type: binding.TF_ATTR_SHAPE, value: tensor.shape },
+        { name: 'shared_name', type: binding.TF_ATTR_STRING, value: anonymousVariable },
+        { name: 'container', type: binding.TF_ATTR_STRING, value: '' },
+      ];
+      const { id } = binding.executeOp('VarHandleOp', attributes, [], 1)[0]!;
+      binding.executeOp('AssignVariableOp', [type], [id, ...backend.getInputTensorIds([tensor])], 0);
+      // A product of our own: with nothing else holding it, it is updated where it lies.
+      if (tensor !== weight && tensor !== meanGradient && tensor !== meanSquare) tensor.dispose();
+      return id;
+    });
+    const decayed = gradientDecay === 0 ? gradient! : tf.add(gradient!, tf.mul(weight!, gradientDecay));
+    const scalars = [0, 0, rate, beta1, beta2, epsilon].map((value) => tf.scalar(value));
+    const attributes = [
+      { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
+      { name: 'use_locking', type: binding.TF_ATTR_BOOL, value: false },
+      { name: 'use_nesterov', type: binding.TF_ATTR_BOOL, value: false },
+    ];
+    const ids = [...variables, ...backend.getInputTensorIds([...scalars, decayed])];
+    binding.executeOp('ResourceApplyAdam', attributes, ids, 0);
+    return variables.map((id) => {
+      const [value] = binding.executeOp('ReadVariableOp', [type], [id], 1);
+      binding.deleteTensor(id);
+      return backend.createOutputTensor(value!);
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 import type { KernelFunc, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { lstmGradientKernel, lstmKernel, traceTensors } from './kernels';
+import { type AdamConstants, adamKernel, lstmGradientKernel, lstmKernel, traceTensors } from './kernels';
 import { matMul } from './portable-matmul';
 import { openPortableMemory, type PortableMemory, type WasmBackend } from './portable-memory';
 
@@ -26,6 +26,7 @@ export function registerPortableKernels(): void {
     [tf.Erf]: ({ x }, _, stock) => (x!.dtype === 'float32' ? elementwise(memory, 'erf', x!) : stock()),
     [lstmKernel]: (inputs) => lstm(memory, inputs),
     [lstmGradientKernel]: (inputs) => lstmGradient(memory, inputs),
+    [adamKernel]: (inputs, attributes) => adam(memory, inputs, attributes as unknown as AdamConstants),
   };
   for (const [name, implementation] of Object.entries(kernels)) replaceKernel(name, implementation);
 }
@@ -132,4 +133,17 @@ function lstmGradient(memory: PortableMemory, inputs: Inputs): TensorInfo[] {
 function lstmSizes(x: TensorInfo, bias: TensorInfo): [number, number, number, number] {
   const [steps, batch, inputs] = x.shape as [number, number, number];
   return [steps, batch, inputs, bias.shape[0]! / 4];
+}
+
+function adam(memory: PortableMemory, inputs: Inputs, constants: AdamConstants): TensorInfo[] {
+  const { weight, gradient, meanGradient, meanSquare } = inputs as Record<string, TensorInfo>;
+  const read = [weight!, gradient!, meanGradient!, meanSquare!];
+  const written = Array.from({ length: 3 }, () => memory.makeOutput(weight!.shape));
+  const { beta1, beta2, rate, epsilon, gradientDecay, keep } = constants;
+  memory.compiled.adam(
+    ...[...read, ...written].map(memory.offsetOf),
+    tf.util.sizeFromShape(weight!.shape),
+    ...[1 - Math.fround(beta1), 1 - Math.fround(beta2), rate, epsilon, gradientDecay, keep],
+  );
+  return written;
 }

@@ -19,7 +19,7 @@ export interface WasmBackend {
 /** What `assembly/index.ts` exports; every argument is a byte offset or a count, flags are 0 or 1. */
 export type CompiledKernels = Record<
   | ('matMul' | 'matMulScratchBytes' | 'lstm' | 'lstmGradient' | 'lstmScratchBytes')
-  | ('exp' | 'tanh' | 'erf' | 'gatherRows' | 'segmentSum' | 'sumRows'),
+  | ('exp' | 'tanh' | 'erf' | 'gatherRows' | 'segmentSum' | 'sumRows' | 'adam'),
   (...parameters: number[]) => number
 >;
 

@@ -143,7 +143,7 @@ describe('comparing', () => {
       { runId: 'e', seed: 4, state: 'CANCELLED', reason: 'was cancelled' },
     ]);
     expect(warnings).toEqual([
-      '"g": 4 of 5 runs are left out: 1 failed, 1 has not finished, 1 has no value at epoch 1, 1 was cancelled',
+      '"g": 4 of 5 runs are left out: failed (1), has not finished (1), has no value at epoch 1 (1), was cancelled (1)',
       '"g" rests on one run: it has no spread and no interval',
     ]);
   });

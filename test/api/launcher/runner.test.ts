@@ -167,7 +167,7 @@ describe('the runner', () => {
 
   it('stops a trainer without a sign of life and tries its run again', async () => {
     await insertRun(services, 'silent-1');
-    await start({ stallMilliseconds: 300, crashLimit: 2 });
+    await start({ stallMilliseconds: 1500, crashLimit: 2 });
     await reaches('silent-1', 'FAILED');
     expect((await readRun(services, 'silent-1')).failure_message).toContain('no sign of life');
     expect(await attempts('silent-1')).toHaveLength(2);

@@ -6,4 +6,5 @@
 export { erf, exp, tanh } from './elementwise';
 export { lstm, lstmGradient, lstmScratchBytes } from './lstm';
 export { matMul, matMulScratchBytes } from './matmul';
+export { adam } from './optimizer';
 export { gatherRows, segmentSum, sumRows } from './rows';

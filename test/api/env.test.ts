@@ -1,0 +1,47 @@
+import { describeSettings, readSettings } from '../../api/env';
+
+const settings = (environment: NodeJS.ProcessEnv, words: string[] = []) => readSettings(environment, words);
+
+describe('the settings of the server', () => {
+  it('have defaults that need nothing and let nobody else in', () => {
+    expect(settings({})).toMatchObject({
+      kind: 'valid',
+      value: { port: 4000, host: '127.0.0.1', tokens: [], introspection: true, stopMilliseconds: 20_000 },
+    });
+  });
+
+  it('come from the environment, and from flags before it', () => {
+    const environment = { STILLHOUSE_PORT: '5000', STILLHOUSE_SLOTS: '3' };
+    expect(settings(environment, ['--port', '6000', '--data=/somewhere'])).toMatchObject({
+      value: { port: 6000, slots: 3, dataDirectory: '/somewhere' },
+    });
+  });
+
+  it('are refused with every problem at once, by name', () => {
+    const environment = { STILLHOUSE_PORT: 'abc', STILLHOUSE_TOKENS: 'ann:owner:short', STILLHOUSE_STALL_SECONDS: '1' };
+    const read = settings(environment, ['--slots', '0', '--foo', 'bar']);
+    expect(read.kind === 'invalid' && read.problems.map(({ path }) => path).sort()).toEqual([
+      '--foo',
+      'STILLHOUSE_PORT',
+      'STILLHOUSE_SLOTS',
+      'STILLHOUSE_STALL_SECONDS',
+      'STILLHOUSE_TOKENS',
+      'STILLHOUSE_TOKENS',
+    ]);
+  });
+
+  it('let other machines in with tokens only', () => {
+    expect(settings({ STILLHOUSE_HOST: '0.0.0.0' })).toMatchObject({
+      kind: 'invalid',
+      problems: [{ path: 'STILLHOUSE_HOST', message: expect.stringContaining('STILLHOUSE_TOKENS') }],
+    });
+    expect(settings({ STILLHOUSE_HOST: '0.0.0.0', STILLHOUSE_TOKENS: 'ann:admin:0123456789abcdef' }).kind).toBe(
+      'valid',
+    );
+  });
+
+  it('are all told by --help', () => {
+    for (const name of ['--port', '--data', '--slots', '--tokens', 'STILLHOUSE_STALL_SECONDS'])
+      expect(describeSettings()).toContain(name);
+  });
+});
