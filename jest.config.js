@@ -13,7 +13,11 @@ module.exports = {
     '^.+\\.[cm]?[jt]s$': [
       '@swc/jest',
       {
-        jsc: { parser: { syntax: 'typescript', decorators: true }, transform: { legacyDecorator: true }, target: 'es2022' },
+        jsc: {
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true },
+          target: 'es2022',
+        },
         module: { type: 'commonjs' },
       },
     ],

@@ -5,8 +5,13 @@ import { z } from 'zod';
 import type { Checked, Problem } from '../contract/run-spec';
 import { type AccessToken, parseTokens } from './access/tokens';
 
-const wholeNumber = (least: number, most: number) => z.coerce.number().pipe(z.int().min(least).max(most));
-const seconds = (least: number, most: number) => z.coerce.number().pipe(z.number().min(least).max(most));
+const inRange = (number: z.ZodNumber, least: number, most: number, kind: string) => {
+  const error = `must be a ${kind} from ${least} to ${most}`;
+  return z.coerce.number({ error }).pipe(number.min(least, { error }).max(most, { error }));
+};
+const wholeNumber = (least: number, most: number) =>
+  inRange(z.int(`must be a whole number from ${least} to ${most}`), least, most, 'whole number');
+const seconds = (least: number, most: number) => inRange(z.number(), least, most, 'number');
 const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
 
 /**
@@ -68,10 +73,12 @@ export const environmentName = (name: SettingName): string => `STILLHOUSE_${name
 const flagName = (name: SettingName): string => `--${name.replaceAll('_', '-')}`;
 const settingNames = Object.keys(settingsSchema.shape) as SettingName[];
 
-/** Reads all settings at once; flags come before variables. Every problem is named with the variable it came from. */
+/** Reads all settings at once; flags come before variables. Every problem is named with the flag or variable it came from. */
 export function readSettings(environment: NodeJS.ProcessEnv, words: readonly string[]): Checked<Settings> {
   const problems: Problem[] = [];
   const given = readFlags(words, problems);
+  const asFlag = new Set(given.keys());
+  const sourceOf = (name: SettingName) => (asFlag.has(name) ? flagName(name) : environmentName(name));
   for (const name of settingNames) {
     const value = environment[environmentName(name)];
     if (value !== undefined && value !== '' && !given.has(name)) given.set(name, value);
@@ -80,17 +87,17 @@ export function readSettings(environment: NodeJS.ProcessEnv, words: readonly str
   if (!parsed.success)
     for (const { path, message } of parsed.error.issues) {
       const name = path[0] as SettingName;
-      problems.push({ path: environmentName(name), message: `${message}; given "${given.get(name)}"` });
+      problems.push({ path: sourceOf(name), message: `${message}; given "${given.get(name)}"` });
     }
   const tokens = parseTokens(given.get('tokens') ?? '');
   if (tokens.kind === 'invalid')
     for (const { path, message } of tokens.problems)
-      problems.push({ path: environmentName('tokens'), message: `entry ${path}: ${message}` });
+      problems.push({ path: sourceOf('tokens'), message: `entry ${path}: ${message}` });
   const accessTokens = tokens.kind === 'valid' ? tokens.value : [];
   const host = given.get('host') ?? '127.0.0.1';
   if (!isThisMachine(host) && tokens.kind === 'valid' && accessTokens.length === 0)
     problems.push({
-      path: environmentName('host'),
+      path: sourceOf('host'),
       message: `"${host}" lets other machines in: set ${environmentName('tokens')} as well`,
     });
   if (!parsed.success || problems.length > 0) return { kind: 'invalid', problems };

@@ -67,14 +67,28 @@ function limitsPlugin({ schema }: GraphqlOptions): ApolloServerPlugin<ApiContext
     async requestDidStart() {
       return {
         async didResolveOperation({ document, request }) {
-          const beyond = checkLimits(schema, document, request.variables ?? {}, request.operationName);
-          // Apollo takes one error here; it tells all.
-          const text = beyond.map(({ message }) => message).join('; ');
-          if (beyond.length > 0) throw new GraphQLError(text, { extensions: { code: 'LIMIT_EXCEEDED' } });
+          const beyond = limitProblems(() =>
+            checkLimits(schema, document, request.variables ?? {}, request.operationName),
+          );
+          if (beyond !== null) throw beyond;
         },
       };
     },
   };
+}
+
+/** What Apollo takes as the one error of a request that is not carried out. It answers 500 where no status is given. */
+function limitProblems(check: () => GraphQLError[]): GraphQLError | null {
+  const refused = (message: string, code: string) =>
+    new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
+  try {
+    const beyond = check();
+    return beyond.length === 0 ? null : refused(beyond.map(({ message }) => message).join('; '), 'LIMIT_EXCEEDED');
+  } catch (error) {
+    // The cost is that of the variables, so they are read here first.
+    if (error instanceof GraphQLError) return refused(error.message, 'BAD_USER_INPUT');
+    throw error;
+  }
 }
 
 const problem = (message: string) => ({ errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] });

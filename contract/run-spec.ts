@@ -7,10 +7,20 @@ export const identifierSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63
   error: 'must be 1 to 64 letters, digits, "-" or "_", beginning with a letter or a digit',
 });
 
+/**
+ * Where an input lies: an absolute path (of any system), or a place on the Hugging Face hub. A relative path would mean another file
+ * in every process that reads the definition.
+ */
+const locationSchema = (hubForm: string) =>
+  z.string().regex(/^(\/|[A-Za-z]:[\\/]|hf:[^/]+\/[^/]+)/, {
+    error: `must be an absolute path, or ${hubForm} on the Hugging Face hub`,
+  });
+const fileLocationSchema = locationSchema('hf:owner/name/path');
+
 /** Where rows come from. A location is an absolute path or `hf:owner/name/path` on the Hugging Face hub. */
 export const dataSchema = z.strictObject({
-  train: z.string().min(1).describe('Location of the train file (.csv, .jsonl); quiz and dev rows are taken from it.'),
-  test: z.string().min(1).describe('Location of the test file; it selects nothing.'),
+  train: fileLocationSchema.describe('Location of the train file (.csv, .jsonl); quiz and dev rows are taken from it.'),
+  test: fileLocationSchema.describe('Location of the test file; it selects nothing.'),
   textColumn: z.string().min(1).default('text').describe('Column or field with the text.'),
   labelColumn: z.string().min(1).default('label').describe('Column or field with the class.'),
   classes: z
@@ -29,10 +39,9 @@ export type DataDefinition = z.output<typeof dataSchema>;
 export const teacherSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('folder'),
-    location: z
-      .string()
-      .min(1)
-      .describe('A Hugging Face folder: an absolute path, or `hf:owner/name` (optionally `@revision`).'),
+    location: locationSchema('hf:owner/name').describe(
+      'A Hugging Face folder: an absolute path, or `hf:owner/name` (optionally `@revision`).',
+    ),
   }),
   z.strictObject({
     kind: z.literal('random'),
@@ -76,9 +85,7 @@ export const runSpecSchema = z
     seed: z.int().min(0).max(0xffffffff).default(0),
     data: dataSchema,
     teacher: teacherSchema.nullable().default(null),
-    vectors: z
-      .string()
-      .min(1)
+    vectors: fileLocationSchema
       .nullable()
       .default(null)
       .describe('Location of word vectors in GloVe format for the student; null: random.'),
@@ -122,7 +129,7 @@ export type Checked<T> = { kind: 'valid'; value: T } | { kind: 'invalid'; proble
 
 /** Checks a run definition and fills in every default, those of its method before the general ones. */
 export function parseRunSpec(input: unknown): Checked<RunSpec> {
-  const parsed = runSpecSchema.safeParse(withMethodDefaults(input));
+  const parsed = runSpecSchema.safeParse(withMethodDefaults(input), { reportInput: true });
   return parsed.success
     ? { kind: 'valid', value: parsed.data }
     : { kind: 'invalid', problems: problemsOf(parsed.error) };
@@ -139,10 +146,15 @@ export function unreadParameters(method: MethodName, given: ParameterOverrides):
   );
 }
 
-/** All issues of a zod error as problems with dotted paths and the value that was given. */
+/** All issues of a zod error as problems with dotted paths and, where it was parsed with `reportInput`, what was given. */
 export function problemsOf(error: z.ZodError): Problem[] {
-  return error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
+  return error.issues.map(({ path, message, code, input }) => ({
+    path: path.join('.'),
+    message: input === undefined || code === 'unrecognized_keys' ? message : `${message}; given ${excerpt(input)}`,
+  }));
 }
+
+const excerpt = (value: unknown): string => JSON.stringify(value).slice(0, 200);
 
 function withMethodDefaults(input: unknown): unknown {
   const definition = asObject(input);

@@ -30,6 +30,8 @@ export interface AttemptSetting {
   runId: string;
   /** Folder for what can be had again: models of the hub, teacher logits. */
   cacheDirectory: string;
+  /** Threads of a native engine where the definition of the run names none; null: all cores. */
+  threads: number | null;
   /** Aborted when the process is asked to stop. */
   signal: AbortSignal;
   reporter: Reporter;
@@ -57,7 +59,7 @@ export async function attemptRun(setting: AttemptSetting): Promise<AttemptOutcom
   const startedAt = performance.now();
   if ((await objects.info(resultKey(runId))) !== null) return { outcome: 'finished-before' };
   const spec = await readSpec(objects, runId);
-  const engine = spec.kind === 'valid' ? await startEngine(spec.value.execution) : null;
+  const engine = spec.kind === 'valid' ? await startEngine(withThreads(spec.value.execution, setting.threads)) : null;
   const { checkpoint, notes } = await readNewestCheckpoint(objects, runId);
   const attempt = await claimAttempt(objects, describeAttempt(runId, engine, checkpoint));
   reporter.attempt(attempt);
@@ -68,6 +70,11 @@ export async function attemptRun(setting: AttemptSetting): Promise<AttemptOutcom
   await endAttempt(objects, attempt, end).catch((error: Error) => reporter.note(`no end record: ${error.message}`));
   return end;
 }
+
+const withThreads = (execution: RunSpec['execution'], share: number | null) => ({
+  ...execution,
+  threads: execution.threads ?? share,
+});
 
 async function carryOut(work: Work, spec: Checked<RunSpec>, engine: EngineChoice | null): Promise<AttemptEnd> {
   if (spec.kind === 'invalid') return inputFailure(spec.problems);

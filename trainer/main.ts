@@ -4,10 +4,20 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { exitCodes, resultKey, specKey, trainerEnvironment } from '../contract/keys';
+import { methodNames, methods } from '../contract/methods';
 import { directoryObjectStore } from '../contract/objects/directory';
 import type { ObjectStore } from '../contract/objects/object-store';
+import { parametersSchema } from '../contract/parameters';
 import { resultSchema } from '../contract/records';
-import { type Checked, identifierSchema, parseRunSpec, problemsOf } from '../contract/run-spec';
+import {
+  type Checked,
+  identifierSchema,
+  type Problem,
+  parseRunSpec,
+  problemsOf,
+  type RunSpec,
+  unreadParameters,
+} from '../contract/run-spec';
 import { type AttemptOutcome, attemptRun, failureOf } from './attempt';
 import { consoleReporter, resultTable } from './console';
 
@@ -31,6 +41,7 @@ const environmentSchema = z.object({
   [trainerEnvironment.runId]: identifierSchema.optional(),
   [trainerEnvironment.objects]: z.string().min(1).optional(),
   [trainerEnvironment.cache]: z.string().min(1).optional(),
+  [trainerEnvironment.threads]: z.coerce.number().pipe(z.int().min(1).max(256)).optional(),
   /** Where systems that follow the XDG convention keep what can be had again. */
   XDG_CACHE_HOME: z.string().min(1).optional(),
 });
@@ -38,6 +49,8 @@ const environmentSchema = z.object({
 interface Arguments {
   objects: ObjectStore;
   cacheDirectory: string;
+  /** Of a native engine, where the definition of the run names no number; null: all cores. */
+  threads: number | null;
   run: { kind: 'stored'; runId: string } | { kind: 'file'; path: string };
 }
 
@@ -48,14 +61,14 @@ async function main(): Promise<number> {
     return exitCodes.succeeded;
   }
   if (given.kind === 'invalid') return refuse(given.problems.map(({ message }) => message));
-  const { cacheDirectory, run } = given.value;
+  const { cacheDirectory, threads, run } = given.value;
   const objects = withWriteHints(given.value.objects);
   const reporter = consoleReporter(process.stdout);
   try {
-    const stored = run.kind === 'stored' ? run : await storeSpec(objects, run.path);
+    const stored = run.kind === 'stored' ? await findSpec(objects, run.runId) : await storeSpec(objects, run.path);
     if (stored.kind === 'refused') return refuse(stored.messages);
     const { runId } = stored;
-    const outcome = await attemptRun({ objects, runId, cacheDirectory, signal: stopSignal(), reporter });
+    const outcome = await attemptRun({ objects, runId, cacheDirectory, threads, signal: stopSignal(), reporter });
     reporter.end();
     await tellOutcome(objects, runId, outcome);
     return exitCodeOf(outcome);
@@ -101,6 +114,7 @@ function readArguments(): Checked<Arguments> | 'help' {
     value: {
       objects: directoryObjectStore(environment.data[trainerEnvironment.objects] ?? join('data', 'objects')),
       cacheDirectory: resolve(environment.data[trainerEnvironment.cache] ?? join(cacheHome, 'stillhouse')),
+      threads: environment.data[trainerEnvironment.threads] ?? null,
       run: path === undefined ? { kind: 'stored', runId: runId! } : { kind: 'file', path },
     },
   };
@@ -108,11 +122,22 @@ function readArguments(): Checked<Arguments> | 'help' {
 
 type StoredSpec = { kind: 'stored'; runId: string } | { kind: 'refused'; messages: string[] };
 
+/** Without a definition there is no run whose attempts could be recorded. */
+async function findSpec(objects: ObjectStore, runId: string): Promise<StoredSpec> {
+  const key = specKey(runId);
+  if ((await objects.info(key)) !== null) return { kind: 'stored', runId };
+  const message = `there is no run "${runId}": ${key} does not exist among the objects; give its definition as a file`;
+  return { kind: 'refused', messages: [message] };
+}
+
 /** Puts the definition from a file into the run's prefix. A run that has another definition already is left alone. */
 async function storeSpec(objects: ObjectStore, path: string): Promise<StoredSpec> {
   const spec = readSpecFile(path);
   if (spec.kind === 'invalid')
-    return { kind: 'refused', messages: spec.problems.map((problem) => `${path}: ${problem.path} ${problem.message}`) };
+    return {
+      kind: 'refused',
+      messages: spec.problems.map((problem) => [path, problem.path, problem.message].filter(Boolean).join(': ')),
+    };
   const { runId } = spec.value;
   const key = specKey(runId);
   const outcome = await objects.write(key, `${JSON.stringify(spec.value, null, 2)}\n`, { if: 'absent' });
@@ -124,15 +149,37 @@ async function storeSpec(objects: ObjectStore, path: string): Promise<StoredSpec
   return { kind: 'refused', messages: [message] };
 }
 
-function readSpecFile(path: string): ReturnType<typeof parseRunSpec> {
+/** The definition in a file, its defaults filled in; hyper-parameters that its method does not read are refused. */
+function readSpecFile(path: string): Checked<RunSpec> {
+  const invalid = (message: string): Checked<RunSpec> => ({ kind: 'invalid', problems: [{ path: '', message }] });
+  let text: string;
   try {
-    return parseRunSpec(JSON.parse(readFileSync(path, 'utf8')));
+    text = readFileSync(path, 'utf8');
   } catch (error) {
-    return {
-      kind: 'invalid',
-      problems: [{ path: '', message: `cannot be read as JSON: ${(error as Error).message}` }],
-    };
+    return invalid(`cannot be read: ${(error as Error).message}`);
   }
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch (error) {
+    return invalid(`is not JSON: ${(error as Error).message}`);
+  }
+  const unread = unreadParameterProblems(given);
+  const spec = parseRunSpec(given);
+  if (spec.kind === 'invalid') return { kind: 'invalid', problems: [...spec.problems, ...unread] };
+  return unread.length > 0 ? { kind: 'invalid', problems: unread } : spec;
+}
+
+/** A definition with every hyper-parameter is a resolved one, which holds also those that its method does not read. */
+function unreadParameterProblems(given: unknown): Problem[] {
+  const { method, parameters } = (given ?? {}) as Record<string, unknown>;
+  const name = methodNames.find((known) => known === method);
+  if (name === undefined || typeof parameters !== 'object' || parameters === null) return [];
+  if (Object.keys(parametersSchema.shape).every((parameter) => Object.hasOwn(parameters, parameter))) return [];
+  return unreadParameters(name, parameters).map((parameter) => ({
+    path: `parameters.${parameter}`,
+    message: `${name} does not read it, so it would change nothing: remove it; ${name} reads ${methods[name].parameters.join(', ')}`,
+  }));
 }
 
 /** Aborted by SIGTERM, SIGINT, or the end of the process that started this one over a channel. */

@@ -19,13 +19,12 @@ interface Decay {
   decays?: (weight: Tensor) => boolean;
 }
 
+type SgdSettings = { name: 'sgd'; momentum?: number; dampening?: number; nesterov?: boolean };
+type RmspropSettings = { name: 'rmsprop'; smoothing?: number; epsilon?: number; momentum?: number; centered?: boolean };
+type AdamSettings = { name: 'adam' | 'adamw'; beta1?: number; beta2?: number; epsilon?: number };
+
 /** Hyper-parameters besides the learning rate; defaults are PyTorch's. */
-export type OptimizerSettings = Decay &
-  (
-    | { name: 'sgd'; momentum?: number; dampening?: number; nesterov?: boolean }
-    | { name: 'rmsprop'; smoothing?: number; epsilon?: number; momentum?: number; centered?: boolean }
-    | { name: 'adam' | 'adamw'; beta1?: number; beta2?: number; epsilon?: number }
-  );
+export type OptimizerSettings = Decay & (SgdSettings | RmspropSettings | AdamSettings);
 
 /** An optimizer is two pure functions. */
 export interface Optimizer {
@@ -103,18 +102,21 @@ function slotNamesOf(settings: OptimizerSettings): string[] {
 }
 
 function ruleOf(settings: OptimizerSettings, step: number, learningRate: number): Rule {
-  if (settings.name === 'adam' || settings.name === 'adamw') return adamRuleOf(settings, step, learningRate);
-  const rule = undecayedRuleOf(settings, step, learningRate);
-  return (weight, gradient, slots, decay) =>
-    rule(weight, decay === 0 ? gradient : tf.add(gradient, tf.mul(weight, decay)), slots);
+  switch (settings.name) {
+    case 'adam':
+    case 'adamw':
+      return adamRuleOf(settings, step, learningRate);
+    case 'sgd':
+    case 'rmsprop': {
+      const rule = undecayedRuleOf(settings, step, learningRate);
+      return (weight, gradient, slots, decay) =>
+        rule(weight, decay === 0 ? gradient : tf.add(gradient, tf.mul(weight, decay)), slots);
+    }
+  }
 }
 
 /** The two bias corrections are folded into learning rate and epsilon. */
-function adamRuleOf(
-  settings: Extract<OptimizerSettings, { beta1?: number }>,
-  step: number,
-  learningRate: number,
-): Rule {
+function adamRuleOf(settings: AdamSettings, step: number, learningRate: number): Rule {
   const { name, beta1 = ADAM.beta1, beta2 = ADAM.beta2, epsilon = ADAM.epsilon } = settings;
   // The betas as the kernel has them, in float32: 1 - 0.999 differs from that by 1e-5 of itself.
   const correction1 = 1 - Math.fround(beta1) ** step;
@@ -136,11 +138,7 @@ function adamRuleOf(
 
 type UndecayedRule = (weight: Tensor, gradient: Tensor, slots: Readonly<Slots>) => Updated;
 
-function undecayedRuleOf(
-  settings: Extract<OptimizerSettings, { momentum?: number }>,
-  step: number,
-  learningRate: number,
-): UndecayedRule {
+function undecayedRuleOf(settings: SgdSettings | RmspropSettings, step: number, learningRate: number): UndecayedRule {
   switch (settings.name) {
     case 'sgd': {
       const { momentum = 0, dampening = 0, nesterov = false } = settings;

@@ -52,7 +52,9 @@ export function teacherLogitsCache(teacher: FrozenTeacher, directory: string): T
 
 async function digestOfTeacher({ weights, frozen, circumstances }: FrozenTeacher): Promise<string> {
   const digest = createHash('sha256').update(JSON.stringify(circumstances));
-  for (const [name, tensor] of Object.entries({ ...frozen, ...weights }).sort()) {
+  const all = { ...frozen, ...weights };
+  for (const name of Object.keys(all).sort()) {
+    const tensor = all[name]!;
     const values = await tensor.data();
     digest.update(`${name} ${tensor.shape}`).update(bytesOf(values as Float32Array));
   }

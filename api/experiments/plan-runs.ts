@@ -125,7 +125,10 @@ function pointsOf(
     ]),
     labels: [],
   };
-  const axes = grid.map((axis, axisPlace) => ({ ...axis, axisPlace })).filter((axis) => reads(method, axis.parameter));
+  // An axis without values, told of elsewhere, would leave no point on which to check the rest.
+  const axes = grid
+    .map((axis, axisPlace) => ({ ...axis, axisPlace }))
+    .filter(({ parameter, values }) => reads(method, parameter) && values.length > 0);
   const points = axes.reduce<(typeof start)[]>(
     (found, { parameter, values, axisPlace }) =>
       found.flatMap((point) =>
@@ -170,7 +173,7 @@ function resolve(
     // Whether a teacher is there at all is told once for the whole definition.
     problems: checked.problems
       .filter((problem) => !(problem.path === 'teacher' && teacher === null))
-      .map((problem) => ({ path: pathInDefinition(problem.path, path, sources), message: withGiven(problem, input) })),
+      .map(({ path: place, message }) => ({ path: pathInDefinition(place, path, sources), message })),
   };
 }
 
@@ -183,14 +186,6 @@ function pathInDefinition(path: string, variantPath: string, sources: Map<string
   if (path === 'teacher.runId') return 'teacher.run';
   if (first === 'teacher' && second !== '') return `teacher.random.${second}`;
   return path;
-}
-
-/** The message with what was given. */
-function withGiven({ path, message }: Problem, input: unknown): string {
-  const given = path
-    .split('.')
-    .reduce<unknown>((value, key) => (value as Record<string, unknown> | null | undefined)?.[key], input);
-  return given === undefined ? message : `${message}; given ${JSON.stringify(given).slice(0, 200)}`;
 }
 
 function withoutRepeats(problems: Problem[]): Problem[] {

@@ -2,9 +2,16 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../database/tables';
 import { nextChangeTime } from '../runs/run-life.service';
 
-/** Ids of the experiments that are launching runs. */
-export async function findLaunchedExperiments(database: Kysely<Tables>): Promise<string[]> {
-  const rows = await database.selectFrom('experiment').select('id').where('state', '=', 'launched').execute();
+/** Ids of the experiments that have runs to launch. */
+export async function findLaunchingExperiments(database: Kysely<Tables>): Promise<string[]> {
+  const rows = await database
+    .selectFrom('run')
+    .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
+    .select('experiment.id')
+    .distinct()
+    .where('run.state', '=', 'PENDING')
+    .where('experiment.state', '=', 'launched')
+    .execute();
   return rows.map(({ id }) => id);
 }
 

@@ -6,7 +6,7 @@ import { ingestResult } from '../ingest/ingest.service';
 import { newestAttemptNumber } from '../ingest/run-objects';
 import { applyEvent } from '../runs/run-life.service';
 import {
-  findLaunchedExperiments,
+  findLaunchingExperiments,
   findReadyRuns,
   findRevivedRuns,
   findRunsWithoutTeacher,
@@ -19,7 +19,7 @@ import type { Job, Launcher } from './launcher';
  * @param recorded ids for which that was done before
  */
 export async function recordExperiments(services: Services, recorded: Set<string>): Promise<void> {
-  for (const id of await findLaunchedExperiments(services.database)) {
+  for (const id of await findLaunchingExperiments(services.database)) {
     if (recorded.has(id)) continue;
     const experiment = await findExperiment(services.database, id);
     if (experiment !== undefined) await writeExperimentRecord(services.objects, experiment);

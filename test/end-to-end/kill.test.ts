@@ -38,7 +38,7 @@ afterAll(async () => {
 const definition = (name: string, seeds: number[]) => ({
   name,
   data: { train: join(folder, 'train.csv'), test: join(folder, 'test.csv') },
-  parameters: tinyParameters,
+  parameters: { ...tinyParameters, epochs: 6 },
   variants: [{ name: 'scratch', method: 'scratch' }],
   seeds,
   execution: { logEverySteps: 1, checkpointSeconds: 0 },
@@ -144,6 +144,8 @@ async function untilSucceeded(experimentIds: readonly string[]): Promise<void> {
   }
 }
 
+const attemptsOf = async (experimentId: string) => (await readAttempts(objects, `${experimentId}-0000`)).length;
+
 const isClock = (name: string) => /^seconds\/|per-second$/.test(name);
 
 /** The stitched history of a run, without what the clock says. */
@@ -171,7 +173,9 @@ describe(`servers and trainers killed at random moments (seed ${seed})`, () => {
     watcher = watchTrainers();
 
     for (let round = 0; round < rounds; round += 1) {
-      await sleep(300 + random.integerBelow(2500));
+      // Twice for sure in the middle of a run, once its trainer and once the server; else whenever it comes.
+      if (round < 2) await eventually('a run trains', async () => (await attemptsOf(base)) > round, 60);
+      else await sleep(300 + random.integerBelow(2500));
       // One round ends only the trainers: more such crashes in a row would rightly stop the experiment.
       if (round === 0) await killTrainers();
       else {

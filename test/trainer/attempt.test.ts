@@ -168,7 +168,7 @@ async function attempt(
   const ignore = () => {};
   const reporter: Reporter = { attempt: ignore, note: ignore, phase: ignore, plan: ignore, record: ignore, ...watch };
   const cacheDirectory = join(folder.path(), 'cache');
-  return attemptRun({ objects, runId: spec.runId, cacheDirectory, signal, reporter });
+  return attemptRun({ objects, runId: spec.runId, cacheDirectory, threads: 1, signal, reporter });
 }
 
 function watchedStore(onWrite: (key: string, body: string) => void): ObjectStore {

@@ -48,6 +48,9 @@ export function readSafetensors(bytes: Uint8Array, file: string): Checked<Safete
   if (header === null) return invalid('is no safetensors file: its header is not a JSON object');
 
   const data = bytes.subarray(8 + headerBytes);
+  const promisedBytes = Math.max(0, ...Object.values(header).map(endOf));
+  if (promisedBytes > data.length)
+    return invalid(`is cut short: its tensors take ${promisedBytes} bytes, but ${data.length} are there`);
   const tensors = new Map<string, StoredTensor>();
   const ranges: { name: string; begin: number; end: number }[] = [];
   let metadata: Record<string, string> = {};
@@ -57,7 +60,7 @@ export function readSafetensors(bytes: Uint8Array, file: string): Checked<Safete
       else problem(name, 'is not a table of texts');
       continue;
     }
-    const placed = checkEntry(entry, data.length);
+    const placed = checkEntry(entry);
     if (typeof placed === 'string') {
       problem(name, placed);
       continue;
@@ -87,11 +90,14 @@ function isTextRecord(value: unknown): value is Record<string, string> {
   return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string');
 }
 
+/** Byte at which the tensor of a header entry ends; 0 where the entry does not say. */
+function endOf(entry: unknown): number {
+  const { data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
+  return Array.isArray(offsets) && isCount(offsets[1]) ? offsets[1] : 0;
+}
+
 /** A header entry's type, shape and place, or what is wrong with it. */
-function checkEntry(
-  entry: unknown,
-  dataBytes: number,
-): { dtype: StoredType; shape: number[]; begin: number; end: number } | string {
+function checkEntry(entry: unknown): { dtype: StoredType; shape: number[]; begin: number; end: number } | string {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   if (typeof dtype !== 'string' || !Object.hasOwn(elementBytes, dtype))
     return `has type ${JSON.stringify(dtype)}, known are ${Object.keys(elementBytes).join(', ')}`;
@@ -99,8 +105,7 @@ function checkEntry(
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
     return `has data_offsets ${JSON.stringify(offsets)}, not [begin, end]`;
   const [begin, end] = offsets as [number, number];
-  if (begin > end || end > dataBytes)
-    return `should lie at bytes ${begin} to ${end}, but the file has ${dataBytes} bytes of data (cut short?)`;
+  if (begin > end) return `begins at byte ${begin} and ends at ${end}, before it begins`;
   const needed = shape.reduce((size, extent) => size * extent, elementBytes[dtype as StoredType]);
   if (end - begin !== needed)
     return `of type ${dtype} and shape [${shape}] needs ${needed} bytes, but has ${end - begin}`;
@@ -131,7 +136,8 @@ function checkCoverage(
 export function float32Values({ dtype, bytes }: StoredTensor): Float32Array | null {
   if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') return null;
   const width = elementBytes[dtype];
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // Not `slice`: that of a Buffer, which is what a file is read as, does not copy.
+  const aligned = bytes.byteOffset % width === 0 ? bytes : Uint8Array.from(bytes);
   const size = bytes.length / width;
   if (dtype === 'F32') return new Float32Array(aligned.buffer, aligned.byteOffset, size);
   const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, size);

@@ -74,7 +74,7 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
     value: {
       ...run,
       ...ofTeacher,
-      notes: [...notes, ...notesOn(spec, run.rows)],
+      notes: [...notes, ...ofTeacher.notes, ...notesOn(spec, run.rows)],
       loadSeconds: (performance.now() - startedAt) / 1000,
     },
   };

@@ -4,6 +4,7 @@ import { methods } from '../../contract/methods';
 import type { Split } from '../../contract/metric-names';
 import type { RunSpec } from '../../contract/run-spec';
 import { batchOf, type Examples, evaluationOrder } from '../data/batches';
+import { hiddenStateLimitBytes } from '../hidden-states';
 import type { TrainingState } from '../methods/method';
 import { predict } from '../predict';
 import type { Predictions } from '../records/predictions';
@@ -25,6 +26,8 @@ export interface TeacherOfRun {
   teacherLogits: ((rows: Int32Array) => Tensor2D) | null;
   /** null in scratch. */
   teacher: ScoredTeacher | null;
+  /** What a reader of the result must know. */
+  notes: string[];
 }
 
 /**
@@ -35,13 +38,18 @@ export async function teacherOfRun(
   spec: RunSpec,
   teacher: TeacherModel | null,
   examples: RunExamples,
-  { cacheDirectory, engine, signal, onPhase }: InputSetting,
+  setting: InputSetting,
 ): Promise<TeacherOfRun | 'interrupted'> {
-  if (teacher === null) return { teacher: null, teacherLogits: null };
+  const { cacheDirectory, engine, signal, onPhase } = setting;
+  if (teacher === null) return { teacher: null, teacherLogits: null, notes: [] };
   const { classifier, learning: weights, frozen, constants } = teacher;
   const circumstances = { constants, engine: `${engine.name} ${engine.version} ${engine.device}` };
   const cache = teacherLogitsCache({ classifier, weights, frozen, circumstances }, cacheDirectory);
-  if (spec.method !== 'kd') return { teacher: learningTeacher(spec, teacher, examples, cache), teacherLogits: null };
+  if (spec.method !== 'kd') {
+    const notes = await keepHiddenStates(teacher, examples.train, setting);
+    if (notes === 'interrupted') return 'interrupted';
+    return { teacher: learningTeacher(spec, teacher, examples, cache), teacherLogits: null, notes };
+  }
 
   onPhase("computing the teacher's logits");
   const logits: Partial<Record<'train' | Split, Float32Array>> = {};
@@ -57,7 +65,23 @@ export async function teacherOfRun(
       predict: async (split) => predictionsOf(examples[split], logits[split]!),
     },
     teacherLogits: logitsByRow(examples.train, logits.train!),
+    notes: [],
   };
+}
+
+/** Runs the layers of the teacher that never change once over the train rows. @returns notes */
+async function keepHiddenStates(
+  { hiddenStates }: TeacherModel,
+  train: Examples,
+  { signal, onPhase }: InputSetting,
+): Promise<string[] | 'interrupted'> {
+  if (hiddenStates === null) return [];
+  onPhase(`computing the teacher's hidden states below layer ${hiddenStates.layer}`);
+  const batches = evaluationOrder(train, evaluationBatchSize).map((positions) => batchOf(train, positions).tokens!);
+  const outcome = await hiddenStates.keep(batches, signal);
+  if (outcome !== 'too-large') return outcome === 'interrupted' ? outcome : [];
+  const gibibytes = hiddenStateLimitBytes / 2 ** 30;
+  return [`the teacher's lower layers ran at every step: their states would take over ${gibibytes} GiB of memory`];
 }
 
 /** A teacher that learns: in fine-tuning scored as teacher only before, afterwards as the model of the run. */

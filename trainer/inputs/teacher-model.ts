@@ -7,8 +7,9 @@ import { resultSchema } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
 import { isHubLocation, modelFolder } from '../data/model-folder';
 import { createTokenizer, type TeacherTokenizer, type TokenizerFiles, wordVocabularyFile } from '../data/tokenizer';
+import { type HiddenStates, hiddenStateCache } from '../hidden-states';
 import type { Classifier } from '../methods/method';
-import { bertLogits } from '../models/bert';
+import { bertHiddenStates, bertLogits } from '../models/bert';
 import { type BertConfig, bertConfig, initialiseBert } from '../models/bert-config';
 import { initialiseLora, mergeLora } from '../models/lora';
 import { exportTeacher, localFolder, type ModelFiles, readTeacher, type Teacher } from '../models/teacher';
@@ -23,6 +24,8 @@ export interface TeacherModel {
   /** What does not. */
   frozen: Weights;
   classifier: Classifier;
+  /** Where LoRA leaves the lower layers alone, what comes out of these: empty at first. null: every layer may change. */
+  hiddenStates: HiddenStates | null;
   /** What besides weights and tokens decides its logits. */
   constants: unknown;
   /** Whether it has been trained on a classification: before that its scores mean nothing. */
@@ -115,18 +118,24 @@ export async function buildTeacher(
   const { config, notes } = teacher.value;
   const { loraAlpha, teacherDropout } = spec.parameters;
   const { learning, frozen } = partsOf(spec, teacher.value);
+  const hiddenStates = unchangingStates(spec, config, frozen);
   return {
     kind: 'valid',
     value: {
       tokenizer: tokenizer.value,
       learning,
       frozen,
-      classifier: (batch, dropout) => (weights) =>
-        bertLogits({ ...frozen, ...weights }, config, batch.tokens!, {
-          loraAlpha,
-          // The same substream at every call: all passes of a step share their masks.
-          dropout: dropout && { rate: teacherDropout, random: dropout.substream('masks') },
-        }),
+      hiddenStates,
+      classifier: (batch, dropout) => {
+        const states = hiddenStates?.of(batch.tokens!) ?? null;
+        return (weights) =>
+          bertLogits({ ...frozen, ...weights }, config, batch.tokens!, {
+            loraAlpha,
+            // The same substream at every call: all passes of a step share their masks.
+            dropout: dropout && { rate: teacherDropout, random: dropout.substream('masks') },
+            from: states && { layer: hiddenStates!.layer, states },
+          });
+      },
       constants: { config, loraAlpha },
       hasTrainedHead: files !== null && !notes.some((note) => note.includes('classifier')),
       notes,
@@ -215,6 +224,14 @@ function partsOf(
   const those = (wanted: boolean) =>
     Object.fromEntries(Object.entries(weights).filter(([name]) => isHead(name) === wanted));
   return { learning: { ...lora, ...those(true) }, frozen: those(false) };
+}
+
+/** Below the lowest layer with LoRA matrices nothing learns: without dropout, what enters it is the same at every step. */
+function unchangingStates({ method, parameters }: RunSpec, config: BertConfig, frozen: Weights): HiddenStates | null {
+  const lowest = Math.min(...(parameters.loraLayers ?? [0]));
+  const drops = method === 'finetune-lora' && parameters.teacherDropout > 0;
+  if (!usesLora(method) || drops || lowest === 0) return null;
+  return hiddenStateCache(lowest, config.hidden, (tokens) => bertHiddenStates(frozen, config, tokens, lowest));
 }
 
 function presentFiles(files: TokenizerFiles): Record<string, string> {

@@ -22,6 +22,8 @@ export interface BertOptions {
   loraAlpha?: number;
   /** Dropout of hidden states, attention probabilities and the pooled state; null (default): none. */
   dropout?: { rate: number; random: RandomStream } | null;
+  /** States that enter a layer, [n, d], by `bertHiddenStates`: the layers below are not run. Not with padding or dropout. */
+  from?: { layer: number; states: Tensor2D } | null;
 }
 
 interface Pass {
@@ -54,10 +56,26 @@ export function bertLogits(
   tokens: Sequences,
   options: BertOptions = {},
 ): Tensor2D {
+  const { padding = 'none', from = null } = options;
   const pass = preparePass(weights, config, tokens, options);
-  const cls = encode(pass, tokens, options.padding === 'batch');
+  if (from !== null && (padding === 'batch' || pass.dropoutMask !== null))
+    throw new Error('hidden states computed before are unpadded and without dropout, and so is what goes on from them');
+  const states = from?.states ?? embed(pass, tokens, padding === 'batch');
+  const last = config.layers - 1;
+  const cls = encoderLayer(pass, last, encoderLayers(pass, from?.layer ?? 0, last, states), true); // [b, d]
   const pooled = tf.tanh(dense(pass, 'pooler.dense', cls)); // [b, d]
   return dense(pass, 'classifier', drop(pass, pooled));
+}
+
+/**
+ * The states that enter a layer, in evaluation mode; what `bertLogits` can go on from.
+ *
+ * @param layer from 0, which the embeddings enter
+ * @returns [n, d], n the sum of lengths
+ */
+export function bertHiddenStates(weights: Weights, config: BertConfig, tokens: Sequences, layer: number): Tensor2D {
+  const pass = preparePass(weights, config, tokens, {});
+  return encoderLayers(pass, 0, layer, embed(pass, tokens, false));
 }
 
 function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, options: BertOptions): Pass {
@@ -75,19 +93,23 @@ function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, op
   return { weights, config, layout, firstTokens, loraAlpha, dropoutMask: drops ? dropoutMask : null };
 }
 
-/** The last layer's state at [CLS], [b, d]. */
-function encode(pass: Pass, tokens: Sequences, paddedRows: boolean): Tensor2D {
-  const { weights, config } = pass;
+/** What enters the first layer, [n, d]. */
+function embed(pass: Pass, tokens: Sequences, paddedRows: boolean): Tensor2D {
   const { ids, positions } = tokenRows(tokens, pass.layout, paddedRows);
-  const table = (name: string) => weights[`embeddings.${name}_embeddings.weight`] as Tensor2D;
+  const table = (name: string) => pass.weights[`embeddings.${name}_embeddings.weight`] as Tensor2D;
   const embedded = lookUpSum([
     { table: table('word'), indices: ids },
     { table: table('position'), indices: positions },
     { table: table('token_type'), indices: new Int32Array(ids.length) },
   ]);
-  let state = drop(pass, addNorm(pass, 'embeddings.LayerNorm', embedded, null)); // [n, d]
-  for (let index = 0; index < config.layers - 1; index++) state = encoderLayer(pass, index, state, false);
-  return encoderLayer(pass, config.layers - 1, state, true);
+  return drop(pass, addNorm(pass, 'embeddings.LayerNorm', embedded, null));
+}
+
+/** Layers `first` to `end` - 1, [n, d] -> [n, d]. */
+function encoderLayers(pass: Pass, first: number, end: number, states: Tensor2D): Tensor2D {
+  let state = states;
+  for (let index = first; index < end; index++) state = encoderLayer(pass, index, state, false);
+  return state;
 }
 
 /** Word piece and position of every row of [n, d]; padded rows hold id 0 where a sequence has ended. */
