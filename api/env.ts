@@ -5,13 +5,12 @@ import { z } from 'zod';
 import type { Checked, Problem } from '../contract/run-spec';
 import { type AccessToken, parseTokens } from './access/tokens';
 
-const inRange = (number: z.ZodNumber, least: number, most: number, kind: string) => {
-  const error = `must be a ${kind} from ${least} to ${most}`;
-  return z.coerce.number({ error }).pipe(number.min(least, { error }).max(most, { error }));
+const number = (kind: z.ZodNumber, name: string, least: number, most: number) => {
+  const error = `must be a ${name} from ${least} to ${most}`;
+  return z.coerce.number({ error }).refine((value) => kind.min(least).max(most).safeParse(value).success, { error });
 };
-const wholeNumber = (least: number, most: number) =>
-  inRange(z.int(`must be a whole number from ${least} to ${most}`), least, most, 'whole number');
-const seconds = (least: number, most: number) => inRange(z.number(), least, most, 'number');
+const wholeNumber = (least: number, most: number) => number(z.int(), 'whole number', least, most);
+const seconds = (least: number, most: number) => number(z.number(), 'number', least, most);
 const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
 
 /**

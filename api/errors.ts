@@ -50,6 +50,10 @@ const publicCodes = new Set([
   'UNAUTHENTICATED',
 ]);
 
+/** Codes by which the database and the file system say that there is no room. */
+const fullDiskCodes = new Set(['SQLITE_FULL', 'ENOSPC', 'EDQUOT']);
+const fullDiskMessage = 'the disk of the data directory is full: free some space, then send the request again';
+
 /**
  * What a caller may see of an error. An error about the request passes without its stack; a broken invariant is
  * logged with an id, and the caller is told the id and nothing else.
@@ -59,11 +63,16 @@ export function maskError(error: unknown, log: (line: string) => void = console.
     const { stacktrace: _, ...extensions } = error.extensions;
     return new GraphQLError(error.message, { nodes: error.nodes, path: error.path, extensions });
   }
-  const id = randomUUID();
   const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
+  const place = error instanceof GraphQLError ? { nodes: error.nodes, path: error.path } : {};
+  if (fullDiskCodes.has((cause as { code?: string } | null)?.code ?? '')) {
+    log(fullDiskMessage);
+    return new GraphQLError(fullDiskMessage, { ...place, extensions: { code: 'STORAGE_FULL' } });
+  }
+  const id = randomUUID();
   log(`error ${id}: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`);
   return new GraphQLError(`internal error; the log of the service has more under ${id}`, {
-    ...(error instanceof GraphQLError && { nodes: error.nodes, path: error.path }),
+    ...place,
     extensions: { code: 'INTERNAL_SERVER_ERROR', id },
   });
 }

@@ -6,22 +6,30 @@ import { readSettings } from './env';
 import { reindex } from './reindex.service';
 import { createRunChanges } from './subscriptions/run-changes';
 
-/** `npm run reindex -- --data DIR`: builds the records anew from the objects; the old ones are kept beside them. */
+const help = `Builds the records of a data directory anew from its objects; the old ones are kept beside them.
+
+  npm run reindex [-- --data DIR]
+
+  --data DIR   the data directory (STILLHOUSE_DATA; default ./data); no server may be at work on it
+  --help       this text
+
+Drafts, notes, tags given later, archiving and request ids stand in the records alone: the old ones have them.
+`;
+
 async function main(): Promise<void> {
-  const settings = readSettings(process.env, process.argv.slice(2));
+  const words = process.argv.slice(2);
+  if (words.includes('--help')) return console.log(help);
+  const settings = readSettings(process.env, words);
   if (settings.kind === 'invalid') {
     for (const { path, message } of settings.problems) console.error(`${path}: ${message}`);
     process.exitCode = 2;
     return;
   }
   const { dataDirectory } = settings.value;
-  const lock = lockDataDirectory(dataDirectory);
-  if (lock.kind === 'taken') {
-    console.error(`${lock.message}: stop it first`);
-    process.exitCode = 1;
-    return;
-  }
   const paths = dataPaths(dataDirectory);
+  if (!existsSync(paths.objects)) return refuse(`${paths.objects} does not exist: give a data directory by --data`);
+  const lock = lockDataDirectory(dataDirectory);
+  if (lock.kind === 'refused') return refuse(lock.message);
   const kept = keepOldRecords(paths.records);
   const database = await openSqlite(paths.records);
   const services = {
@@ -36,6 +44,11 @@ async function main(): Promise<void> {
   for (const problem of problems) console.error(problem);
   console.log(`${experiments} experiments with ${runs} runs from ${paths.objects}`);
   if (kept !== null) console.log(`the old records, with notes and later tags, are in ${kept}`);
+}
+
+function refuse(message: string): void {
+  console.error(message);
+  process.exitCode = 1;
 }
 
 /** Moves records with their write-ahead log out of the way. */

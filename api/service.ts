@@ -34,8 +34,7 @@ const pollMilliseconds = 2_000;
 /** Starts API, subscriptions and runner on one data directory. `refused`: something of the machine stands against it. */
 export async function startService(settings: Settings, log: (line: string) => void): Promise<StartOutcome> {
   const lock = lockDataDirectory(settings.dataDirectory);
-  if (lock.kind === 'taken')
-    return { kind: 'refused', message: `${lock.message}: stop it, or give another directory by --data` };
+  if (lock.kind === 'refused') return lock;
   const paths = dataPaths(settings.dataDirectory);
   const database = await openSqlite(paths.records);
   let runner: Runner | null = null;

@@ -123,7 +123,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     usesQuiz: false,
     defaults: { ...finetuneDefaults, teacherLearningRate: 5e-5 },
     defaultsReason: 'The usual recipe for BERT: 5e-5, a tenth of the steps to warm up, then linearly to 0.',
-    parameters: [...data, ...training, 'maxTokens', ...teacher, 'teacherDropout', 'trainOnQuiz'],
+    parameters: [...data, ...training, 'maxTokens', 'minWordCount', ...teacher, 'teacherDropout', 'trainOnQuiz'],
   },
   'finetune-lora': {
     name: 'finetune-lora',
@@ -135,6 +135,15 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     usesQuiz: false,
     defaults: { ...finetuneDefaults, teacherLearningRate: 5e-4 },
     defaultsReason: 'As full fine-tuning, with the ten times larger step that LoRA matrices take.',
-    parameters: [...data, ...training, 'maxTokens', ...teacher, 'teacherDropout', ...lora, 'trainOnQuiz'],
+    parameters: [
+      ...data,
+      ...training,
+      'maxTokens',
+      'minWordCount',
+      ...teacher,
+      'teacherDropout',
+      ...lora,
+      'trainOnQuiz',
+    ],
   },
 };

@@ -55,7 +55,9 @@ export const parametersSchema = z.strictObject({
     .min(1)
     .max(1000)
     .default(2)
-    .describe('Occurrences in the training rows that give a word without a pre-trained vector its own embedding.'),
+    .describe(
+      'Occurrences in the training rows that give a word without a pre-trained vector its own embedding; also those that take a word into the vocabulary of a random teacher.',
+    ),
   lengthAwareBatching: z
     .boolean()
     .default(false)

@@ -25,12 +25,21 @@ const usage = `Runs a whole experiment through the GraphQL API: the fine-tuning 
   --exit               stop the server at the end [without a terminal: yes; in one it stays until Ctrl-C]
 `;
 
-const wholeNumber = (least: number, most: number) => z.coerce.number().pipe(z.int().min(least).max(most));
+const wholeNumber = (least: number, most: number) => {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.coerce.number({ error }).pipe(z.int({ error }).min(least, { error }).max(most, { error }));
+};
+
+/** A path from where the demo was started, or a place on the hub. The server may have been started elsewhere. */
+const location = z
+  .string()
+  .min(1)
+  .transform((place) => (place.startsWith('hf:') ? place : resolve(place)));
 
 const optionsSchema = z.strictObject({
   data: z.string().min(1).optional(),
-  teacher: z.string().min(1).optional(),
-  vectors: z.string().min(1).optional(),
+  teacher: location.optional(),
+  vectors: location.optional(),
   methods: z
     .string()
     .default('scratch,kd,meta-full,meta-lora')

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Options } from './options';
 import { makeSentences, toCsv } from './sentences';
@@ -26,11 +26,24 @@ const smallRandomTeacher = { layers: 2, hidden: 128, heads: 4, intermediate: 512
 
 /** Real data where it is given or can be had; generated sentences otherwise. */
 export async function chooseSources(options: Options): Promise<Sources> {
+  await requireFiles({
+    teacher: options.teacher && join(options.teacher, 'config.json'),
+    vectors: options.vectors,
+  });
   if (options.data !== undefined && options.data !== 'hub' && options.data !== 'generated')
     return givenSources(options.data, options.teacher);
   if (options.data === 'hub') return hubSources();
   if (options.data === undefined && options.teacher === undefined && (await hubAnswers())) return hubSources();
   return generatedSources(options);
+}
+
+/** What is not there is told before a server is started and runs fail of it one by one. */
+async function requireFiles(files: Record<string, string | undefined>): Promise<void> {
+  const problems: string[] = [];
+  for (const [option, file] of Object.entries(files))
+    if (file !== undefined && !file.startsWith('hf:'))
+      await access(file).catch(() => problems.push(`--${option}: there is no ${file}`));
+  if (problems.length > 0) throw new NoSource(problems.join('\n'));
 }
 
 async function givenSources(folder: string, teacher: string | undefined): Promise<Sources> {
@@ -51,14 +64,12 @@ async function givenSources(folder: string, teacher: string | undefined): Promis
       `teacher: ${teacher ?? 'a small random encoder (give one with --teacher)'}`,
     ],
     data: { train: find(/train/, 'train'), test: find(/test|valid/, 'test') },
-    teacher: teacher === undefined ? { random: smallRandomTeacher } : { folder: teacherLocation(teacher) },
+    teacher: teacher === undefined ? { random: smallRandomTeacher } : { folder: teacher },
     dataParameters: {},
     studentParameters: {},
     teacherParameters: teacher === undefined ? { teacherLearningRate: 1e-3 } : {},
   };
 }
-
-const teacherLocation = (teacher: string): string => (teacher.startsWith('hf:') ? teacher : resolve(teacher));
 
 /** A share of the rows, so that the demo stays within minutes on a processor. */
 function hubSources(): Sources {
@@ -92,8 +103,7 @@ async function generatedSources(options: Options): Promise<Sources> {
       'for real data: --data FOLDER --teacher FOLDER',
     ],
     data: { train, test },
-    teacher:
-      options.teacher === undefined ? { random: smallRandomTeacher } : { folder: teacherLocation(options.teacher) },
+    teacher: options.teacher === undefined ? { random: smallRandomTeacher } : { folder: options.teacher },
     dataParameters: {},
     studentParameters: { epochs: 4, studentLearningRate: 2e-3 },
     teacherParameters: { epochs: 10, teacherLearningRate: 1e-3 },

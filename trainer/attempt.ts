@@ -5,8 +5,10 @@ import type { ObjectStore } from '../contract/objects/object-store';
 import type { Attempt, AttemptEnd, MetricRecord } from '../contract/records';
 import { type Checked, type Problem, parseRunSpec, type RunSpec } from '../contract/run-spec';
 import packageJson from '../package.json';
+import { OutOfMemoryError } from './batch-memory';
 import { type Checkpoint, readNewestCheckpoint } from './checkpoint/checkpoint';
 import { type EngineChoice, startEngine } from './engine/engine';
+import { isOutOfMemory } from './engine/out-of-memory';
 import { finishRun } from './finish';
 import { loadInputs } from './inputs/run-inputs';
 import { claimAttempt, endAttempt } from './records/attempts';
@@ -212,6 +214,9 @@ const exhaustion: Readonly<Record<string, string>> = {
 /** The end record of an attempt that was thrown out of its work. A crash's stack goes to stderr. */
 export function failureOf(error: unknown): FailedEnd {
   const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof OutOfMemoryError) return failed('resources', message);
+  if (isOutOfMemory(error))
+    return failed('resources', `memory ran out: run fewer runs at a time, or take smaller models (${message})`);
   const exhausted = exhaustion[code ?? ''];
   if (exhausted !== undefined)
     return failed(

@@ -7,6 +7,7 @@ import { exitCodes, resultKey, specKey, trainerEnvironment } from '../contract/k
 import { methodNames, methods } from '../contract/methods';
 import { directoryObjectStore } from '../contract/objects/directory';
 import type { ObjectStore } from '../contract/objects/object-store';
+import { ObjectStoreError } from '../contract/objects/object-store-error';
 import { parametersSchema } from '../contract/parameters';
 import { resultSchema } from '../contract/records';
 import {
@@ -73,6 +74,8 @@ async function main(): Promise<number> {
     await tellOutcome(objects, runId, outcome);
     return exitCodeOf(outcome);
   } catch (error) {
+    // The store could not be reached: a folder that may not be written, say. Where in the program shows nothing more.
+    if (error instanceof ObjectStoreError) return refuse([error.message], exitCodes.resources);
     const { kind, message } = failureOf(error);
     process.stderr.write(`${message}\n`);
     return exitCodes[kind];
@@ -225,9 +228,9 @@ function exitCodeOf(outcome: AttemptOutcome): number {
   return outcome.outcome === 'interrupted' ? exitCodes.interrupted : exitCodes.succeeded;
 }
 
-function refuse(messages: string[]): number {
+function refuse(messages: string[], code: number = exitCodes.input): number {
   process.stderr.write(`${messages.join('\n')}\n`);
-  return exitCodes.input;
+  return code;
 }
 
 // An engine may keep threads alive that would hold the process open.

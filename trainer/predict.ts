@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from './batch';
+import { withinMemory } from './batch-memory';
 import type { Classifier } from './methods/method';
 import type { Weights } from './models/weights';
 import type { Predictions } from './records/predictions';
@@ -21,7 +22,7 @@ export async function predict(
   for (const batch of batches) {
     await nextTurn();
     if (signal.aborted) return null;
-    const logits = tf.tidy(() => classifier(batch, null)(weights)); // [b, c]
+    const logits = withinMemory(batch, null, () => tf.tidy(() => classifier(batch, null)(weights))); // [b, c]
     parts.push((await logits.data()) as Float32Array);
     logits.dispose();
   }

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../contract/metric-names';
 import type { Batch } from './batch';
+import { withinMemory } from './batch-memory';
 import type { Checkpoint } from './checkpoint/checkpoint';
 import { evaluateEpoch } from './epoch-evaluation';
 import type { RunInputs } from './inputs/run-inputs';
@@ -57,15 +58,15 @@ export async function train(
 function takeStep(run: RunInputs, session: Session, batch: Batch): void {
   const startedAt = performance.now();
   const { step, state } = session;
-  const outcome = tidied(() =>
+  const take = () =>
     run.method.step(state, {
       batch,
       quiz: run.quizBatch(step),
       teacherLogits: run.teacherLogits?.(batch.rows) ?? null,
       step,
       random: randomStream(run.spec.seed, 'step', step),
-    }),
-  );
+    });
+  const outcome = withinMemory(batch, run.spec, () => tidied(take));
   tf.dispose(state as unknown as tf.TensorContainer);
   const seconds = (performance.now() - startedAt) / 1000;
   Object.assign(session, { state: outcome.state, step: step + 1, stepInEpoch: session.stepInEpoch + 1 });

@@ -21,7 +21,22 @@ export async function openSqlite(path: string): Promise<Kysely<Tables>> {
   file.exec(`PRAGMA busy_timeout = ${busyTimeoutMilliseconds}`);
   file.exec('PRAGMA journal_mode = WAL');
   file.exec('PRAGMA synchronous = FULL');
-  const database = new Kysely<Tables>({ dialect: new SqliteDialect({ database: file }) });
+  const database = new Kysely<Tables>({ dialect: dialectOf(file) });
   await migrate(database);
   return database;
+}
+
+/** SQLite takes a transaction back by itself when the disk is full; a second rollback would fail, and hide why. */
+function dialectOf(file: Database.Database): SqliteDialect {
+  const dialect = new SqliteDialect({ database: file });
+  const createDriver = dialect.createDriver.bind(dialect);
+  dialect.createDriver = () => {
+    const driver = createDriver();
+    const rollback = driver.rollbackTransaction.bind(driver);
+    driver.rollbackTransaction = async (connection) => {
+      if (file.inTransaction) await rollback(connection);
+    };
+    return driver;
+  };
+  return dialect;
 }

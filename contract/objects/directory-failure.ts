@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { ObjectStoreError } from './object-store-error';
 
 /** Whether the error of a file operation says that nothing is there. */
@@ -13,11 +14,14 @@ export function isAbsence(error: unknown): boolean {
 export function explainFailure(error: unknown, key: string, doing: string, directory: string): unknown {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   if (syscall === undefined || code === undefined) return error;
-  const advice = adviceFor[code] ?? `see that ${directory} is a folder that can be read and written`;
+  const usable = `see that ${directory} is a folder that can be read and written`;
+  const advice = code === 'ENOTDIR' && !isFolder(directory) ? usable : (adviceFor[code] ?? usable);
   return new ObjectStoreError(`cannot ${doing} object "${key}" in ${directory}: ${advice} (${message})`, key, code, {
     cause: error,
   });
 }
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 const isFolderOfKeys = 'its key is the folder of another object, or lies below an object: use another key';
 const adviceFor: Readonly<Record<string, string>> = {

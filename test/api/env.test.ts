@@ -22,11 +22,20 @@ describe('the settings of the server', () => {
     const read = settings(environment, ['--slots', '0', '--foo', 'bar']);
     expect(read.kind === 'invalid' && read.problems.map(({ path }) => path).sort()).toEqual([
       '--foo',
+      '--slots',
       'STILLHOUSE_PORT',
-      'STILLHOUSE_SLOTS',
       'STILLHOUSE_STALL_SECONDS',
       'STILLHOUSE_TOKENS',
       'STILLHOUSE_TOKENS',
+    ]);
+  });
+
+  it('say what they may be, and what was given', () => {
+    const read = settings({ STILLHOUSE_PORT: 'abc' }, ['--slots', '2.5', '--stall-seconds=1']);
+    expect(read.kind === 'invalid' && read.problems).toEqual([
+      { path: 'STILLHOUSE_PORT', message: 'must be a whole number from 0 to 65535; given "abc"' },
+      { path: '--slots', message: 'must be a whole number from 1 to 256; given "2.5"' },
+      { path: '--stall-seconds', message: 'must be a number from 10 to 86400; given "1"' },
     ]);
   });
 

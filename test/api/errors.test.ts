@@ -34,6 +34,14 @@ describe('masking errors', () => {
     expect(logged).toBe('');
   });
 
+  it('tells that the disk is full, and what to do', () => {
+    const cause = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+    const { shown, logged } = masked(new GraphQLError(cause.message, { originalError: cause, path: ['retryRun'] }));
+    expect(shown).toMatchObject({ message: expect.stringContaining('free some space'), path: ['retryRun'] });
+    expect(shown.extensions).toEqual({ code: 'STORAGE_FULL' });
+    expect(logged).not.toContain('    at ');
+  });
+
   it('hides the stack trace of a masked error that carries a code of its own', () => {
     const error = new GraphQLError('SQLITE_BUSY: secret', { extensions: { code: 'SQLITE_BUSY' } });
     expect(masked(error).shown.message).not.toContain('secret');

@@ -163,6 +163,20 @@ describe('limits', () => {
     expect(await complaintsOf(address, aliases)).toContain('aliases');
   });
 
+  it('answer what is beyond them, and variables that do not fit, as the mistake of the caller', async () => {
+    const { address } = await start();
+    const send = async (query: string, variables: object) => {
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify({ query, variables });
+      const response = await fetch(`${address}/graphql`, { method: 'POST', headers, body });
+      const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+      return [response.status, errors[0]!.extensions.code];
+    };
+    const query = 'query ($first: Int!) { runs(first: $first) { nodes { id } } }';
+    expect(await send(query, { first: 1_000_000 })).toEqual([400, 'LIMIT_EXCEEDED']);
+    expect(await send(query, { first: 'many' })).toEqual([400, 'BAD_USER_INPUT']);
+  });
+
   it('keep the schema to oneself where introspection is off', async () => {
     const { address } = await start({ introspection: false });
     await expect(request(address, '{ __schema { types { name } } }')).rejects.toThrow('introspection');

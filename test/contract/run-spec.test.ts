@@ -63,6 +63,35 @@ describe('problems', () => {
     );
   });
 
+  test('say what was given', () => {
+    const outcome = parseRunSpec({ runId: 'r1', method: 'scratch', data, parameters: { alpha: 2 }, seed: 'one' });
+
+    if (outcome.kind === 'valid') throw new Error('expected problems');
+    expect(outcome.problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/number.*; given "one"$/),
+      expect.stringMatching(/<=1; given 2$/),
+    ]);
+  });
+
+  test.each(['train.csv', '../train.csv', './data/train.csv', '~/train.csv', 'hf:owner', 'hf:train.csv'])(
+    '%s is no location: it would mean another file in another process',
+    (location) => {
+      const folder = { kind: 'folder', location };
+
+      expect(
+        problemPaths({ runId: 'r1', method: 'kd', data: { train: location, test: location }, teacher: folder }),
+      ).toEqual(['data.train', 'data.test', 'teacher.location']);
+      expect(problemPaths({ runId: 'r1', method: 'scratch', data, vectors: location })).toEqual(['vectors']);
+    },
+  );
+
+  test.each(['/data/train.csv', 'C:\\data\\train.csv', 'hf:owner/name/train.csv', 'hf:owner/name@v1/train.csv'])(
+    '%s is a location',
+    (location) => {
+      expect(specOf({ runId: 'r1', method: 'scratch', data: { ...data, train: location } }).data.train).toBe(location);
+    },
+  );
+
   test('an unknown method names those there are', () => {
     const outcome = parseRunSpec({ runId: 'r1', method: 'magic', data });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chunksAfter, readAttemptEnd, readAttempts } from '../../api/ingest/run-objects';
-import { findTrainers } from '../../api/launcher/processes';
+import { findTrainers, type TrainerProcess } from '../../api/launcher/processes';
 import { modelKey, resultKey } from '../../contract/keys';
 import { directoryObjectStore } from '../../contract/objects/directory';
 import { type MetricRecord, stitch } from '../../contract/records';
@@ -81,14 +81,22 @@ function followThrough(experimentId: string) {
   };
 }
 
+/** The trainers that share their run with another. */
+const doublesAmong = (trainers: readonly TrainerProcess[]): TrainerProcess[] =>
+  trainers.filter(({ pid, runId }) => trainers.some((other) => other.runId === runId && other.pid !== pid));
+
 /** Looks at the processes all the time: never two trainers of one run. */
 function watchTrainers() {
   const doubles: string[] = [];
   let over = false;
   const watch = async () => {
     while (!over) {
-      const runIds = (await findTrainers(objectsDirectory)).map(({ runId }) => runId);
-      doubles.push(...runIds.filter((id, place) => runIds.indexOf(id) !== place));
+      const suspects = doublesAmong(await findTrainers(objectsDirectory));
+      if (suspects.length > 0) {
+        // Reading all processes takes a while, in which one may end and the next begin. Both there again: at one time.
+        const again = doublesAmong(await findTrainers(objectsDirectory)).map(({ pid }) => pid);
+        doubles.push(...suspects.filter(({ pid }) => again.includes(pid)).map(({ runId }) => runId));
+      }
       await sleep(25);
     }
   };

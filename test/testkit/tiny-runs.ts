@@ -1,5 +1,5 @@
 import type { MethodName } from '../../contract/methods';
-import type { RunSpecInput } from '../../contract/run-spec';
+import { type RunSpecInput, unreadParameters } from '../../contract/run-spec';
 import { writeSentenceFiles } from './sentences';
 
 /** Models and data so small that a whole run takes little more than its start. */
@@ -16,13 +16,15 @@ export const tinyTeacher = { kind: 'random', layers: 1, hidden: 8, heads: 2, int
 
 /** A run definition over generated sentences, which are written into `folder`. */
 export function tinyRun(folder: string, method: MethodName, more: Partial<RunSpecInput> = {}): RunSpecInput {
+  const unread: readonly string[] = unreadParameters(method, tinyParameters);
+  const read = Object.fromEntries(Object.entries(tinyParameters).filter(([name]) => !unread.includes(name)));
   return {
     runId: method,
     method,
     data: writeSentenceFiles(folder, { train: 120, test: 40 }),
     teacher: method === 'scratch' ? null : tinyTeacher,
     ...more,
-    parameters: { ...tinyParameters, ...more.parameters },
+    parameters: { ...read, ...more.parameters },
     execution: { engine: 'portable', logEverySteps: 3, ...more.execution },
   };
 }

@@ -3,7 +3,7 @@ import { exitCodes } from '../../contract/keys';
 import type { MethodName } from '../../contract/methods';
 import { randomStream } from '../../trainer/random';
 import { useTestFolder } from '../testkit/test-folder';
-import { tinyRun } from '../testkit/tiny-runs';
+import { tinyRun, tinyTeacher } from '../testkit/tiny-runs';
 import { outcomeOf, readEnds, runTrainer, startTrainer, writeSpec } from '../testkit/trainer-process';
 
 /** A dozen starts of a process, each a second or two of a core. */
@@ -20,10 +20,15 @@ describe('a run that is killed again and again', () => {
     ['meta-lora', ['student', 'student-optimizer', 'teacher', 'teacher-optimizer']],
     ['finetune', ['teacher', 'teacher-optimizer']],
   ])('ends as if it had never been: %s', async (method, files) => {
-    const parameters = { batchSize: 32 };
-    const undisturbed = tinyRun(folder.path(), method, { runId: 'undisturbed', parameters });
+    // LoRA on the upper of two layers: every attempt computes anew what comes out of the lower.
+    const isLora = method === 'meta-lora';
+    const run = {
+      teacher: method === 'scratch' ? null : { ...tinyTeacher, layers: isLora ? 2 : 1 },
+      parameters: { batchSize: 32, loraLayers: isLora ? [1] : null },
+    };
+    const undisturbed = tinyRun(folder.path(), method, { runId: 'undisturbed', ...run });
     // A checkpoint after every step: most of the time is then spent in writing one, and that is where it is killed.
-    const killed = tinyRun(folder.path(), method, { runId: 'killed', parameters, execution: { checkpointSeconds: 0 } });
+    const killed = tinyRun(folder.path(), method, { runId: 'killed', ...run, execution: { checkpointSeconds: 0 } });
     expect(await runTrainer(folder.path(), undisturbed)).toMatchObject({ code: exitCodes.succeeded });
 
     const kills = await killUntilDone(folder.path(), writeSpec(folder.path(), killed));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { exitCodes } from '../../contract/keys';
 import { scoreName } from '../../contract/metric-names';
 import { resultSchema } from '../../contract/records';
+import { parseRunSpec } from '../../contract/run-spec';
 import { useTestFolder } from '../testkit/test-folder';
 import { tinyRun } from '../testkit/tiny-runs';
 import { outcomeOf, readEnds, readResult, runTrainer, startTrainer, writeSpec } from '../testkit/trainer-process';
@@ -99,6 +100,34 @@ describe('the trainer process', () => {
 
     expect(exit.code).toBe(exitCodes.input);
     for (const path of ['parameters.alpha', 'parameters.epochs']) expect(exit.stderr).toContain(path);
+  });
+
+  it('refuses a hyper-parameter that the method does not read, unless the definition is a resolved one', async () => {
+    const spec = tinyRun(folder.path(), 'scratch', { parameters: { epochs: 1, loraRank: 4, temperature: 3 } });
+    const refused = await runTrainer(folder.path(), spec);
+
+    expect(refused.code).toBe(exitCodes.input);
+    for (const name of ['loraRank', 'temperature'])
+      expect(refused.stderr).toContain(`parameters.${name}: scratch does not read it`);
+    expect(existsSync(join(folder.path(), 'objects'))).toBe(false);
+    const resolved = parseRunSpec(spec);
+    if (resolved.kind === 'invalid') throw new Error('expected a definition');
+    expect(await runTrainer(folder.path(), resolved.value)).toMatchObject({ code: exitCodes.succeeded });
+  });
+
+  it('says in one line that the objects cannot be written', async () => {
+    folder.write('objects', 'no folder');
+    const exit = await runTrainer(folder.path(), tinyRun(folder.path(), 'scratch'));
+
+    expect(exit.code).toBe(exitCodes.resources);
+    expect(exit.stderr).toMatch(/^cannot write object "[^\n]* see that [^\n]* is a folder that can be [^\n]*\n$/);
+  });
+
+  it('leaves nothing behind for a run that does not exist', async () => {
+    const exit = await startTrainer(folder.path(), ['--run', 'nobody']).exit;
+
+    expect(exit).toMatchObject({ code: exitCodes.input, stderr: expect.stringContaining('there is no run "nobody"') });
+    expect(existsSync(join(folder.path(), 'objects/runs'))).toBe(false);
   });
 
   it('explains itself, and what it cannot understand', async () => {

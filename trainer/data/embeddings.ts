@@ -71,7 +71,8 @@ export function initialEmbedding(
 /** The numbers of a line; null for a word that itself holds spaces, which is no student's word; else what is wrong. */
 function parseVector(line: string, size: number): Float32Array | string | null {
   const fields = line.split(' ').slice(1);
-  const isNumber = (field: string) => field !== '' && Number.isFinite(Number(field));
+  // As it will be kept: 1e39 is a number, but no float32.
+  const isNumber = (field: string) => field !== '' && Number.isFinite(Math.fround(Number(field)));
   if (fields.length === size && fields.every(isNumber)) return Float32Array.from(fields, Number);
   const foreign = fields.find((field) => !isNumber(field));
   if (foreign === undefined)

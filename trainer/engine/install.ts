@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { buildAddon, builtVariant } from './install/build';
+import { buildAddon, builtVariant, isOutdated } from './install/build';
 import { fetchRuntime, missingWheels } from './install/download';
 import { type Proof, proveEngine } from './install/proof';
 import { bytesNeeded, gigabytes, lookAtMachine, obstacles } from './install/requirements';
@@ -39,7 +39,7 @@ async function install(variant: Variant): Promise<number> {
     return 1;
   }
   const before = await proveEngine({ engine: 'native', device: 'auto', threads: null });
-  if (before.kind === 'passed' && isEnough(before, variant, paths)) {
+  if (before.kind === 'passed' && isEnough(before, variant, paths) && !isOutdated(paths)) {
     console.log(`Nothing to install. ${describe(before)}`);
     return 0;
   }

@@ -9,7 +9,7 @@ export class PortableMemoryError extends Error {
 /** Whether an error says that the memory of the device ran out, in the words of either engine or of Node. */
 export function isOutOfMemory(error: unknown): boolean {
   if (error instanceof PortableMemoryError) return true;
-  if (!(error instanceof Error)) return false;
   // TensorFlow's RESOURCE_EXHAUSTED, and V8's message for a buffer on the host.
-  return /Invalid TF_Status: 8\b|OOM when allocating|Array buffer allocation failed/.test(error.message);
+  const { message } = error as { message?: unknown };
+  return /Invalid TF_Status: 8\b|OOM when allocating|Array buffer allocation failed/.test(String(message));
 }

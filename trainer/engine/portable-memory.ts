@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import { PortableMemoryError } from './out-of-memory';
 
 /** TypeScript declares WebAssembly with the browser's library alone. */
 declare const WebAssembly: {
@@ -35,6 +36,7 @@ export interface PortableMemory {
 export function openPortableMemory(backend: WasmBackend): PortableMemory {
   const module = new WebAssembly.Module(readFileSync(join(__dirname, 'assembly', 'kernels.wasm')));
   const instance = new WebAssembly.Instance(module, { env: { memory: backend.wasm.asm.memory } });
+  refuseWhatCannotBeHad(backend);
   let scratchOffset = 0;
   let scratchBytes = 0;
   return {
@@ -45,11 +47,21 @@ export function openPortableMemory(backend: WasmBackend): PortableMemory {
       if (bytes > scratchBytes) {
         if (scratchOffset) backend.wasm._free(scratchOffset);
         scratchOffset = backend.wasm._malloc(bytes) >>> 0;
-        if (scratchOffset === 0)
-          throw new Error(`Out of memory: ${bytes} bytes of scratch; lower batchSize or maxLength`);
         scratchBytes = bytes;
       }
       return scratchOffset;
     },
+  };
+}
+
+/** The stock backend takes the 0 of a failed allocation for an address, and writes over whatever lies there. */
+function refuseWhatCannotBeHad({ wasm }: WasmBackend): void {
+  // Emscripten puts the compiled function in its own place when it is first called.
+  wasm._free(wasm._malloc(1));
+  const allocate = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const offset = bytes < 2 ** 32 ? allocate(bytes) : 0;
+    if (offset === 0 && bytes > 0) throw new PortableMemoryError(bytes);
+    return offset;
   };
 }

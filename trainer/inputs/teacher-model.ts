@@ -110,7 +110,10 @@ export async function buildTeacher(
   const random = randomStream(spec.seed, 'teacher');
   const [tokenizer, teacher] =
     files === null ? randomTeacher(spec, classes, trainTexts) : await storedTeacher(files, classes, random);
-  const problems: Problem[] = [tokenizer, teacher].flatMap((part) => (part.kind === 'invalid' ? part.problems : []));
+  // Told by where the definition names them; the messages name the file and the field or tensor in it.
+  const problems: Problem[] = [tokenizer, teacher].flatMap((part) =>
+    part.kind === 'invalid' ? part.problems.map(({ message }) => ({ path: 'teacher', message })) : [],
+  );
   if (tokenizer.kind === 'invalid' || teacher.kind === 'invalid') return { kind: 'invalid', problems };
   problems.push(...misfits(spec, teacher.value));
   if (problems.length > 0) return { kind: 'invalid', problems };

@@ -80,9 +80,12 @@ export async function readTeacher(
   const shapes = bertShapes(config, classes.length);
   const initialised = replaceableParts.filter((part) => !stored.has(`${part}.weight`) && !stored.has(`${part}.bias`));
   const isInitialised = (name: string) => initialised.some((part) => name.startsWith(`${part}.`));
+  const values: Record<string, Float32Array> = {};
   for (const [name, shape] of Object.entries(shapes)) {
-    const found = isInitialised(name) ? null : mismatch(stored.get(name), shape);
-    if (found !== null) problems.push({ path: name, message: `${weightsFile}: tensor "${name}" ${found}` });
+    if (isInitialised(name)) continue;
+    const found = valuesOf(stored.get(name), shape);
+    if (typeof found === 'string') problems.push({ path: name, message: `${weightsFile}: tensor "${name}" ${found}` });
+    else values[name] = found;
   }
   if (!isInitialised('classifier.weight')) problems.push(...labelProblems(labels, classes, configFile));
   if (problems.length > 0) return { kind: 'invalid', problems };
@@ -90,9 +93,7 @@ export async function readTeacher(
   const weights = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [
       name,
-      isInitialised(name)
-        ? initialiseBertWeight(name, shape, config, random)
-        : tf.tensor(float32Values(stored.get(name)!)!, [...shape]),
+      isInitialised(name) ? initialiseBertWeight(name, shape, config, random) : tf.tensor(values[name]!, [...shape]),
     ]),
   );
   const notes = initialised.map((part) => `the teacher's ${part} was not in ${weightsFile} and was initialised`);
@@ -131,13 +132,22 @@ function bertTensors(
   return { stored, unused };
 }
 
-/** What is wrong with a stored tensor; null: nothing. */
-function mismatch(tensor: StoredTensor | undefined, shape: readonly number[]): string | null {
+/** The values of a stored tensor, or what is wrong with it. */
+function valuesOf(tensor: StoredTensor | undefined, shape: readonly number[]): Float32Array | string {
   if (tensor === undefined) return `is missing; [${shape}] was expected: is this the config.json of these weights?`;
   if (!tf.util.arraysEqual(tensor.shape, [...shape]))
     return `has shape [${tensor.shape}], [${shape}] was expected by config.json and the classes of the data`;
-  if (!['F32', 'F16', 'BF16'].includes(tensor.dtype)) return `has type ${tensor.dtype}; F32, F16 or BF16 was expected`;
-  return null;
+  const values = float32Values(tensor);
+  if (values === null) return `has type ${tensor.dtype}; F32, F16 or BF16 was expected`;
+  if (!areFinite(values)) return 'holds NaN or infinity: it comes from a training that failed; take another checkpoint';
+  return values;
+}
+
+/** Without a branch for each of a hundred million weights: 0 times any number is 0, 0 times any other is NaN. */
+function areFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += 0 * values[i]!;
+  return sum === 0;
 }
 
 /** A classifier that knows the same classes in another order would be wrong in silence. */

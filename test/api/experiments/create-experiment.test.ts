@@ -140,7 +140,7 @@ describe('creating an experiment', () => {
   it('reports everything that is wrong at once, each with its path, what was given and what is allowed', async () => {
     const problems = await problemsOf({
       name: ' ',
-      data: { train: '', test: '/data/test.csv', classes: ['only one'] },
+      data: { train: 'train.csv', test: '/data/test.csv', classes: ['only one'] },
       seeds: [3, 3, -1],
       tags: ['x', 'x'],
       parameters: { normaliseMetaGradient: true, nonsense: 1 },
@@ -148,12 +148,15 @@ describe('creating an experiment', () => {
         { name: 'a', method: 'kd', parameters: { alpha: 2, loss: 'l1', loraRank: 4 } },
         { name: 'a', method: 'telepathy' },
       ],
-      grid: [{ parameter: 'temperature', values: [2, 2, 0] }],
+      grid: [
+        { parameter: 'temperature', values: [2, 2, 0] },
+        { parameter: 'batchSize', values: [] },
+      ],
       execution: { threads: 0 },
     });
     expect(problems).toEqual({
       name: expect.stringContaining('empty'),
-      'data.train': expect.stringContaining('given ""'),
+      'data.train': expect.stringMatching(/must be an absolute path, or hf:.*given "train.csv"/),
       'data.classes': expect.stringContaining('given ["only one"]'),
       'seeds.1': expect.stringContaining('3 is given twice'),
       'seeds.2': expect.stringContaining('-1 must be a whole number from 0'),
@@ -167,6 +170,7 @@ describe('creating an experiment', () => {
       'variants.1.method': expect.stringMatching(/"telepathy" is no method.*meta-lora/),
       'grid.0.values.1': '2 is given twice',
       'grid.0.values.2': expect.stringMatching(/>0.*given 0/),
+      'grid.1.values': expect.stringContaining('0 values'),
       'execution.threads': expect.stringContaining('given 0'),
     });
   });

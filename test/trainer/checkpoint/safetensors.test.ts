@@ -74,6 +74,19 @@ describe('safetensors', () => {
     expect(metadata).toEqual({ format: 'pt' });
   });
 
+  it('reads tensors at odd bytes of a file, whose header need not fill up words', () => {
+    const header = JSON.stringify({ x: entry('F32', [1], 0, 4), y: entry('BF16', [1], 4, 6) });
+    for (let spaces = 0; spaces < 4; spaces++) {
+      const bytes = fileOf(header + ' '.repeat(spaces), 6);
+      new DataView(bytes.buffer).setFloat32(bytes.length - 6, 0.75, true);
+      bytes.set([0x80, 0x3f], bytes.length - 2); // 1 as bfloat16
+      // As a file is read: the `slice` of a Buffer does not copy.
+      const { tensors } = read(Buffer.from(bytes.buffer));
+      expect(Array.from(float32Values(tensors.get('x')!)!)).toEqual([0.75]);
+      expect(Array.from(float32Values(tensors.get('y')!)!)).toEqual([1]);
+    }
+  });
+
   it('converts half precision and bfloat16: 1, -2, 65504, 2^-24, 2^-14, infinity, 1/3', () => {
     const stored = (dtype: 'F16' | 'BF16', bits: number[]) => ({
       dtype,
@@ -105,7 +118,7 @@ describe('safetensors', () => {
     ['a header cut short', fileOf({ x: entry('F32', [1], 0, 4) }, 4).subarray(0, 20), 'is cut short'],
     ['a header that is no JSON', fileOf('{"x":', 0), 'header is not a JSON object'],
     ['a header that is a list', fileOf([], 0), 'header is not a JSON object'],
-    ['data cut short', fileOf({ x: entry('F32', [2], 0, 8) }, 6), 'should lie at bytes 0 to 8, but the file has 6'],
+    ['data cut short', fileOf({ x: entry('F32', [2], 0, 8) }, 6), 'its tensors take 8 bytes, but 6 are there'],
     ['data left over', fileOf({ x: entry('F32', [1], 0, 4) }, 6), 'has 2 bytes after its last tensor'],
     ['overlapping tensors', fileOf({ a: entry('F32', [2], 0, 8), b: entry('F32', [1], 4, 8) }, 8), 'inside another'],
     ['a gap', fileOf({ a: entry('F32', [1], 0, 4), b: entry('F32', [1], 8, 12) }, 12), 'after 4 unused bytes'],
@@ -113,7 +126,7 @@ describe('safetensors', () => {
     ['an unknown type', fileOf({ a: entry('F8_E4M3', [1], 0, 1) }, 1), 'has type "F8_E4M3", known are'],
     ['a negative size', fileOf({ a: entry('F32', [-1], 0, 4) }, 4), 'has shape [-1]'],
     ['an entry that is null', fileOf({ a: null }, 0), 'has type undefined'],
-    ['offsets the wrong way', fileOf({ a: entry('F32', [0], 4, 0) }, 4), 'should lie at bytes 4 to 0'],
+    ['offsets the wrong way', fileOf({ a: entry('F32', [0], 4, 0) }, 4), 'begins at byte 4 and ends at 0'],
   ])('refuses %s, naming the file and what to do', (_, bytes, found) => {
     const messages = messagesOf(bytes);
     expect(messages.join()).toContain(found);
@@ -121,7 +134,7 @@ describe('safetensors', () => {
   });
 
   it('reports every tensor that is wrong', () => {
-    const bytes = fileOf({ a: entry('F32', [9], 0, 4), b: entry('F9', [1], 4, 8), c: entry('F32', [1], 0, 4) }, 4);
+    const bytes = fileOf({ a: entry('F32', [9], 0, 4), b: entry('F9', [1], 4, 8), c: entry('F32', [1], 0, 4) }, 8);
     expect(messagesOf(bytes)).toEqual([
       expect.stringContaining('tensor "a" of type F32 and shape [9] needs 36 bytes, but has 4'),
       expect.stringContaining('tensor "b" has type "F9"'),

@@ -61,12 +61,13 @@ describe('reading vectors', () => {
   });
 
   test('malformed lines are told with their numbers, all at once', async () => {
-    const problems = await problemsOf(read('other 1 2\nup 1\nx 1\ndown 1 two\nstraße 1  2\n'));
+    const problems = await problemsOf(read('other 1 2\nup 1\nx 1\ndown 1 two\nstraße 1  2\nup 1 1e39\n'));
 
     expect(problems.map((problem) => problem.slice(0, 40))).toEqual([
       'vectors: line 2: 1 numbers where the emb',
       'vectors: line 4: "two" is not a number: ',
       'vectors: line 5: "" is not a number: exp',
+      'vectors: line 6: "1e39" is not a number:',
     ]);
   });
 

@@ -100,6 +100,17 @@ describe('a teacher', () => {
     ]);
   });
 
+  it('refuses weights that are not finite, naming each tensor', async () => {
+    const files = filesOf(weights);
+    files['pooler.dense.bias'] = { shape: [8], values: Float32Array.of(0, 0, 0, Number.NaN, 0, 0, 0, 0) };
+    files['classifier.bias'] = { shape: [3], values: Float32Array.of(0, Number.NEGATIVE_INFINITY, 0) };
+    store(files);
+    expect(await problems()).toEqual([
+      expect.stringContaining('"pooler.dense.bias" holds NaN or infinity'),
+      expect.stringContaining('"classifier.bias" holds NaN or infinity'),
+    ]);
+  });
+
   it('refuses a classifier of another number of classes', async () => {
     store(filesOf(initialiseBert(config, 2, random())));
     expect(await problems()).toEqual([

@@ -1,7 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { EnginePaths, Variant } from './runtime';
+
+/** Compiled into the addon besides the package's sources. */
+const ownSource = join(__dirname, 'block-signals.cc');
 
 /**
  * Compiles the package's own C++ sources against the runtime's headers and libraries, in one call and without
@@ -20,6 +24,7 @@ export function buildAddon(compiler: string, paths: EnginePaths, variant: Varian
       ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'],
       ...[paths.nodeHeaders, join(libraries, 'include'), paths.package].flatMap((path) => ['-I', path]),
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(paths.package, 'binding', name)),
+      ownSource,
       ...[`-L${libraries}`, '-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2'],
       `-Wl,-rpath,$ORIGIN/${relative(folder, libraries)}`,
       ...['-o', unfinished],
@@ -29,14 +34,23 @@ export function buildAddon(compiler: string, paths: EnginePaths, variant: Varian
   if (error) throw error;
   if (status !== 0) throw new Error(`${compiler} could not build the addon:\n${stderr}`);
   renameSync(unfinished, paths.addon);
-  writeFileSync(variantFile(paths), variant);
+  writeFileSync(stampFile(paths), stampOf(variant));
 }
 
 /** What the addon was built against; null where it was not built here. */
 export function builtVariant(paths: EnginePaths): Variant | null {
-  return existsSync(variantFile(paths)) ? (readFileSync(variantFile(paths), 'utf8') as Variant) : null;
+  return existsSync(stampFile(paths)) ? (readFileSync(stampFile(paths), 'utf8').split(' ')[0] as Variant) : null;
 }
 
-function variantFile(paths: EnginePaths): string {
+/** Whether the addon was built here, and from another source than there is now. */
+export function isOutdated(paths: EnginePaths): boolean {
+  const variant = builtVariant(paths);
+  return variant !== null && readFileSync(stampFile(paths), 'utf8') !== stampOf(variant);
+}
+
+const stampOf = (variant: Variant): string =>
+  `${variant} ${createHash('sha256').update(readFileSync(ownSource)).digest('hex')}`;
+
+function stampFile(paths: EnginePaths): string {
   return `${paths.addon}.variant`;
 }
