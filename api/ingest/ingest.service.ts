@@ -188,9 +188,11 @@ async function recordProgress(
   if (run === undefined) return null;
   const attempt = attempts.find((candidate) => candidate.attempt === run.attempt);
   const news: RunFigures = elapsedSeconds === null ? {} : { elapsed_seconds: elapsedSeconds };
-  if (attempt !== undefined && run.state !== 'RUNNING') {
-    news.engine = `${attempt.engine.name} ${attempt.engine.version}`;
-    news.device = attempt.engine.device;
+  if (attempt !== undefined) {
+    const { name, version, device } = attempt.engine;
+    // Compared, not told by the state: a sign of life may be read before the attempt's record is listed.
+    if (run.engine !== `${name} ${version}`) news.engine = `${name} ${version}`;
+    if (run.device !== device) news.device = device;
   }
   if (progress !== null && progress.attempt === run.attempt && progress.at !== run.heartbeat_at) {
     news.heartbeat_at = progress.at;

@@ -24,7 +24,7 @@ describe('a run that is killed again and again', () => {
     const isLora = method === 'meta-lora';
     const run = {
       teacher: method === 'scratch' ? null : { ...tinyTeacher, layers: isLora ? 2 : 1 },
-      parameters: { batchSize: 32, loraLayers: isLora ? [1] : null },
+      parameters: { batchSize: 32, ...(isLora && { loraLayers: [1] }) },
     };
     const undisturbed = tinyRun(folder.path(), method, { runId: 'undisturbed', ...run });
     // A checkpoint after every step: most of the time is then spent in writing one, and that is where it is killed.

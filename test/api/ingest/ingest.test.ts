@@ -59,6 +59,16 @@ describe('taking in what a run wrote', () => {
     expect((await readRun(services, 'r')).elapsed_seconds).toBe(4);
   });
 
+  it('knows the engine even where a sign of life was there before the record of the attempt', async () => {
+    await writeProgress(services.objects, 'r', 1, 3);
+    await ingestRun(services, 'r');
+    expect(await readRun(services, 'r')).toMatchObject({ state: 'RUNNING', engine: null });
+    await writeAttempt(services.objects, 'r', 1, null);
+    await ingestRun(services, 'r');
+
+    expect(await readRun(services, 'r')).toMatchObject({ state: 'RUNNING', engine: 'portable 1', device: 'cpu' });
+  });
+
   it('takes for the best of a score the largest, and keeps the values of epochs', async () => {
     await writeAttempt(services.objects, 'r', 1, null);
     await writeChunk(services.objects, 'r', 1, 0, [
