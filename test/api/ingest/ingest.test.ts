@@ -60,7 +60,7 @@ describe('taking in what a run wrote', () => {
   });
 
   it('knows the engine even where a sign of life was there before the record of the attempt', async () => {
-    await writeProgress(services.objects, 'r', 1, 3);
+    await writeProgress(services.objects, 'r');
     await ingestRun(services, 'r');
     expect(await readRun(services, 'r')).toMatchObject({ state: 'RUNNING', engine: null });
     await writeAttempt(services.objects, 'r', 1, null);
