@@ -88,7 +88,7 @@ function hubSources(): Sources {
     data: { train: `hf:${hubData}/sent_train.csv`, test: `hf:${hubData}/sent_valid.csv` },
     teacher: { folder: `hf:${hubTeacher}` },
     dataParameters: { trainShare: 0.5 },
-    studentParameters: { epochs: 4 },
+    studentParameters: { epochs: 6 },
     teacherParameters: { epochs: 4, teacherLearningRate: 2e-4 },
   };
 }
