@@ -73,7 +73,6 @@ export const executionSchema = z.strictObject({
     .default(60)
     .describe('Seconds between two checkpoints; one is also written at the end of every epoch.'),
 });
-export type ExecutionDefinition = z.output<typeof executionSchema>;
 
 export const runSpecSchema = z
   .strictObject({

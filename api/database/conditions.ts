@@ -1,4 +1,4 @@
-import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely';
+import { type Expression, type ExpressionBuilder, expressionBuilder, type SqlBool, sql } from 'kysely';
 import type { Problem } from '../../contract/run-spec';
 import { limits } from '../limits';
 import type { Tables } from './tables';
@@ -73,6 +73,21 @@ export function textTest<Table extends keyof Tables>(
     ...(startsWith === undefined ? [] : [like(operand, `${literal(startsWith)}%`)]),
   ]);
 }
+
+/** Whether any tag of an experiment passes. */
+export function tagTest(experimentId: Expression<string>, condition: TextCondition): Test {
+  const build = expressionBuilder<Tables>();
+  return build.exists(
+    build
+      .selectFrom('experiment_tag')
+      .select('experiment_tag.tag')
+      .where('experiment_tag.experiment_id', '=', experimentId)
+      .where((inner) => textTest(inner, inner.ref('experiment_tag.tag'), condition)),
+  );
+}
+
+/** The fields of a filter that test columns, with their names typed. */
+export const fieldsOf = <Fields extends object>(fields: Fields) => Object.keys(fields) as (keyof Fields)[];
 
 export function timeTest<Table extends keyof Tables>(
   build: Builder<Table>,

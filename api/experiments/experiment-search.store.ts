@@ -1,5 +1,5 @@
 import { type Expression, type ExpressionBuilder, expressionBuilder, type Kysely, type SqlBool } from 'kysely';
-import { combinedTest, textTest, timeTest } from '../database/conditions';
+import { combinedTest, fieldsOf, tagTest, textTest, timeTest } from '../database/conditions';
 import { type OrderTerm, type Place, pageQuery } from '../database/keyset';
 import type { Tables } from '../database/tables';
 import { type ExperimentFilter, type ExperimentOrder, experimentOrderFields } from './experiment-filter';
@@ -19,8 +19,6 @@ const timeColumns = {
   archivedAt: 'experiment.archived_at',
 } as const;
 
-const fieldsOf = <Fields extends object>(fields: Fields) => Object.keys(fields) as (keyof Fields)[];
-
 function experimentTest(build: Build, filter: ExperimentFilter): Expression<SqlBool> {
   const { tag } = filter;
   const tests = [
@@ -32,17 +30,7 @@ function experimentTest(build: Build, filter: ExperimentFilter): Expression<SqlB
       const condition = filter[field];
       return condition ? [timeTest(build, build.ref(timeColumns[field]), condition)] : [];
     }),
-    ...(tag
-      ? [
-          build.exists(
-            build
-              .selectFrom('experiment_tag')
-              .select('experiment_tag.tag')
-              .whereRef('experiment_tag.experiment_id', '=', 'experiment.id')
-              .where((inner) => textTest(inner, inner.ref('experiment_tag.tag'), tag)),
-          ),
-        ]
-      : []),
+    ...(tag ? [tagTest(build.ref('experiment.id'), tag)] : []),
   ];
   return combinedTest(build, filter, tests, (part: ExperimentFilter) => experimentTest(build, part));
 }

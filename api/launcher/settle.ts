@@ -7,10 +7,8 @@ import type { Failure, RunEvent } from '../runs/run-life';
 import { applyEvent } from '../runs/run-life.service';
 import type { Job, JobEnd } from './launcher';
 
-/** Crashes in a row, without getting further, after which a run has failed. */
-export const defaultCrashLimit = 3;
-
 export interface SettlementOptions {
+  /** Crashes in a row, without getting further, after which a run has failed. */
   crashLimit: number;
   /** Why an attempt that was interrupted waits now, for a person. */
   interruptedReason: string;

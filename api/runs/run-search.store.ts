@@ -7,7 +7,7 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import { combinedTest, numberTest, textTest, timeTest } from '../database/conditions';
+import { combinedTest, fieldsOf, numberTest, tagTest, textTest, timeTest } from '../database/conditions';
 import { type OrderTerm, type Place, pageQuery } from '../database/keyset';
 import type { RunTable, Tables } from '../database/tables';
 import {
@@ -47,8 +47,6 @@ const timeColumns = {
   updatedAt: 'run.updated_at',
 } as const;
 
-const fieldsOf = <Fields extends object>(fields: Fields) => Object.keys(fields) as (keyof Fields)[];
-
 /** Whether a run passes a filter. */
 export function runTest(build: Build, filter: RunFilter): Expression<SqlBool> {
   const { tag, parameter, metric } = filter;
@@ -65,17 +63,7 @@ export function runTest(build: Build, filter: RunFilter): Expression<SqlBool> {
       const condition = filter[field];
       return condition ? [timeTest(build, build.ref(timeColumns[field]), condition)] : [];
     }),
-    ...(tag
-      ? [
-          build.exists(
-            build
-              .selectFrom('experiment_tag')
-              .select('experiment_tag.tag')
-              .whereRef('experiment_tag.experiment_id', '=', 'run.experiment_id')
-              .where((inner) => textTest(inner, inner.ref('experiment_tag.tag'), tag)),
-          ),
-        ]
-      : []),
+    ...(tag ? [tagTest(build.ref('run.experiment_id'), tag)] : []),
     ...(parameter ? [parameterTest(build, parameter)] : []),
     ...(metric ? [metricTest(build, metric)] : []),
   ];

@@ -11,7 +11,7 @@ npm run engine -- --check     tells which engine a run would use, and why; insta
 
 Needs Linux x64 with glibc, Node 20 or 22, a C++ compiler, and pip (as a downloader: no Python code is run by the
 trainer). The libraries go to node_modules/.cache/tensorflow-runtime; \`npm ci\` removes them, and after it this command
-brings them back from pip's cache. It can be interrupted and run again.`;
+downloads them again. It can be interrupted and run again.`;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

@@ -70,7 +70,7 @@ export interface EnginePaths {
   package: string;
   addon: string;
   nodeHeaders: string;
-  /** Where a variant's libraries lie. `npm ci` clears node_modules and them with it; pip's cache keeps the wheels. */
+  /** Where a variant's libraries lie. `npm ci` clears node_modules and them with it. */
   runtime(variant: Variant): string;
 }
 
