@@ -1,4 +1,4 @@
-/** Who may import whom (README, "Layout"): contract is shared; trainer, api and demo never meet. */
+/** Who may import whom (README, "Layout"): contract is shared; trainer, api and the commands never meet. */
 const only = (name, from, to, comment) => ({
   name,
   severity: 'error',
@@ -9,19 +9,40 @@ const only = (name, from, to, comment) => ({
 
 module.exports = {
   forbidden: [
-    only('contract-stands-alone', '^contract/', '^(trainer|api|cdk|demo|test|bench)/', 'contract knows nobody'),
-    only('trainer-knows-contract', '^trainer/', '^(api|cdk|demo|test|bench)/', 'trainer knows contract alone'),
-    only('api-knows-contract', '^api/', '^(trainer|cdk|demo|test|bench)/', 'api knows contract alone'),
-    only('demo-is-a-client', '^demo/', '^(trainer|api|cdk|test|bench)/', 'the demo talks GraphQL like any client'),
+    only(
+      'contract-stands-alone',
+      '^contract/',
+      '^(trainer|api|cdk|client|demo|experiment|test|bench)/',
+      'contract knows nobody',
+    ),
+    only(
+      'trainer-knows-contract',
+      '^trainer/',
+      '^(api|cdk|client|demo|experiment|test|bench)/',
+      'trainer knows contract alone',
+    ),
+    only(
+      'api-knows-contract',
+      '^api/',
+      '^(trainer|cdk|client|demo|experiment|test|bench)/',
+      'api knows contract alone',
+    ),
+    only(
+      'commands-are-clients',
+      '^(demo|experiment|client)/',
+      '^(trainer|api|cdk|test|bench)/',
+      'the commands talk GraphQL like any client',
+    ),
+    only('client-knows-no-command', '^client/', '^(demo|experiment)/', 'what commands share knows none of them'),
     only(
       'dashboard-is-a-client',
       '^dashboard/',
-      '^(contract|trainer|api|cdk|demo|test|bench)/',
+      '^(contract|trainer|api|cdk|client|demo|experiment|test|bench)/',
       'the dashboard talks GraphQL like any client',
     ),
     only(
       'dashboard-by-its-door',
-      '^(contract|trainer|api|cdk|demo)/',
+      '^(contract|trainer|api|cdk|client|demo|experiment)/',
       '^dashboard/(?!serve\\.ts$)',
       'the server serves the dashboard, and knows nothing else of it',
     ),

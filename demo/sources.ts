@@ -1,5 +1,6 @@
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { findData, requireInputs } from '../client/data-folder';
 import type { Options } from './options';
 import { makeSentences, toCsv } from './sentences';
 
@@ -14,9 +15,6 @@ export interface Sources {
   studentParameters: Record<string, unknown>;
   teacherParameters: Record<string, unknown>;
 }
-
-/** Nothing to run on; `message` says what was looked for and what to do. */
-export class NoSource extends Error {}
 
 const hubData = 'zeroshot/twitter-financial-news-sentiment';
 /** BERT-tiny: small enough for four methods over three seeds within minutes on a processor. */
@@ -33,10 +31,7 @@ const smallRandomTeacher = { layers: 2, hidden: 128, heads: 4, intermediate: 512
 
 /** Real data where it is given or can be had; generated sentences otherwise. */
 export async function chooseSources(options: Options): Promise<Sources> {
-  await requireFiles({
-    teacher: options.teacher && join(options.teacher, 'config.json'),
-    vectors: options.vectors,
-  });
+  await requireInputs(options);
   if (options.data !== undefined && options.data !== 'hub' && options.data !== 'generated')
     return givenSources(options.data, options.teacher);
   if (options.data === 'hub') return hubSources();
@@ -44,33 +39,13 @@ export async function chooseSources(options: Options): Promise<Sources> {
   return generatedSources(options);
 }
 
-/** What is not there is told before a server is started and runs fail of it one by one. */
-async function requireFiles(files: Record<string, string | undefined>): Promise<void> {
-  const problems: string[] = [];
-  for (const [option, file] of Object.entries(files))
-    if (file !== undefined && !file.startsWith('hf:'))
-      await access(file).catch(() => problems.push(`--${option}: there is no ${file}`));
-  if (problems.length > 0) throw new NoSource(problems.join('\n'));
-}
-
 async function givenSources(folder: string, teacher: string | undefined): Promise<Sources> {
-  const names = await readdir(folder).catch(() => {
-    throw new NoSource(`--data: there is no folder ${resolve(folder)}`);
-  });
-  const find = (pattern: RegExp, kind: string): string => {
-    const found = names.filter((name) => pattern.test(name) && /\.(csv|jsonl)$/.test(name));
-    if (found.length === 1) return resolve(folder, found[0]!);
-    throw new NoSource(
-      `--data: ${resolve(folder)} must hold one ${kind} file, .csv or .jsonl with ${pattern.source.replaceAll('|', ' or ')} in its name; ` +
-        `found ${found.length > 0 ? found.join(', ') : `none among ${names.join(', ')}`}`,
-    );
-  };
   return {
     description: [
       `data: ${resolve(folder)}`,
       `teacher: ${teacher ?? 'a small random encoder (give one with --teacher)'}`,
     ],
-    data: { train: find(/train/, 'train'), test: find(/test|valid/, 'test') },
+    data: await findData(folder),
     teacher: teacher === undefined ? { random: smallRandomTeacher } : { folder: teacher },
     dataParameters: {},
     studentParameters: {},

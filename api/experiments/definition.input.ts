@@ -143,7 +143,8 @@ export class ExecutionInput {
   checkpointSeconds?: number | null;
 }
 
-const keyDescription =
+/** Of the field by which a request is known when it comes again. */
+export const keyDescription =
   'Your own id of this request: sent again with the same body it gives the same answer, with another it is refused.';
 
 @InputType({ description: `An experiment: variants x grid x seeds, at most ${limits.runsPerExperiment} runs.` })

@@ -1,3 +1,4 @@
+import type { PresetName } from '../../contract/presets';
 import type { RunSpecInput } from '../../contract/run-spec';
 
 /** Name of the variant that fine-tunes the experiment's own teacher. */
@@ -17,6 +18,8 @@ export interface ExperimentDefinition {
   grid: GridAxis[];
   execution: NonNullable<RunSpecInput['execution']>;
   tags: string[];
+  /** The preset it was made of and at which share of its full size; null: none. */
+  preset: { name: PresetName; scale: number } | null;
 }
 
 /** Hyper-parameters by name, not checked yet. */
@@ -63,6 +66,7 @@ export interface GivenDefinition {
   grid?: GridAxis[] | null;
   execution?: object | null;
   tags?: string[] | null;
+  preset?: ExperimentDefinition['preset'];
 }
 
 export interface GivenTeacher {
@@ -86,6 +90,7 @@ export function completeDefinition(given: GivenDefinition): ExperimentDefinition
     grid: (given.grid ?? []).map(({ parameter, values }) => ({ parameter, values })),
     execution: withoutNulls(given.execution ?? {}) as ExperimentDefinition['execution'],
     tags: given.tags ?? [],
+    preset: given.preset ?? null,
   };
 }
 

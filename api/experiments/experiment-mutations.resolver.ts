@@ -1,7 +1,9 @@
 import { Arg, Authorized, Ctx, ID, Mutation, Resolver } from 'type-graphql';
 import type { ApiContext } from '../context';
-import { isFailure } from '../errors';
-import { CloneExperimentInput, ExperimentInput, NoteInput } from './definition.input';
+import { invalidInput, isFailure } from '../errors';
+import { PresetExperimentInput } from '../presets/preset.input';
+import { definitionOfPreset, presetProblems } from '../presets/preset-definition';
+import { CloneExperimentInput, ExperimentInput, keyDescription, NoteInput } from './definition.input';
 import { cloneExperiment, createExperiment, type ExperimentOutcome } from './experiment.service';
 import * as control from './experiment-control.service';
 import {
@@ -16,8 +18,6 @@ import { annotate } from './note.service';
 
 const idDescription = 'Id of the experiment.';
 const launchDescription = 'Launch it in the same step.';
-const keyDescription =
-  'Your own id of this request: sent again with the same body it gives the same answer, with another it is refused.';
 
 const payload = (outcome: ExperimentOutcome) =>
   isFailure(outcome) ? outcome : { ...outcome, experiment: experimentView(outcome.experiment) };
@@ -35,6 +35,22 @@ export class ExperimentMutationsResolver {
   ) {
     const { clientRequestId, ...definition } = input;
     return payload(await createExperiment(services, definition, { clientRequestId, launch }));
+  }
+
+  @Authorized('editor')
+  @Mutation(() => CreateExperimentResult, {
+    description: "Defines one of the thesis's experiments by its name, as `createExperiment` would.",
+  })
+  async createExperimentFromPreset(
+    @Ctx() { services }: ApiContext,
+    @Arg('input', () => PresetExperimentInput, { description: 'Which one, and what to run it on.' })
+    input: PresetExperimentInput,
+    @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
+  ) {
+    const { clientRequestId, ...given } = input;
+    const problems = presetProblems(given);
+    if (problems.length > 0) return invalidInput(problems);
+    return payload(await createExperiment(services, definitionOfPreset(given), { clientRequestId, launch }));
   }
 
   @Authorized('editor')

@@ -58,6 +58,7 @@ describe('the GraphQL schema', () => {
         'cancelRun',
         'cloneExperiment',
         'createExperiment',
+        'createExperimentFromPreset',
         'launchExperiment',
         'retryFailedRuns',
         'retryRun',

@@ -1,4 +1,5 @@
-import { givenParameters, readOptions } from '../../demo/options';
+import { givenParameters } from '../../client/options';
+import { readOptions } from '../../demo/options';
 
 test('without a word the demo runs four methods over three seeds', () => {
   expect(readOptions([])).toMatchObject({

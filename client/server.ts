@@ -1,7 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { Options } from './options';
+
+export interface ServerOptions {
+  /** Address of a server that is there already. */
+  server?: string | undefined;
+  'data-directory': string;
+  port: number;
+  slots: number;
+}
 
 export interface RunningServer {
   address: string;
@@ -12,8 +19,8 @@ export interface RunningServer {
 const startTimeoutMilliseconds = 60_000;
 const pollMilliseconds = 100;
 
-/** The server of `--server`, or a new one on the demo's own data directory. */
-export async function startServer(options: Options): Promise<RunningServer> {
+/** The server of `--server`, or a new one on a data directory of its own. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
   if (options.server !== undefined) return { address: options.server, stop: async () => {} };
   const port = await freePort(options.port);
   const child = spawn(

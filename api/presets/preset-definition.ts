@@ -1,0 +1,80 @@
+import type { ParameterOverrides } from '../../contract/parameters';
+import { type Preset, type PresetName, presets, scaledEpochs } from '../../contract/presets';
+import type { Problem } from '../../contract/run-spec';
+import type { GivenDefinition, GivenParameters, GivenTeacher } from '../experiments/definition';
+
+/** What a client gives to launch a preset by its name; the rest is the preset's. */
+export interface GivenPreset {
+  preset: PresetName;
+  data: object;
+  teacher: GivenTeacher;
+  vectors?: string | null;
+  /** Share of the train rows and of the epochs; 1: full size. */
+  scale?: number | null;
+  /** Names of those variants that are wanted; all when left out. */
+  variants?: string[] | null;
+  /** Hyper-parameters that take the place of the preset's. */
+  parameters?: GivenParameters | null;
+  seeds?: number[] | null;
+  name?: string | null;
+  execution?: object | null;
+  tags?: string[] | null;
+}
+
+/** Everything wrong with a request for a preset that its definition would not show. */
+export function presetProblems({ preset, scale, variants }: GivenPreset): Problem[] {
+  const known = presets[preset].variants.map(({ name }) => name);
+  return [
+    ...(scale != null && !(scale > 0 && scale <= 1)
+      ? [{ path: 'scale', message: `${scale} must be above 0 and at most 1, the full size` }]
+      : []),
+    ...(variants ?? []).flatMap((name, place) =>
+      known.includes(name)
+        ? []
+        : [{ path: `variants.${place}`, message: `${preset} has no variant "${name}"; it has ${known.join(', ')}` }],
+    ),
+  ];
+}
+
+/** A preset as the definition of an experiment. A teacher that is no finished run is fine-tuned first. */
+export function definitionOfPreset(given: GivenPreset): GivenDefinition {
+  const preset = presets[given.preset];
+  const scale = given.scale ?? 1;
+  const parameters = given.parameters ?? {};
+  const wanted = given.variants ?? preset.variants.map(({ name }) => name);
+  return {
+    name: given.name ?? `${preset.name}: ${preset.title.toLowerCase()}${scale < 1 ? ` (scale ${scale})` : ''}`,
+    question: preset.question,
+    data: given.data,
+    teacher: given.teacher.run == null ? { ...given.teacher, finetune: given.teacher.finetune ?? {} } : given.teacher,
+    vectors: given.vectors ?? null,
+    parameters: { ...scaledParameters(preset.parameters, scale), ...shareOfRows(scale), ...parameters },
+    variants: preset.variants
+      .filter(({ name }) => wanted.includes(name))
+      .map(({ name, method, parameters: own }) => ({
+        name,
+        method,
+        parameters: without(scaledParameters(own, scale), Object.keys(parameters)),
+      })),
+    seeds: given.seeds ?? null,
+    grid: sweepOf(preset),
+    execution: given.execution ?? null,
+    tags: [preset.name, ...(given.tags ?? [])],
+    preset: { name: preset.name, scale },
+  };
+}
+
+const shareOfRows = (scale: number): ParameterOverrides => (scale < 1 ? { trainShare: scale } : {});
+
+const sweepOf = ({ sweep }: Preset) =>
+  sweep === null ? [] : [{ parameter: sweep.parameter, values: [...sweep.values] }];
+
+function scaledParameters(parameters: ParameterOverrides, scale: number): ParameterOverrides {
+  return parameters.epochs === undefined
+    ? parameters
+    : { ...parameters, epochs: scaledEpochs(parameters.epochs, scale) };
+}
+
+function without(parameters: ParameterOverrides, names: readonly string[]): GivenParameters {
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !names.includes(name)));
+}

@@ -1,0 +1,104 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+
+export const wholeNumber = (least: number, most: number) => {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.coerce.number({ error }).pipe(z.int({ error }).min(least, { error }).max(most, { error }));
+};
+
+/** A path from where the command was started, or a place on the hub. The server may have been started elsewhere. */
+export const location = z
+  .string()
+  .min(1)
+  .transform((place) => (place.startsWith('hf:') ? place : resolve(place)));
+
+export const commaList = z.string().transform((list) => list.split(',').map((name) => name.trim()));
+
+/** Options about the server, of every command that needs one; `dataDirectory` is where a server of its own keeps all. */
+export const serverOptions = (dataDirectory: string) => ({
+  server: z.url().optional(),
+  'data-directory': z
+    .string()
+    .min(1)
+    .default(dataDirectory)
+    .transform((path) => resolve(path)),
+  port: wholeNumber(0, 65_535).default(4000),
+  slots: wholeNumber(1, 64).default(Math.min(4, availableParallelism())),
+  exit: z.boolean().default(!process.stdout.isTTY),
+});
+
+/** As the usage of a command tells them. */
+export const serverUsage = (dataDirectory: string): string => `\
+  --server URL         use this server instead of starting one
+  --data-directory DIR of the server that is started [${dataDirectory}]
+  --port N             of the server that is started [4000, or a free one if that is taken]
+  --slots N            runs at a time [the cores of this machine, at most 4]
+  --exit               stop the server at the end [without a terminal: yes; in one it stays until Ctrl-C]
+`;
+
+/** Hyper-parameters one by one. */
+export const setOption = z.array(z.string().regex(/^\w+=/, { error: 'must be NAME=VALUE' })).default([]);
+
+/** `help`: print the text and end, with this code. */
+export type ReadOptions<T> = { kind: 'run'; options: T } | { kind: 'help'; text: string; exitCode: number };
+
+/**
+ * Reads a command line by a schema, one option a field; whatever is wrong with it is said at once.
+ * @param positional the field that a word without an option fills
+ */
+export function readWords<S extends z.ZodObject>(
+  words: readonly string[],
+  schema: S,
+  usage: string,
+  positional?: keyof S['shape'] & string,
+): ReadOptions<z.output<S>> {
+  const refuse = (message: string) => ({ kind: 'help' as const, text: `${message}\n\n${usage}`, exitCode: 2 });
+  let values: Record<string, unknown>;
+  try {
+    const parsed = parseArgs({
+      args: [...words],
+      allowPositionals: positional !== undefined,
+      options: { ...optionsOf(schema), help: { type: 'boolean', short: 'h' } },
+    });
+    const [first, second] = parsed.positionals;
+    if (second !== undefined) return refuse(`"${second}" is one word too many`);
+    values = { ...parsed.values, ...(positional !== undefined && first !== undefined && { [positional]: first }) };
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+  if (values.help === true) return { kind: 'help', text: usage, exitCode: 0 };
+  const parsed = schema.safeParse(values);
+  if (parsed.success) return { kind: 'run', options: parsed.data };
+  const problems = parsed.error.issues.map(({ path, message }) => {
+    const name = String(path[0]);
+    const given = values[name];
+    return `${name === positional ? name : `--${name}`}: ${message}; given ${given === undefined ? 'nothing' : `"${given}"`}`;
+  });
+  return refuse(problems.join('\n'));
+}
+
+/** Flags, repeatable options and options with a text, as the fields of the schema are. */
+function optionsOf(schema: z.ZodObject): Record<string, { type: 'string' | 'boolean'; multiple?: boolean }> {
+  const kindOf = (field: unknown): { type: 'string' | 'boolean'; multiple?: boolean } => {
+    const inner = field instanceof z.ZodDefault ? field.unwrap() : field;
+    if (inner instanceof z.ZodBoolean) return { type: 'boolean' };
+    return inner instanceof z.ZodArray ? { type: 'string', multiple: true } : { type: 'string' };
+  };
+  return Object.fromEntries(Object.entries(schema.shape).map(([name, field]) => [name, kindOf(field)]));
+}
+
+/** The hyper-parameters of `--set`: JSON where it is JSON, else text. */
+export function givenParameters(set: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    set.map((assignment) => {
+      const [name = '', value = ''] = assignment.split(/=(.*)/s);
+      try {
+        return [name, JSON.parse(value)];
+      } catch {
+        return [name, value];
+      }
+    }),
+  );
+}

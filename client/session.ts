@@ -1,0 +1,64 @@
+import { runUntilOver } from './follow';
+import { type Api, connect } from './graphql';
+import type { ReadOptions } from './options';
+import { type ServerOptions, startServer } from './server';
+
+export interface SessionOptions extends ServerOptions {
+  /** Stop the server at the end instead of leaving it until Ctrl-C. */
+  exit: boolean;
+}
+
+/**
+ * One experiment from its launch to its tables, on a server of its own or a given one.
+ * @param launch the id of the launched experiment; null where there is none, which was told
+ * @returns the exit code: 0 where every run succeeded
+ */
+export async function carryOut(
+  options: SessionOptions,
+  launch: (api: Api) => Promise<string | null>,
+  print: (api: Api, experimentId: string) => Promise<void>,
+): Promise<number> {
+  const server = await startServer(options);
+  console.log(`server: ${server.address}\n`);
+  const api = connect(server.address);
+  try {
+    const experimentId = await launch(api);
+    if (experimentId === null) return 1;
+    const runs = await runUntilOver(api, experimentId);
+    const failed = runs.filter(({ state }) => state !== 'SUCCEEDED');
+    for (const run of failed)
+      console.error(`${run.variant} seed ${run.seed}: ${run.state}. ${run.failure?.message ?? ''}`);
+    await print(api, experimentId);
+    console.log(`\nThe experiment in the dashboard: ${server.address}/#/experiments/${experimentId}`);
+    if (!options.exit) await untilInterrupted(options);
+    else if (options.server === undefined)
+      console.log(`The server stops now; npm start -- --data ${options['data-directory']} brings it back.`);
+    return failed.length === 0 ? 0 : 1;
+  } finally {
+    await api.close();
+    await server.stop();
+  }
+}
+
+function untilInterrupted({ server }: SessionOptions): Promise<void> {
+  console.log(server === undefined ? 'The server goes on until Ctrl-C.' : 'Ctrl-C ends this.');
+  return new Promise((resolve) => process.once('SIGINT', resolve));
+}
+
+/** The main of a command: options read, carried out, exit code. @param isExpected errors whose message says it all */
+export function command<T>(
+  read: ReadOptions<T>,
+  run: (options: T) => Promise<number>,
+  isExpected: (error: unknown) => error is Error,
+): void {
+  if (read.kind === 'help') {
+    (read.exitCode === 0 ? console.log : console.error)(read.text);
+    process.exit(read.exitCode);
+  }
+  run(read.options)
+    .catch((error) => {
+      console.error(isExpected(error) ? error.message : error);
+      return 1;
+    })
+    .then((exitCode) => process.exit(exitCode));
+}

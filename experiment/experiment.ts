@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import { launch } from '../client/create';
+import { findData, NoSource, requireInputs } from '../client/data-folder';
+import type { Api } from '../client/graphql';
+import { givenParameters } from '../client/options';
+import { carryOut, command } from '../client/session';
+import { printComparison } from '../client/tables';
+import { type Options, readOptions } from './options';
+
+/** One of the thesis's experiments, from its launch to its tables, as any client of the API would carry it out. */
+async function experiment(options: Options): Promise<number> {
+  await requireInputs(options);
+  const data = await findData(options.data);
+  return carryOut(options, (api) => createExperiment(api, options, data), printComparison);
+}
+
+function createExperiment(api: Api, options: Options, data: { train: string; test: string }): Promise<string | null> {
+  const epochs = options.epochs === undefined ? {} : { epochs: options.epochs };
+  const teacherEpochs = options['teacher-epochs'] === undefined ? {} : { epochs: options['teacher-epochs'] };
+  return launch(api, 'createExperimentFromPreset', 'PresetExperimentInput', {
+    preset: options.preset,
+    data,
+    teacher: { folder: options.teacher, finetune: { parameters: teacherEpochs } },
+    vectors: options.vectors ?? null,
+    scale: options.scale,
+    variants: options.methods ?? null,
+    parameters: { ...epochs, ...givenParameters(options.set) },
+    seeds: Array.from({ length: options.seeds }, (_, seed) => seed),
+    name: options.name ?? null,
+    clientRequestId: randomUUID(),
+  });
+}
+
+command(readOptions(process.argv.slice(2)), experiment, (error) => error instanceof NoSource);
