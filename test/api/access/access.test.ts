@@ -78,6 +78,8 @@ describe('roles', () => {
     const mutations = Object.keys((await apiSchema()).getMutationType()!.getFields());
     const operations: Record<string, string> = {
       createExperiment: '(input: $create) { __typename }',
+      createExperimentFromPreset:
+        '(input: { preset: E4, data: { train: "/x", test: "/y" }, teacher: { run: "z" } }) { __typename }',
       cloneExperiment: '(input: { id: "x", name: "y" }) { __typename }',
       annotate: '(input: { text: "x" }) { __typename }',
       cancelRun: '(runId: "x") { __typename }',
