@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Checked, Problem } from '../contract/run-spec';
+import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from './access/oidc';
 import { type AccessToken, parseTokens } from './access/tokens';
 
 const number = (kind: z.ZodNumber, name: string, least: number, most: number) => {
@@ -34,6 +35,18 @@ export const settingsSchema = z.object({
     .string()
     .default('')
     .describe('Who may come in: `name:role:token` entries with commas between; roles are viewer, editor, admin.'),
+  oidc_issuer: issuerSchema
+    .optional()
+    .describe('Issuer of tokens (JWT) that are taken beside those, as its "iss" says it.'),
+  oidc_audience: z.string().min(1).optional().describe('For whom these tokens must be meant: their "aud".'),
+  oidc_role_claim: z
+    .string()
+    .min(1)
+    .default(defaultRoleClaim)
+    .describe('Their claim that says the role; dots lead into objects.'),
+  oidc_roles: roleMappingSchema.describe(
+    'What values of that claim mean, `value=role` with commas between; default: the names of the roles themselves.',
+  ),
   introspection: flag.default(true).describe('Whether clients may ask for the schema; the explorer needs it.'),
   crash_limit: wholeNumber(1, 1000)
     .default(3)
@@ -59,6 +72,7 @@ export interface Settings {
   /** GPUs of which each slot gets one; empty where slots share the cores. */
   gpus: string[];
   tokens: AccessToken[];
+  oidc: OidcOptions | null;
   introspection: boolean;
   crashLimit: number;
   stallMilliseconds: number;
@@ -93,11 +107,19 @@ export function readSettings(environment: NodeJS.ProcessEnv, words: readonly str
     for (const { path, message } of tokens.problems)
       problems.push({ path: sourceOf('tokens'), message: `entry ${path}: ${message}` });
   const accessTokens = tokens.kind === 'valid' ? tokens.value : [];
+  const issuer = given.has('oidc_issuer');
+  if (issuer !== given.has('oidc_audience')) {
+    const missing = issuer ? 'oidc_audience' : 'oidc_issuer';
+    problems.push({
+      path: sourceOf(missing),
+      message: `is not set: tokens of an issuer need ${issuer ? 'their audience' : 'their issuer'} as well`,
+    });
+  }
   const host = given.get('host') ?? '127.0.0.1';
-  if (!isThisMachine(host) && tokens.kind === 'valid' && accessTokens.length === 0)
+  if (!isThisMachine(host) && tokens.kind === 'valid' && accessTokens.length === 0 && !issuer)
     problems.push({
       path: sourceOf('host'),
-      message: `"${host}" lets other machines in: set ${environmentName('tokens')} as well`,
+      message: `"${host}" lets other machines in: set ${environmentName('tokens')} or ${environmentName('oidc_issuer')} as well`,
     });
   if (!parsed.success || problems.length > 0) return { kind: 'invalid', problems };
   return { kind: 'valid', value: resolveSettings(parsed.data, accessTokens, environment) };
@@ -135,6 +157,7 @@ function resolveSettings(
     // With more slots than GPUs nobody could have one of its own.
     gpus: slots <= found.length ? found.slice(0, slots) : [],
     tokens,
+    oidc: oidcOptions(settings),
     introspection: settings.introspection,
     crashLimit: settings.crash_limit,
     stallMilliseconds: settings.stall_seconds * 1000,
@@ -142,6 +165,12 @@ function resolveSettings(
     trainerCommand: settings.trainer === undefined ? null : (settings.trainer.split(/\s+/) as [string, ...string[]]),
     environment,
   };
+}
+
+function oidcOptions(settings: z.output<typeof settingsSchema>): OidcOptions | null {
+  const { oidc_issuer: issuer, oidc_audience: audience } = settings;
+  if (issuer === undefined || audience === undefined) return null;
+  return { issuer, audience, roleClaim: settings.oidc_role_claim, roles: settings.oidc_roles };
 }
 
 const isThisMachine = (host: string): boolean => ['127.0.0.1', 'localhost', '::1'].includes(host);
@@ -156,8 +185,8 @@ function findGpus(): string[] {
 export function describeSettings(): string {
   const lines = settingNames.map((name) => {
     const schema = settingsSchema.shape[name];
-    const initial = schema.safeParse(undefined);
-    const value = initial.success && initial.data !== undefined && initial.data !== '' ? ` [${initial.data}]` : '';
+    const initial = schema.safeParse(undefined).data ?? '';
+    const value = initial === '' || typeof initial === 'object' ? '' : ` [${initial}]`;
     return `  ${flagName(name).padEnd(17)} ${environmentName(name).padEnd(25)} ${schema.description ?? ''}${value}`;
   });
   return ['Settings of the server, as a flag or an environment variable:', '', ...lines].join('\n');

@@ -5,12 +5,11 @@ import { expressMiddleware } from '@as-integrations/express5';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { GraphQLError } from 'graphql';
 import { dashboardRoutes } from '../dashboard/serve';
-import { authenticate } from './access/tokens';
 import type { ApiContext } from './context';
 import { maskError } from './errors';
 import { explorerPage } from './explorer';
-import type { GraphqlOptions } from './graphql-socket';
 import { checkLimits, limits } from './limits';
+import type { GraphqlOptions } from './operation';
 import { isFromHere } from './origin';
 
 /** Serves the dashboard at /, GraphQL at /graphql, its explorer at /explorer and whether all is well at /health. */
@@ -33,7 +32,7 @@ export async function serveGraphqlHttp(
   await apollo.start();
   app.disable('x-powered-by');
   app.use((request, response, next) => {
-    if (isFromHere(request, options.tokens.length === 0)) next();
+    if (isFromHere(request, options.access.open)) next();
     else response.status(403).json(problem('requests from other origins are not answered'));
   });
   app.get('/health', (_request, response) => {
@@ -51,7 +50,7 @@ export async function serveGraphqlHttp(
     express.json({ limit: limits.bodyBytes }),
     expressMiddleware(apollo, {
       context: async ({ req }): Promise<ApiContext> => {
-        const outcome = authenticate(options.tokens, req.headers.authorization);
+        const outcome = await options.access.authenticate(req.headers.authorization);
         if (outcome.kind === 'viewer') return { services: options.services, viewer: outcome.viewer };
         throw new GraphQLError(outcome.message, { extensions: { code: 'UNAUTHENTICATED', http: { status: 401 } } });
       },

@@ -1,37 +1,16 @@
 import type { IncomingMessage, Server } from 'node:http';
-import {
-  createSourceEventStream,
-  type ExecutionArgs,
-  type ExecutionResult,
-  execute,
-  GraphQLError,
-  type GraphQLSchema,
-  NoSchemaIntrospectionCustomRule,
-  parse,
-  specifiedRules,
-  validate,
-} from 'graphql';
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute, GraphQLError } from 'graphql';
 import type { Context, SubscribePayload } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
-import { type AccessToken, authenticate } from './access/tokens';
 import type { Viewer } from './access/viewer';
-import type { ApiContext, Services } from './context';
+import type { ApiContext } from './context';
 import { maskError } from './errors';
-import { checkLimits, limits } from './limits';
+import { limits } from './limits';
+import { type GraphqlOptions, masked, mostOperationsPerSocket, prepareOperation, smallEnough } from './operation';
 import { isFromHere } from './origin';
 
-export interface GraphqlOptions {
-  schema: GraphQLSchema;
-  services: Services;
-  tokens: readonly AccessToken[];
-  introspection: boolean;
-}
-
-/** The largest message sent: that of API Gateway's WebSockets leaves some room, so clients may count on it anywhere. */
-export const messageBytes = 24 * 1024;
 const mostSockets = 1000;
-const mostOperationsPerSocket = 100;
 
 type SocketExtra = Record<PropertyKey, unknown> & { viewer?: Viewer };
 type SocketContext = Context<Record<string, unknown>, Extra & SocketExtra>;
@@ -40,16 +19,15 @@ type SocketContext = Context<Record<string, unknown>, Extra & SocketExtra>;
 export function serveGraphqlSocket(http: Server, options: GraphqlOptions): { close(): Promise<void> } {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.bodyBytes });
   http.on('upgrade', (request: IncomingMessage, socket, head) => {
-    const refusal = refusalOf(request, sockets.clients.size, options.tokens.length === 0);
+    const refusal = refusalOf(request, sockets.clients.size, options.access.open);
     if (refusal !== null) socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\n\r\n`);
     else sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request));
   });
   const served = useServer<Record<string, unknown>, SocketExtra>(
     {
-      onConnect(context) {
-        const authorization = context.connectionParams?.authorization ?? context.connectionParams?.Authorization;
-        const given = typeof authorization === 'string' ? authorization : context.extra.request.headers.authorization;
-        const outcome = authenticate(options.tokens, given);
+      async onConnect(context) {
+        const given = authorizationOf(context.connectionParams) ?? context.extra.request.headers.authorization;
+        const outcome = await options.access.authenticate(given);
         if (outcome.kind === 'viewer') context.extra.viewer = outcome.viewer;
         return outcome.kind === 'viewer';
       },
@@ -63,35 +41,22 @@ export function serveGraphqlSocket(http: Server, options: GraphqlOptions): { clo
   return { close: async () => served.dispose() };
 }
 
+/** Browsers cannot set headers of a WebSocket: clients send the header's text in `connection_init`. */
+export function authorizationOf(parameters: Readonly<Record<string, unknown>> | null | undefined): string | undefined {
+  const authorization = parameters?.authorization ?? parameters?.Authorization;
+  return typeof authorization === 'string' ? authorization : undefined;
+}
+
 function refusalOf(request: IncomingMessage, open: number, openAccess: boolean): string | null {
   if (new URL(request.url ?? '', 'http://localhost').pathname !== '/graphql') return '404 Not Found';
   if (!isFromHere(request, openAccess)) return '403 Forbidden';
   return open >= mostSockets ? '503 Service Unavailable' : null;
 }
 
-/** An operation as it will be executed, or everything wrong with it. */
 function prepare(context: SocketContext, payload: SubscribePayload, options: GraphqlOptions) {
-  const { schema, services, introspection } = options;
   if (Object.keys(context.subscriptions).length > mostOperationsPerSocket)
     return [new GraphQLError(`a connection carries at most ${mostOperationsPerSocket} operations at a time`)];
-  try {
-    const document = parse(payload.query, { maxTokens: limits.tokens });
-    const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
-    const invalid = validate(schema, document, rules);
-    if (invalid.length > 0) return invalid;
-    const beyond = checkLimits(schema, document, payload.variables ?? {}, payload.operationName);
-    if (beyond.length > 0) return beyond;
-    const contextValue = { services, viewer: context.extra.viewer! } satisfies ApiContext;
-    return {
-      schema,
-      document,
-      variableValues: payload.variables,
-      operationName: payload.operationName,
-      contextValue,
-    } satisfies ExecutionArgs;
-  } catch (error) {
-    return [error instanceof GraphQLError ? error : new GraphQLError((error as Error).message)];
-  }
+  return prepareOperation(options, payload, { services: options.services, viewer: context.extra.viewer! });
 }
 
 /** As `subscribe` of graphql-js, with a context for every event: what one event loaded is stale for the next. */
@@ -115,16 +80,4 @@ async function subscribeWithOwnContexts(args: ExecutionArgs) {
     },
   };
   return results;
-}
-
-function masked(result: ExecutionResult): ExecutionResult {
-  return result.errors === undefined ? result : { ...result, errors: result.errors.map((error) => maskError(error)) };
-}
-
-/** An event that is too large becomes an error that says so; the subscription goes on. */
-function smallEnough(result: ExecutionResult) {
-  const bytes = Buffer.byteLength(JSON.stringify(result));
-  if (bytes <= messageBytes) return result;
-  const message = `the message has ${bytes} bytes, at most ${messageBytes} are sent: select fewer fields, and query the rest`;
-  return { data: null, errors: [new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' } })] };
 }

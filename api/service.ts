@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import express from 'express';
 import { directoryObjectStore } from '../contract/objects/directory';
+import { createAccess } from './access/authentication';
 import type { Services } from './context';
 import { dataPaths, lockDataDirectory } from './data-directory';
 import { openSqlite } from './database/sqlite';
@@ -46,9 +47,13 @@ export async function startService(settings: Settings, log: (line: string) => vo
   };
   runner = createLocalRunner(services, settings, log);
   const { launcher } = runner;
-  const { tokens, introspection } = settings;
   const health = () => ({ status: 'ok', slots: launcher.slots() });
-  const graphql = { schema: await createApiSchema(), services, tokens, introspection };
+  const graphql = {
+    schema: await createApiSchema(),
+    services,
+    access: createAccess(settings),
+    introspection: settings.introspection,
+  };
 
   const app = express();
   const http = createServer(app);

@@ -7,3 +7,10 @@ export interface Viewer {
   name: string;
   role: Role;
 }
+
+/** Who asks; `refused` says what to send instead. */
+export type Authentication =
+  | { kind: 'viewer'; viewer: Viewer /** When it must be asked again; null: never. */; expiresAt: Date | null }
+  | { kind: 'refused'; message: string };
+
+export const refused = (message: string): Authentication => ({ kind: 'refused', message });

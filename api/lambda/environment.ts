@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type FunctionVariable, functionVariables, type LambdaFunction, lambdaFunctions } from '../../contract/aws';
 import type { Checked, Problem } from '../../contract/run-spec';
+import { defaultRoleClaim, issuerSchema, roleMappingSchema } from '../access/oidc';
 
 const text = (error: string) => z.string({ error: `is not set: ${error}` });
 const address = (what: string) =>
@@ -14,10 +15,10 @@ const variables = {
   reconcileQueueUrl: address('the URL of the reconcile queue'),
   liveUpdatesQueueUrl: address('the URL of the live updates queue'),
   connectionsEndpoint: address('the endpoint of the WebSocket API with its stage'),
-  oidcIssuer: address('the issuer of the tokens'),
+  oidcIssuer: issuerSchema,
   oidcAudience: text('the audience for whom tokens must be meant'),
-  oidcRoleClaim: z.string().optional(),
-  oidcRoles: z.string().optional(),
+  oidcRoleClaim: z.string().default(defaultRoleClaim),
+  oidcRoles: roleMappingSchema,
   introspection: z
     .enum(['true', 'false'], { error: 'must be true or false' })
     .default('true')
@@ -45,8 +46,8 @@ export function checkEnvironment<Name extends LambdaFunction>(
     const value = given[variable] || undefined;
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    const problem = parsed.error.issues[0]!.message;
-    problems.push({ path: variable, message: value === undefined ? problem : `${problem}; given "${value}"` });
+    for (const { message } of parsed.error.issues)
+      problems.push({ path: variable, message: value === undefined ? message : `${message}; given "${value}"` });
   };
   const values = Object.fromEntries([
     ['region', read('AWS_REGION', text('Lambda sets it'))],

@@ -49,8 +49,24 @@ describe('the settings of the server', () => {
     );
   });
 
+  it('take an issuer of tokens with all that it needs', () => {
+    const issuer = { STILLHOUSE_HOST: '0.0.0.0', STILLHOUSE_OIDC_ISSUER: 'https://issuer.example' };
+    expect(settings({ ...issuer, STILLHOUSE_OIDC_AUDIENCE: 'stillhouse' })).toMatchObject({
+      value: { oidc: { issuer: 'https://issuer.example', audience: 'stillhouse', roleClaim: 'roles' } },
+    });
+    const incomplete = { ...issuer, STILLHOUSE_OIDC_ISSUER: 'http://issuer.example', STILLHOUSE_OIDC_ROLES: 'a=king' };
+    expect(settings(incomplete)).toMatchObject({
+      kind: 'invalid',
+      problems: [
+        { path: 'STILLHOUSE_OIDC_ISSUER', message: expect.stringContaining('must begin with https://') },
+        { path: 'STILLHOUSE_OIDC_ROLES', message: expect.stringContaining('"a=king" must be value=role') },
+        { path: 'STILLHOUSE_OIDC_AUDIENCE', message: expect.stringContaining('is not set') },
+      ],
+    });
+  });
+
   it('are all told by --help', () => {
-    for (const name of ['--port', '--data', '--slots', '--tokens', 'STILLHOUSE_STALL_SECONDS'])
+    for (const name of ['--port', '--data', '--slots', '--tokens', '--oidc-issuer', 'STILLHOUSE_STALL_SECONDS'])
       expect(describeSettings()).toContain(name);
   });
 });

@@ -25,6 +25,7 @@ const settings = (given: Partial<Settings> = {}): Settings => ({
   slots: 1,
   gpus: [],
   tokens: [],
+  oidc: null,
   introspection: true,
   crashLimit: 2,
   stallMilliseconds: 60_000,

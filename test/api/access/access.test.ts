@@ -1,4 +1,5 @@
-import { authenticate, parseTokens } from '../../../api/access/tokens';
+import { createAccess } from '../../../api/access/authentication';
+import { parseTokens } from '../../../api/access/tokens';
 import { useTestServices } from '../../testkit/api-services';
 import { apiSchema, ask, dataOf } from '../../testkit/ask';
 import { createExperimentMutation, experimentInput } from '../../testkit/experiment-input';
@@ -30,18 +31,23 @@ describe('access tokens', () => {
     });
   });
 
-  it('let their holder in under the name and role they were given', () => {
+  it('let their holder in under the name and role they were given', async () => {
     const tokens = [{ name: 'ann', role: 'editor' as const, token: secret }];
-    expect(authenticate(tokens, `Bearer ${secret}`)).toEqual({
+    const access = createAccess({ tokens, oidc: null });
+    expect(access.open).toBe(false);
+    expect(await access.authenticate(`Bearer ${secret}`)).toEqual({
       kind: 'viewer',
       viewer: { name: 'ann', role: 'editor' },
+      expiresAt: null,
     });
     for (const header of [undefined, '', 'Bearer', `Basic ${secret}`, 'Bearer another-long-token', `Bearer ${secret}x`])
-      expect(authenticate(tokens, header)).toMatchObject({ kind: 'refused' });
+      expect(await access.authenticate(header)).toMatchObject({ kind: 'refused' });
   });
 
-  it('leave the service open where there are none', () => {
-    expect(authenticate([], undefined)).toEqual({ kind: 'viewer', viewer: { name: 'local', role: 'admin' } });
+  it('leave the service open where there are none', async () => {
+    const access = createAccess({ tokens: [], oidc: null });
+    expect(access.open).toBe(true);
+    expect(await access.authenticate(undefined)).toMatchObject({ viewer: { name: 'local', role: 'admin' } });
   });
 });
 

@@ -41,8 +41,7 @@ describe('the environment of a function', () => {
         { path: 'STILLHOUSE_BUCKET', message: 'is not set: the name of the bucket with the objects' },
         {
           path: 'STILLHOUSE_OIDC_ISSUER',
-          message:
-            'must be the issuer of the tokens, beginning with https:// (or http:// for a stand-in); given "ftp://issuer.example"',
+          message: 'must begin with https:// unless it is on this machine; given "ftp://issuer.example"',
         },
         { path: 'STILLHOUSE_INTROSPECTION', message: 'must be true or false; given "maybe"' },
       ],
