@@ -51,6 +51,11 @@ const distillation = [
   'temperature',
   'temperatureScaling',
   'logitsOverTemperature',
+  'dkdTargetWeight',
+  'dkdNonTargetWeight',
+  'dkdWarmupShare',
+  'distInterWeight',
+  'distIntraWeight',
 ] as const satisfies ParameterName[];
 const teacher = [
   'teacherOptimizer',

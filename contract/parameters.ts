@@ -6,6 +6,7 @@ import { z } from 'zod';
  * A default that depends on the method stands in `methods.ts`.
  */
 const share = z.number().min(0).max(0.5);
+const weight = z.number().min(0).max(1000);
 const learningRate = z.number().positive().max(10);
 const optimizerName = z.enum(['sgd', 'rmsprop', 'adam', 'adamw']);
 
@@ -105,9 +106,11 @@ export const parametersSchema = z.strictObject({
 
   // Distillation
   loss: z
-    .enum(['ce', 'kl', 'mse', 'reverse-kl', 'mse-probs'])
+    .enum(['ce', 'kl', 'mse', 'reverse-kl', 'mse-probs', 'dkd', 'dist', 'logit-std', 'dixtill-kl'])
     .default('kl')
-    .describe('Distillation loss between student and teacher logits.'),
+    .describe(
+      'Distillation loss between student and teacher logits: soft cross-entropy (ce), Kullback-Leibler (kl; Hinton et al., 2015; reverse-kl as in MiniLLM, Gu et al., 2024), squared distance of logits (mse) or probabilities (mse-probs), decoupled (dkd; Zhao et al., 2022), correlations (dist; Huang et al., 2022), kl of standardised logits (logit-std; Sun et al., 2024), or 1 - exp(-kl) (dixtill-kl).',
+    ),
   alpha: z
     .number()
     .min(0)
@@ -119,9 +122,23 @@ export const parametersSchema = z.strictObject({
     .boolean()
     .nullable()
     .default(null)
-    .describe(
-      'Multiply the distillation loss by temperature²; null: for ce, kl, reverse-kl and mse-probs, not for mse.',
-    ),
+    .describe('Multiply the distillation loss by temperature² (in dixtill-kl: its kl); null: for every loss but mse.'),
+  dkdTargetWeight: weight.default(1).describe('Weight of the target class in the dkd loss; 1 as in its paper.'),
+  dkdNonTargetWeight: weight
+    .default(8)
+    .describe('Weight of the other classes in the dkd loss; its paper takes 1 to 8, mostly 8.'),
+  dkdWarmupShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('Share of all steps over which the dkd loss rises linearly from 0; its paper: 20 of 240 epochs.'),
+  distInterWeight: weight
+    .default(1)
+    .describe('Weight of the correlation between classes, example by example, in the dist loss; 1 as in its paper.'),
+  distIntraWeight: weight
+    .default(1)
+    .describe('Weight of the correlation between examples, class by class, in the dist loss; 1 as in its paper.'),
   logitsOverTemperature: z.boolean().default(false).describe('Divide the logits by the temperature in the mse loss.'),
 
   // Teacher

@@ -1,7 +1,8 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { withPullback } from './gradients';
-import { crossEntropy, type Distillation, studentLoss, throughSoftmax } from './losses';
+import { crossEntropy, type Distillation, studentLoss } from './losses';
+import { throughMixedDerivative } from './losses/mixed-derivative';
 import type { Logits, Weights } from './models/weights';
 import { ADAM, createOptimizer, globalNorm, mapWeights, type OptimizerState, RMSPROP } from './optimizers';
 
@@ -64,7 +65,7 @@ export function metaGradient(problem: PilotProblem, teacherLogits: Tensor2D): Me
   const direction = derivative(quiz.gradients); // w
   const u = directionalDerivative(student, weights, direction); // [b, c]
   return {
-    gradient: throughMixedDerivative(distillation, studentLogits, teacherLogits, u),
+    gradient: throughMixedDerivative(distillation, studentLogits, teacherLogits, labels, u),
     quizLoss: quiz.seeded.loss,
     pilotState: state,
   };
@@ -95,44 +96,6 @@ export function directionalDerivative(logits: Logits, weights: Weights, directio
 const DIFFERENCE_STEP = 0.01;
 /** Where the quiz gradient vanishes the difference is taken along almost nothing, and u is 0 instead of NaN. */
 const SMALLEST_NORM = 1e-12;
-
-/**
- * g_T = -(d2L / dz_S dz_T)^T u for L = alpha KD + (1 - alpha) CE (specification, section 3). With k = alpha s / (b tau²):
- *
- *     ce, kl      k q * (u - <q, u>)
- *     reverse-kl  k p * (u - <p, u>)
- *     mse         2 alpha s / (b c) u                    (over tau² where the logits are divided by tau)
- *     mse-probs   2 k / c q * (x - <q, x>),  x = p * (u - <p, u>)
- *
- * @param studentLogits z_S [b, c]
- * @param teacherLogits z_T [b, c]
- * @param u [b, c]
- */
-export function throughMixedDerivative(
-  distillation: Distillation,
-  studentLogits: Tensor2D,
-  teacherLogits: Tensor2D,
-  u: Tensor2D,
-): Tensor2D {
-  const { loss, alpha, temperature, scale, mseTemperature } = distillation;
-  const [batch, classes] = u.shape;
-  const k = (alpha * scale) / (batch * temperature ** 2);
-  return tf.tidy(() => {
-    const p = () => tf.softmax(tf.div<Tensor2D>(studentLogits, temperature)); // [b, c]
-    const q = () => tf.softmax(tf.div<Tensor2D>(teacherLogits, temperature)); // [b, c]
-    switch (loss) {
-      case 'ce':
-      case 'kl':
-        return tf.mul(throughSoftmax(q(), u), k);
-      case 'reverse-kl':
-        return tf.mul(throughSoftmax(p(), u), k);
-      case 'mse':
-        return tf.mul(u, (2 * alpha * scale) / (batch * classes * mseTemperature ** 2));
-      case 'mse-probs':
-        return tf.mul(throughSoftmax(q(), throughSoftmax(p(), u)), (2 * k) / classes);
-    }
-  });
-}
 
 /** theta' and how it depends on g: `derivative` gives w = -(d theta'/d g)^T v, which is lambda D * v. */
 interface PilotUpdate {

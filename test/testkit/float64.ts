@@ -38,6 +38,14 @@ export const scale = (a: Real, factor: number): Real => ({ value: a.value * fact
 export const exp = (a: Real): Real => ({ value: Math.exp(a.value), parents: [[a, Math.exp(a.value)]] });
 export const log = (a: Real): Real => ({ value: Math.log(a.value), parents: [[a, 1 / a.value]] });
 export const tanh = (a: Real): Real => ({ value: Math.tanh(a.value), parents: [[a, 1 - Math.tanh(a.value) ** 2]] });
+export const sqrt = (a: Real): Real => ({ value: Math.sqrt(a.value), parents: [[a, 0.5 / Math.sqrt(a.value)]] });
+export const divide = (a: Real, b: Real): Real => ({
+  value: a.value / b.value,
+  parents: [
+    [a, 1 / b.value],
+    [b, -a.value / b.value ** 2],
+  ],
+});
 export const square = (a: Real): Real => multiply(a, a);
 export const sum = (terms: readonly Real[]): Real => ({
   value: terms.reduce((total, term) => total + term.value, 0),
@@ -83,15 +91,22 @@ export function crossEntropy(logits: Matrix, labels: readonly number[]): Real {
 }
 
 export interface Distillation {
-  loss: 'ce' | 'kl' | 'mse' | 'reverse-kl' | 'mse-probs';
+  loss: 'ce' | 'kl' | 'mse' | 'reverse-kl' | 'mse-probs' | 'dkd' | 'dist' | 'logit-std' | 'dixtill-kl';
   alpha: number;
   temperature: number;
   scale: number;
   mseTemperature: number;
+  decoupled: { target: number; nonTarget: number };
+  relations: { inter: number; intra: number };
 }
 
 /** KD(z_S, z_T) as the table of the specification defines it, unweighted. */
-export function distillationLoss(settings: Distillation, student: Matrix, teacher: Matrix): Real {
+export function distillationLoss(
+  settings: Distillation,
+  student: Matrix,
+  teacher: Matrix,
+  labels: readonly number[],
+): Real {
   const { loss, temperature, scale: factor, mseTemperature } = settings;
   const rows = student.length;
   const classes = student[0]!.length;
@@ -125,7 +140,67 @@ export function distillationLoss(settings: Distillation, student: Matrix, teache
         over((i, j) => square(subtract(exp(logP[i]![j]!), exp(logQ[i]![j]!)))),
         factor / (rows * classes),
       );
+    case 'dkd':
+      return scale(decoupled(settings, student, teacher, labels), factor / rows);
+    case 'dist':
+      return scale(relations(settings, mapAll(logP, exp), mapAll(logQ, exp)), factor);
+    case 'logit-std':
+      return distillationLoss(
+        { ...settings, loss: 'kl' },
+        student.map(standardised),
+        teacher.map(standardised),
+        labels,
+      );
+    case 'dixtill-kl': {
+      const k = distillationLoss({ ...settings, loss: 'kl' }, student, teacher, labels);
+      return subtract(real(1), exp(scale(k, -1)));
+    }
   }
+}
+
+const mapAll = (rows: Matrix, f: (x: Real) => Real): Matrix => rows.map((row) => row.map(f));
+const meanOf = (terms: readonly Real[]): Real => scale(sum(terms), 1 / terms.length);
+const kl = (q: readonly Real[], p: readonly Real[]): Real =>
+  sum(q.map((of, index) => multiply(of, subtract(log(of), log(p[index]!)))));
+
+/** DKD, summed over rows, by its definition: probabilities of target and rest, and a softmax without the target. */
+function decoupled(
+  { temperature, decoupled: { target: a, nonTarget: b } }: Distillation,
+  student: Matrix,
+  teacher: Matrix,
+  labels: readonly number[],
+): Real {
+  const terms = labels.map((label, row) => {
+    const parts = [student, teacher].map((logits) => {
+      const p = logSoftmax([logits[row]!], temperature)[0]!.map(exp)[label]!;
+      const others = logSoftmax([logits[row]!.filter((_, column) => column !== label)], temperature)[0]!.map(exp);
+      return { binary: [p, subtract(real(1), p)], others };
+    });
+    const [p, q] = parts as [(typeof parts)[0], (typeof parts)[0]];
+    return add(scale(kl(q.binary, p.binary), a), scale(kl(q.others, p.others), b));
+  });
+  return sum(terms);
+}
+
+/** DIST by its definition: Pearson correlations of rows and of columns. */
+function relations({ relations: { inter, intra } }: Distillation, p: Matrix, q: Matrix): Real {
+  const columns = (rows: Matrix): Matrix => rows[0]!.map((_, column) => rows.map((row) => row[column]!));
+  const distance = (xs: Matrix, ys: Matrix) =>
+    subtract(real(1), meanOf(xs.map((x, index) => correlation(x, ys[index]!))));
+  return add(scale(distance(p, q), inter), scale(distance(columns(p), columns(q)), intra));
+}
+
+export function correlation(x: readonly Real[], y: readonly Real[]): Real {
+  const centred = (of: readonly Real[]) => of.map((value) => subtract(value, meanOf(of)));
+  const product = (a: readonly Real[], b: readonly Real[]) => sum(a.map((value, index) => multiply(value, b[index]!)));
+  const [cx, cy] = [centred(x), centred(y)];
+  return divide(product(cx, cy), sqrt(multiply(product(cx, cx), product(cy, cy))));
+}
+
+function standardised(row: readonly Real[]): Real[] {
+  const centred = row.map((value) => subtract(value, meanOf(row)));
+  const deviation = sqrt(meanOf(centred.map(square)));
+  return centred.map((value) => divide(value, deviation));
 }
 
 /** L = alpha KD + (1 - alpha) CE. */
@@ -136,7 +211,7 @@ export const studentLoss = (
   labels: readonly number[],
 ): Real =>
   add(
-    scale(distillationLoss(settings, student, teacher), settings.alpha),
+    scale(distillationLoss(settings, student, teacher, labels), settings.alpha),
     scale(crossEntropy(student, labels), 1 - settings.alpha),
   );
 

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { parametersSchema } from '../../contract/parameters';
-import { crossEntropy, type Distillation, distillationLoss, distillationOf, studentLoss } from '../../trainer/losses';
+import {
+  crossEntropy,
+  type Distillation,
+  distillationAt,
+  distillationLoss,
+  distillationOf,
+  studentLoss,
+} from '../../trainer/losses';
 import { describeOnEveryEngine } from '../testkit/engines';
 import * as float64 from '../testkit/float64';
 
@@ -15,7 +22,7 @@ const teacher = [
 const labels = [2, 0];
 const z = (rows: number[][]) => tf.tensor2d(rows);
 const y = () => tf.tensor1d(labels, 'int32');
-const losses: Distillation['loss'][] = ['ce', 'kl', 'mse', 'reverse-kl', 'mse-probs'];
+const losses = parametersSchema.shape.loss.unwrap().options;
 
 describeOnEveryEngine('cross-entropy against labels', () => {
   it('is log 3 for logits that say nothing, with gradient (1/3 - onehot) / b', () => {
@@ -43,6 +50,7 @@ describeOnEveryEngine('a distillation loss', () => {
   const settings = (loss: Distillation['loss'], more: object = {}) =>
     distillationOf(parametersSchema.parse({ loss, temperature: 2, ...more }));
 
+  const klByHand = 4 * (0.75 * Math.log(1.5) + 0.25 * Math.log(0.5));
   // Two classes, z_S = (0, 0), z_T = (2 log 3, 0), tau = 2: p = (1/2, 1/2), q = (3/4, 1/4), worked by hand.
   const byHand: [Distillation['loss'], number, [number, number]][] = [
     ['ce', 4 * Math.log(2), [-0.5, 0.5]],
@@ -50,12 +58,73 @@ describeOnEveryEngine('a distillation loss', () => {
     ['reverse-kl', 4 * 0.5 * (Math.log(2 / 3) + Math.log(2)), [-0.5 * Math.log(3), 0.5 * Math.log(3)]],
     ['mse', (2 * Math.log(3)) ** 2 / 2, [-2 * Math.log(3), 0]],
     ['mse-probs', 4 / 16, [-0.25, 0.25]],
+    // 1 - exp(-K), its gradient exp(-K) times that of kl
+    ['dixtill-kl', 1 - Math.exp(-klByHand), [-0.5 * Math.exp(-klByHand), 0.5 * Math.exp(-klByHand)]],
+    // Of two classes the others are one, which has nothing to tell: the target's part alone, here kl itself.
+    ['dkd', klByHand, [-0.5, 0.5]],
   ];
   it.each(byHand)('%s has the value and the gradient worked out by hand', (loss, value, gradient) => {
-    const found = distillationLoss(settings(loss), z([[0, 0]]), z([[2 * Math.log(3), 0]]));
+    const found = distillationLoss(settings(loss), z([[0, 0]]), z([[2 * Math.log(3), 0]]), tf.tensor1d([0], 'int32'));
     expect(found.value.dataSync()[0]).toBeCloseTo(value, 5);
     expect(found.gradient.dataSync()[0]).toBeCloseTo(gradient[0], 5);
     expect(found.gradient.dataSync()[1]).toBeCloseTo(gradient[1], 5);
+  });
+
+  it('dkd counts the classes beside the target among themselves: q = (1/2, 3/8, 1/8), p = (1/2, 1/4, 1/4), b = 2', () => {
+    const logits = (shares: number[]) => z([shares.map((share) => 2 * Math.log(share))]);
+    const { value, gradient } = distillationLoss(
+      settings('dkd', { dkdNonTargetWeight: 2 }),
+      logits([2, 1, 1]),
+      logits([4, 3, 1]),
+      tf.tensor1d([0], 'int32'),
+    );
+    // The target's part is 0; qhat = (3/4, 1/4), phat = (1/2, 1/2); 4 / 2 * 2 * (phat - qhat) as gradient
+    expect(value.dataSync()[0]).toBeCloseTo(4 * 2 * (0.75 * Math.log(1.5) + 0.25 * Math.log(0.5)), 5);
+    expect(gradient.dataSync()[0]).toBeCloseTo(0, 5);
+    expect(gradient.dataSync()[1]).toBeCloseTo(-1, 5);
+    expect(gradient.dataSync()[2]).toBeCloseTo(1, 5);
+  });
+
+  it('dkd rises linearly over its warm-up, and no other loss does', () => {
+    const scaleAt = (loss: Distillation['loss'], step: number) =>
+      distillationAt(parametersSchema.parse({ loss, dkdWarmupShare: 0.1 }), 40)(step).scale;
+    expect([0, 1, 2, 3, 39].map((step) => scaleAt('dkd', step))).toEqual([1, 2, 3, 4, 4]);
+    expect(scaleAt('kl', 0)).toBe(4);
+  });
+
+  it('dist is its two weights, each doubled, where all correlations are -1, and 0 where a scale alone differs', () => {
+    // p = (3/4, 1/4), (1/4, 3/4) against q with the columns exchanged: rho = -1 in every row and column.
+    const student = z([
+      [2 * Math.log(3), 0],
+      [0, 2 * Math.log(3)],
+    ]);
+    const weights = { distInterWeight: 3, distIntraWeight: 0.5 };
+    const loss = (teacher: tf.Tensor2D) =>
+      distillationLoss(settings('dist', weights), student, teacher, tf.tensor1d([0, 1], 'int32')).value.dataSync()[0]!;
+    expect(loss(tf.reverse(student, 1))).toBeCloseTo(4 * (2 * 3 + 2 * 0.5), 4);
+    expect(loss(tf.mul(student, 0.3))).toBeCloseTo(0, 4);
+  });
+
+  it('logit-std does not see shift and scale: with two classes it is 4 tanh(1/2) where they disagree, gradient 0', () => {
+    const { value, gradient } = distillationLoss(
+      settings('logit-std'),
+      z([[0, 2]]),
+      z([[300, 100]]),
+      tf.tensor1d([0], 'int32'),
+    );
+    expect(value.dataSync()[0]).toBeCloseTo(4 * Math.tanh(0.5), 5);
+    expect(Math.max(...gradient.dataSync().map(Math.abs))).toBeLessThan(1e-6);
+  });
+
+  it.each(losses)('%s stays finite where all logits of an example, and all of a batch of one, are equal', (loss) => {
+    const { value, gradient } = distillationLoss(
+      settings(loss),
+      z([[1, 1, 1]]),
+      z([[2, 2, 2]]),
+      tf.tensor1d([1], 'int32'),
+    );
+    expect(Number.isFinite(value.dataSync()[0])).toBe(true);
+    expect(gradient.dataSync().every(Number.isFinite)).toBe(true);
   });
 
   const variants = losses.flatMap((loss) => [
@@ -75,23 +144,28 @@ describeOnEveryEngine('a distillation loss', () => {
 
   it('is 0 with gradient 0 where the student is the teacher, except ce, which keeps the entropy of the teacher', () => {
     for (const loss of losses) {
-      const { value, gradient } = distillationLoss(settings(loss), z(teacher), z(teacher));
-      const entropy = distillationLoss(settings('ce'), z(teacher), z(teacher)).value.dataSync()[0]!;
-      expect(value.dataSync()[0]).toBeCloseTo(loss === 'ce' ? entropy : 0, 6);
+      const { value, gradient } = distillationLoss(settings(loss), z(teacher), z(teacher), y());
+      const entropy = distillationLoss(settings('ce'), z(teacher), z(teacher), y()).value.dataSync()[0]!;
+      expect(value.dataSync()[0]).toBeCloseTo(loss === 'ce' ? entropy : 0, 5);
       expect(entropy).toBeGreaterThan(0.5);
       expect(Math.max(...gradient.dataSync().map(Math.abs))).toBeLessThan(1e-6);
     }
   });
 
   it('scales by temperature² unless told otherwise, except mse', () => {
-    expect(losses.map((loss) => settings(loss).scale)).toEqual([4, 4, 1, 4, 4]);
-    expect(losses.map((loss) => settings(loss, { temperatureScaling: false }).scale)).toEqual([1, 1, 1, 1, 1]);
+    expect(losses.map((loss) => settings(loss).scale)).toEqual([4, 4, 1, 4, 4, 4, 4, 4, 4]);
+    expect(losses.map((loss) => settings(loss, { temperatureScaling: false }).scale)).toEqual(losses.map(() => 1));
     expect(settings('mse', { temperatureScaling: true }).scale).toBe(4);
   });
 
   it('stays finite where the distributions share no mass', () => {
     for (const loss of losses) {
-      const { value, gradient } = distillationLoss(settings(loss), z([[300, 0, 0]]), z([[0, 300, 0]]));
+      const { value, gradient } = distillationLoss(
+        settings(loss),
+        z([[300, 0, 0]]),
+        z([[0, 300, 0]]),
+        tf.tensor1d([2], 'int32'),
+      );
       expect(Number.isFinite(value.dataSync()[0])).toBe(true);
       expect(gradient.dataSync().every(Number.isFinite)).toBe(true);
     }

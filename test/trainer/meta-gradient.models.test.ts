@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withPullback } from '../../trainer/gradients';
-import type { Distillation } from '../../trainer/losses';
+import { type Distillation, distillationOf } from '../../trainer/losses';
 import { metaGradient } from '../../trainer/meta-gradient';
 import { initialiseLora } from '../../trainer/models/lora';
 import type { Weights } from '../../trainer/models/weights';
@@ -18,6 +18,7 @@ import {
   tinyTeacher,
   tinyTeacherWeights,
 } from '../testkit/tiny-models';
+import { parameters } from '../testkit/training';
 
 const batch = batchOf(
   [
@@ -36,7 +37,7 @@ const quiz = batchOf(
   [1, 0, 2],
 );
 const learningRate = 0.5;
-const distillation: Distillation = { loss: 'kl', alpha: 0.7, temperature: 2, scale: 4, mseTemperature: 1 };
+const distillation: Distillation = distillationOf(parameters({ loss: 'kl', alpha: 0.7, temperature: 2 }));
 
 /** The gradient of the quiz loss with respect to the learning weights of the teacher, as training computes it. */
 function computed(frozen: Weights, learning: Weights): Weights {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { parametersSchema } from '../../contract/parameters';
 import { withPullback } from '../../trainer/gradients';
 import type { Distillation } from '../../trainer/losses';
 import { directionalDerivative, metaGradient, type Pilot, type PilotProblem } from '../../trainer/meta-gradient';
@@ -135,13 +136,15 @@ function gradientInFloat64(distillation: Distillation, pilot: Pilot): number[] {
   );
 }
 
-const losses: Distillation['loss'][] = ['ce', 'kl', 'mse', 'reverse-kl', 'mse-probs'];
+const losses = parametersSchema.shape.loss.unwrap().options;
 const setting = (loss: Distillation['loss'], scaled: boolean): Distillation => ({
   loss,
   alpha: 0.6,
   temperature: 2.5,
   scale: scaled ? 2.5 ** 2 : 1,
   mseTemperature: scaled ? 1 : 2.5,
+  decoupled: { target: 1, nonTarget: 3 },
+  relations: { inter: 1, intra: 2 },
 });
 const pilots: Pilot[] = [
   { optimizer: 'sgd', learningRate: 0.3 },

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { distillationOf } from '../losses';
+import { distillationAt } from '../losses';
 import { distilStudent } from './distilled-student';
 import { present, studentLearning } from './learning';
 import type { Method, MethodSetting } from './method';
@@ -11,7 +11,7 @@ import type { Method, MethodSetting } from './method';
 export function knowledgeDistillation(setting: MethodSetting): Method {
   const student = present(setting.student, 'a student');
   const learning = studentLearning(setting);
-  const distillation = distillationOf(setting.parameters);
+  const distillation = distillationAt(setting.parameters, setting.totalSteps);
   return {
     begin: (weights) => ({
       student: learning.begin(present(weights.student, 'student weights')),
@@ -21,7 +21,7 @@ export function knowledgeDistillation(setting: MethodSetting): Method {
     step: (state, { batch, teacherLogits, step, random }) => {
       const { learner, figures } = distilStudent(
         learning,
-        distillation,
+        distillation(step),
         present(state.student, 'a student'),
         student(batch, random.substream('student')),
         present(teacherLogits, "the teacher's logits"),

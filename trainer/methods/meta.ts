@@ -2,7 +2,7 @@ import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
 import { withPullback } from '../gradients';
-import { distillationOf } from '../losses';
+import { distillationAt } from '../losses';
 import { metaGradient, type Pilot } from '../meta-gradient';
 import { createOptimizer } from '../optimizers';
 import { distilStudent } from './distilled-student';
@@ -25,7 +25,7 @@ export function metaDistillation(setting: MethodSetting): Method {
   const student = present(setting.student, 'a student');
   const teacher = present(setting.teacher, 'a teacher');
   const learning = { student: studentLearning(setting), teacher: teacherLearning(setting, null) };
-  const distillation = distillationOf(parameters);
+  const distillationOfStep = distillationAt(parameters, setting.totalSteps);
   const pilot: Pilot = { optimizer: parameters.pilotOptimizer, learningRate: parameters.pilotLearningRate };
   return {
     begin: (weights) => {
@@ -39,6 +39,7 @@ export function metaDistillation(setting: MethodSetting): Method {
     },
     step: (state, inputs) => {
       const { batch, step, random } = inputs;
+      const distillation = distillationOfStep(step);
       const quiz = present(inputs.quiz, 'a quiz batch');
       const studentLearner = present(state.student, 'a student');
       const teacherLearner = present(state.teacher, 'a teacher that learns');
