@@ -6,14 +6,19 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { explainFailure, isAbsence } from './directory-failure';
 import { isAlive, withLockFile } from './directory-lock';
-import { isKeySegment, requireKeyPrefix, requireObjectKey } from './object-key';
+import {
+  isKeySegment,
+  pageLimit,
+  requireByteRange,
+  requireKeyPrefix,
+  requireObjectKey,
+  requirePageSize,
+} from './object-requests';
 import type { ByteRange, ListPage, ObjectInfo, ObjectStore, WriteOptions, WriteOutcome } from './object-store';
 
 /** `~` is in no key, so nothing below these folders can be taken for an object. */
 const temporaryFolder = '~temporary';
 const lockFolder = '~locks';
-
-const pageLimit = 1000;
 
 /** A temporary file that nobody has written to for this long has no writer. */
 const abandonedMilliseconds = 24 * 3600 * 1000;
@@ -55,7 +60,7 @@ export function directoryObjectStore(root: string): ObjectStore {
     },
     async read(key, range) {
       requireObjectKey(key);
-      requireRange(range);
+      requireByteRange(range);
       return explained(key, 'read', async () => {
         const file = await openObject(join(directory, key));
         if (file === null) return null;
@@ -68,7 +73,7 @@ export function directoryObjectStore(root: string): ObjectStore {
     },
     async readStream(key, range) {
       requireObjectKey(key);
-      requireRange(range);
+      requireByteRange(range);
       const file = await explained(key, 'read', () => openObject(join(directory, key)));
       return file === null ? null : file.createReadStream({ start: range?.start, end: range?.end });
     },
@@ -78,8 +83,7 @@ export function directoryObjectStore(root: string): ObjectStore {
     },
     async list(prefix, { after = '', limit = pageLimit } = {}) {
       requireKeyPrefix(prefix);
-      if (!Number.isInteger(limit) || limit < 1 || limit > pageLimit)
-        throw new RangeError(`limit ${limit} is not allowed: list 1 to ${pageLimit} objects a page`);
+      requirePageSize(limit);
       return explained(prefix, 'list', () => listObjects(directory, prefix, after, limit));
     },
     async delete(key) {
@@ -304,11 +308,4 @@ function nextMicroseconds(): number {
   const now = Date.now() * 1000 + Number((process.hrtime.bigint() / 1000n) % 1000n);
   lastMicroseconds = Math.max(now, lastMicroseconds + 2);
   return lastMicroseconds;
-}
-
-function requireRange(range: ByteRange | undefined): void {
-  if (range === undefined) return;
-  const { start, end } = range;
-  if (Number.isInteger(start) && Number.isInteger(end) && start >= 0 && end >= start) return;
-  throw new RangeError(`byte range ${start} to ${end} is not allowed: give whole numbers with 0 <= start <= end`);
 }

@@ -15,7 +15,7 @@ import {
   resultKey,
   specKey,
 } from '../../contract/keys';
-import { requireObjectKey } from '../../contract/objects/object-key';
+import { requireObjectKey } from '../../contract/objects/object-requests';
 
 test('keys are those of platform.md, and the object store takes them', () => {
   const keys = [

@@ -1,3 +1,5 @@
+import type { ByteRange } from './object-store';
+
 const segmentPattern = /^[A-Za-z0-9._=-]+$/;
 
 /** What S3 and the common file systems all take. */
@@ -21,4 +23,21 @@ export function requireObjectKey(key: string): void {
 /** Throws unless `prefix` is the beginning of some key; the empty prefix is that of all. */
 export function requireKeyPrefix(prefix: string): void {
   if (prefix !== '') requireObjectKey(prefix.endsWith('/') ? prefix.slice(0, -1) : prefix);
+}
+
+/** The most objects on one page of a list. */
+export const pageLimit = 1000;
+
+/** Throws unless a page may have `limit` objects. */
+export function requirePageSize(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= pageLimit) return;
+  throw new RangeError(`limit ${limit} is not allowed: list 1 to ${pageLimit} objects a page`);
+}
+
+/** Throws unless `range` is missing or has whole numbers in order. */
+export function requireByteRange(range: ByteRange | undefined): void {
+  if (range === undefined) return;
+  const { start, end } = range;
+  if (Number.isInteger(start) && Number.isInteger(end) && start >= 0 && end >= start) return;
+  throw new RangeError(`byte range ${start} to ${end} is not allowed: give whole numbers with 0 <= start <= end`);
 }
