@@ -9,6 +9,7 @@ import { ExperimentMutationsResolver } from './experiments/experiment-mutations.
 import { Conflict, Failure, InvalidInput, NotFound } from './failures.type';
 import { MethodResolver } from './methods/method.resolver';
 import { MetricHistoryResolver } from './metrics/metric-history.resolver';
+import { PresetResolver } from './presets/preset.resolver';
 import { RunResolver } from './runs/run.resolver';
 import { RunMutationsResolver } from './runs/run-mutations.resolver';
 import { MetricUpdatesResolver } from './subscriptions/metric-updates.resolver';
@@ -34,6 +35,7 @@ export function createApiSchema(): Promise<GraphQLSchema> {
       MethodResolver,
       MetricHistoryResolver,
       MetricUpdatesResolver,
+      PresetResolver,
       RunMutationsResolver,
       RunResolver,
       RunUpdatesResolver,

@@ -3,6 +3,7 @@ import { launch } from '../client/create';
 import { findData, NoSource, requireInputs } from '../client/data-folder';
 import type { Api } from '../client/graphql';
 import { givenParameters } from '../client/options';
+import { fetchPresentation, tableLines } from '../client/result-tables';
 import { carryOut, command } from '../client/session';
 import { printComparison } from '../client/tables';
 import { type Options, readOptions } from './options';
@@ -11,7 +12,13 @@ import { type Options, readOptions } from './options';
 async function experiment(options: Options): Promise<number> {
   await requireInputs(options);
   const data = await findData(options.data);
-  return carryOut(options, (api) => createExperiment(api, options, data), printComparison);
+  return carryOut(options, (api) => createExperiment(api, options, data), printOutcome);
+}
+
+/** The comparison of all variants, then the tables of the preset. */
+async function printOutcome(api: Api, experimentId: string): Promise<void> {
+  await printComparison(api, experimentId);
+  for (const table of await fetchPresentation(api, experimentId)) console.log(`\n${tableLines(table).join('\n')}`);
 }
 
 function createExperiment(api: Api, options: Options, data: { train: string; test: string }): Promise<string | null> {
