@@ -1,7 +1,18 @@
 import type { ParameterName, ParameterOverrides } from './parameters';
 
-export const methodNames = ['scratch', 'kd', 'meta-full', 'meta-lora', 'finetune', 'finetune-lora'] as const;
+export const methodNames = [
+  'scratch',
+  'kd',
+  'meta-full',
+  'meta-lora',
+  'mpl',
+  'mpl-lora',
+  'finetune',
+  'finetune-lora',
+] as const;
 export type MethodName = (typeof methodNames)[number];
+
+export type TeacherUse = 'none' | 'logits' | 'states' | 'learns';
 
 /** What a method is, what it needs, and which hyper-parameters it reads. */
 export interface MethodDescription {
@@ -11,6 +22,8 @@ export interface MethodDescription {
   /** What the run trains and leaves behind: a student, or a teacher that other runs take as input. */
   trains: 'student' | 'teacher';
   needsTeacher: boolean;
+  /** What it does with a teacher: nothing, reads the logits or also the inner states of a frozen one, or teaches it as well. */
+  teacherUse: TeacherUse;
   usesQuiz: boolean;
   /** Defaults that differ from those of `parametersSchema`, with the reason in `defaultsReason`. */
   defaults: ParameterOverrides;
@@ -64,12 +77,8 @@ const teacher = [
   'evaluateTeacher',
 ] as const satisfies ParameterName[];
 const lora = ['loraRank', 'loraAlpha', 'loraTargets', 'loraLayers'] as const satisfies ParameterName[];
-const meta = [
-  'quizBatchSize',
-  'pilotOptimizer',
-  'pilotLearningRate',
-  'normaliseMetaGradient',
-] as const satisfies ParameterName[];
+const pilot = ['quizBatchSize', 'pilotOptimizer', 'pilotLearningRate'] as const satisfies ParameterName[];
+const meta = [...pilot, 'normaliseMetaGradient'] as const satisfies ParameterName[];
 const finetuneDefaults = { epochs: 4, warmupShare: 0.1, schedule: 'linear' } as const satisfies ParameterOverrides;
 
 /** The catalogue: one entry a method, in the order in which a reader meets them. */
@@ -80,6 +89,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     description: 'The student learns from the labels alone: the baseline every distillation has to beat.',
     trains: 'student',
     needsTeacher: false,
+    teacherUse: 'none',
     usesQuiz: false,
     defaults: {},
     defaultsReason: '',
@@ -91,6 +101,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     description: 'The student learns from labels and from the logits of a frozen teacher (Hinton et al., 2015).',
     trains: 'student',
     needsTeacher: true,
+    teacherUse: 'logits',
     usesQuiz: false,
     defaults: {},
     defaultsReason: '',
@@ -103,6 +114,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
       'MetaDistil (Zhou et al., 2022): at every step the teacher first changes all its weights so that a pilot update of the student does better on the quiz set, then the student learns from it.',
     trains: 'student',
     needsTeacher: true,
+    teacherUse: 'learns',
     usesQuiz: true,
     defaults: { teacherLearningRate: 1e-5 },
     defaultsReason: 'All teacher weights move, so each moves little.',
@@ -114,10 +126,36 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     description: 'Meta-distillation in which only the LoRA matrices of the teacher learn.',
     trains: 'student',
     needsTeacher: true,
+    teacherUse: 'learns',
     usesQuiz: true,
     defaults: { teacherLearningRate: 1e-4 },
     defaultsReason: 'LoRA matrices start at no effect and take larger steps than full weights.',
     parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...lora, ...meta],
+  },
+  mpl: {
+    name: 'mpl',
+    title: 'Meta Pseudo Labels feedback',
+    description:
+      'As meta-full, but the teacher learns from one number a step, by how much labels drawn from it helped a pilot update of the student (Meta Pseudo Labels, Pham et al., 2021): a cheap baseline for the exact meta-gradient.',
+    trains: 'student',
+    needsTeacher: true,
+    teacherUse: 'learns',
+    usesQuiz: true,
+    defaults: { teacherLearningRate: 1e-5 },
+    defaultsReason: 'As meta-full.',
+    parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...pilot],
+  },
+  'mpl-lora': {
+    name: 'mpl-lora',
+    title: 'Meta Pseudo Labels feedback, parameter-efficient',
+    description: 'As mpl, but only that of the teacher learns that learns in meta-lora.',
+    trains: 'student',
+    needsTeacher: true,
+    teacherUse: 'learns',
+    usesQuiz: true,
+    defaults: { teacherLearningRate: 1e-4 },
+    defaultsReason: 'As meta-lora.',
+    parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...lora, ...pilot],
   },
   finetune: {
     name: 'finetune',
@@ -125,6 +163,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     description: 'The teacher learns the task from the labels, all weights; other runs take its model as input.',
     trains: 'teacher',
     needsTeacher: true,
+    teacherUse: 'learns',
     usesQuiz: false,
     defaults: { ...finetuneDefaults, teacherLearningRate: 5e-5 },
     defaultsReason: 'The usual recipe for BERT: 5e-5, a tenth of the steps to warm up, then linearly to 0.',
@@ -137,6 +176,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
       'The teacher learns the task through LoRA matrices, pooler and classifier; they are merged into the exported weights.',
     trains: 'teacher',
     needsTeacher: true,
+    teacherUse: 'learns',
     usesQuiz: false,
     defaults: { ...finetuneDefaults, teacherLearningRate: 5e-4 },
     defaultsReason: 'As full fine-tuning, with the ten times larger step that LoRA matrices take.',

@@ -10,6 +10,7 @@ export const metricNames = {
   trainCrossEntropy: 'train/cross-entropy',
   trainDistillation: 'train/distillation',
   quizLoss: 'quiz/loss',
+  studentFeedback: 'train/student-feedback',
   metaGradientNorm: 'train/meta-gradient-norm',
   gradientNorm: 'train/gradient-norm',
   learningRate: 'train/learning-rate',

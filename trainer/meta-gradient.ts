@@ -98,7 +98,7 @@ const DIFFERENCE_STEP = 0.01;
 const SMALLEST_NORM = 1e-12;
 
 /** theta' and how it depends on g: `derivative` gives w = -(d theta'/d g)^T v, which is lambda D * v. */
-interface PilotUpdate {
+export interface PilotUpdate {
   updated: Weights;
   state: OptimizerState | null;
   derivative: (v: Weights) => Weights;
@@ -118,7 +118,12 @@ interface PilotUpdate {
  * Where g is exactly 0 (words that the train batch does not hold) rmsprop and adam take w = 0: z_S does not depend on
  * such weights, but their D, up to 1/e = 1e8, would take all of the step of the directional derivative.
  */
-function pilotUpdate(pilot: Pilot, weights: Weights, state: OptimizerState | null, gradients: Weights): PilotUpdate {
+export function pilotUpdate(
+  pilot: Pilot,
+  weights: Weights,
+  state: OptimizerState | null,
+  gradients: Weights,
+): PilotUpdate {
   const rate = pilot.learningRate;
   if (pilot.optimizer === 'sgd')
     return {

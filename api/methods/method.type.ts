@@ -34,6 +34,12 @@ export class Method {
   @Field(() => Boolean, { description: 'Whether a teacher has to be given.' })
   needsTeacher: boolean;
 
+  @Field(() => String, {
+    description:
+      'What it does with the teacher: `none`; reads the `logits` or also the inner `states` of one that stands still; or the teacher `learns`. Only where it reads logits alone can the teacher be a file of labels.',
+  })
+  teacherUse: string;
+
   @Field(() => Boolean, { description: 'Whether it learns from the quiz rows.' })
   usesQuiz: boolean;
 

@@ -147,7 +147,7 @@ function assemble(spec: RunSpec, classes: readonly string[], examples: RunExampl
     begin: () =>
       created.begin({
         student: student?.learning ?? null,
-        teacher: teacher !== null && method !== 'kd' ? teacher.learning : null,
+        teacher: methods[method].teacherUse === 'learns' ? (teacher?.learning ?? null) : null,
       }),
     subject: { role: subject.role, classifier: subject.classifier, exportFiles: subject.exportFiles },
   };

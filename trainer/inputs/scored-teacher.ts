@@ -45,7 +45,7 @@ export async function teacherOfRun(
   const { classifier, learning: weights, frozen, constants } = teacher;
   const circumstances = { constants, engine: `${engine.name} ${engine.version} ${engine.device}` };
   const cache = teacherLogitsCache({ classifier, weights, frozen, circumstances }, cacheDirectory);
-  if (spec.method !== 'kd') {
+  if (methods[spec.method].teacherUse === 'learns') {
     const notes = await keepHiddenStates(teacher, examples.train, setting);
     if (notes === 'interrupted') return 'interrupted';
     return { teacher: learningTeacher(spec, teacher, examples, cache), teacherLogits: null, notes };

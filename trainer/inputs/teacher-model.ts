@@ -211,18 +211,18 @@ function misfits({ method, parameters }: RunSpec, { config }: Teacher): Problem[
   return problems;
 }
 
-const usesLora = (method: RunSpec['method']): boolean => method === 'meta-lora' || method === 'finetune-lora';
+const usesLora = (method: RunSpec['method']): boolean => method.endsWith('-lora');
 
-/** Which weights of the teacher learn: none in kd, LoRA matrices alone in meta-lora, with the head in finetune-lora, else all. */
+/** Which weights of the teacher learn: none where it is frozen, LoRA matrices alone under a student, with the head in finetune-lora, else all. */
 function partsOf(
   { method, parameters, seed }: RunSpec,
   { weights, config }: Teacher,
 ): { learning: Weights; frozen: Weights } {
-  if (method === 'kd') return { learning: {}, frozen: weights };
+  if (methods[method].teacherUse !== 'learns') return { learning: {}, frozen: weights };
   if (!usesLora(method)) return { learning: weights, frozen: {} };
   const { loraRank: rank, loraAlpha: alpha, loraTargets: targets, loraLayers: layers } = parameters;
   const lora = initialiseLora(config, { rank, alpha, targets, layers }, randomStream(seed, 'lora'));
-  if (method === 'meta-lora') return { learning: lora, frozen: weights };
+  if (methods[method].trains === 'student') return { learning: lora, frozen: weights };
   const isHead = (name: string) => name.startsWith('pooler.') || name.startsWith('classifier.');
   const those = (wanted: boolean) =>
     Object.fromEntries(Object.entries(weights).filter(([name]) => isHead(name) === wanted));

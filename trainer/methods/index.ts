@@ -3,6 +3,7 @@ import { finetune } from './finetune';
 import { knowledgeDistillation } from './kd';
 import { metaDistillation } from './meta';
 import type { Method, MethodSetting } from './method';
+import { metaPseudoLabels } from './mpl';
 import { scratch } from './scratch';
 
 const makers: Readonly<Record<MethodName, (setting: MethodSetting) => Method>> = {
@@ -10,6 +11,8 @@ const makers: Readonly<Record<MethodName, (setting: MethodSetting) => Method>> =
   kd: knowledgeDistillation,
   'meta-full': metaDistillation,
   'meta-lora': metaDistillation,
+  mpl: metaPseudoLabels,
+  'mpl-lora': metaPseudoLabels,
   finetune,
   'finetune-lora': finetune,
 };

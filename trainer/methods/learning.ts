@@ -1,6 +1,13 @@
 import type { Scalar } from '@tensorflow/tfjs-core';
+import type { Pilot } from '../meta-gradient';
 import type { Weights } from '../models/weights';
-import { clipByGlobalNorm, createOptimizer, decaysMatricesOnly, type OptimizerSettings } from '../optimizers';
+import {
+  clipByGlobalNorm,
+  createOptimizer,
+  decaysMatricesOnly,
+  type OptimizerSettings,
+  type OptimizerState,
+} from '../optimizers';
 import { learningRateFactor } from '../schedule';
 import type { Learner, MethodSetting } from './method';
 
@@ -31,6 +38,11 @@ export function teacherLearning(
     (step) => parameters.teacherLearningRate * learningRateFactor({ ...scheduleOf(parameters), totalSteps }, step),
     gradientClipping,
   );
+}
+
+/** The moments of a pilot optimizer before the first step; null for sgd, which has none. */
+export function beginPilot({ optimizer }: Pilot, studentWeights: Weights): OptimizerState | null {
+  return optimizer === 'sgd' ? null : createOptimizer({ name: optimizer }).initialState(studentWeights);
 }
 
 /** What a method cannot do without; its absence is a fault of the caller. */

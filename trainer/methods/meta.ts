@@ -4,9 +4,8 @@ import { metricNames } from '../../contract/metric-names';
 import { withPullback } from '../gradients';
 import { distillationAt } from '../losses';
 import { metaGradient, type Pilot } from '../meta-gradient';
-import { createOptimizer } from '../optimizers';
 import { distilStudent } from './distilled-student';
-import { present, studentLearning, teacherLearning } from './learning';
+import { beginPilot, present, studentLearning, teacherLearning } from './learning';
 import type { Method, MethodSetting } from './method';
 
 /**
@@ -33,8 +32,7 @@ export function metaDistillation(setting: MethodSetting): Method {
       return {
         student: learning.student.begin(studentWeights),
         teacher: learning.teacher.begin(present(weights.teacher, 'teacher weights')),
-        pilot:
-          pilot.optimizer === 'sgd' ? null : createOptimizer({ name: pilot.optimizer }).initialState(studentWeights),
+        pilot: beginPilot(pilot, studentWeights),
       };
     },
     step: (state, inputs) => {
