@@ -1,6 +1,6 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { adamUpdate } from './engine/kernels';
+import { adamUpdate, halfSquaredNorm } from './engine/kernels';
 import type { Weights } from './models/weights';
 
 /**
@@ -196,8 +196,8 @@ export function clipByGlobalNorm(gradients: Weights, largestNorm: number | null)
 /** The Euclidean norm of all weights together. */
 export function globalNorm(weights: Weights): Scalar {
   return tf.tidy(() => {
-    const squares = Object.values(weights).map((weight) => tf.sum(tf.square(weight)));
-    return tf.sqrt(tf.sum(tf.stack(squares))) as Scalar;
+    const halves = Object.values(weights).map(halfSquaredNorm);
+    return tf.sqrt(tf.mul(tf.sum(tf.stack(halves)), 2)) as Scalar;
   });
 }
 

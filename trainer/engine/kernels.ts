@@ -1,6 +1,7 @@
 import type {
   NamedAttrMap,
   NamedTensorMap,
+  Scalar,
   Tensor,
   Tensor1D,
   Tensor2D,
@@ -17,6 +18,7 @@ import * as tf from '@tensorflow/tfjs-core';
 export const lstmKernel = 'StillhouseLstm';
 export const lstmGradientKernel = 'StillhouseLstmGradient';
 export const adamKernel = 'StillhouseAdam';
+export const halfSquaredNormKernel = 'StillhouseHalfSquaredNorm';
 
 /**
  * What the forward pass of an LSTM leaves behind for its gradient; every tensor is [t, b, u]. The caller owns all
@@ -121,6 +123,11 @@ export function adamUpdate(
 ): { weight: Tensor; meanGradient: Tensor; meanSquare: Tensor } {
   const [weight, meanGradient, meanSquare] = runKernel(adamKernel, inputs, { ...constants });
   return { weight: weight!, meanGradient: meanGradient!, meanSquare: meanSquare! };
+}
+
+/** Half the sum of the squares of all elements, without writing the squares. */
+export function halfSquaredNorm(x: Tensor): Scalar {
+  return runKernel(halfSquaredNormKernel, { x }) as unknown as Scalar;
 }
 
 function runKernel(name: string, inputs: Record<string, Tensor>, attributes: NamedAttrMap = {}): Tensor[] {

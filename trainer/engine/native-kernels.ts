@@ -1,6 +1,13 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type AdamConstants, adamKernel, lstmGradientKernel, lstmKernel, traceTensors } from './kernels';
+import {
+  type AdamConstants,
+  adamKernel,
+  halfSquaredNormKernel,
+  lstmGradientKernel,
+  lstmKernel,
+  traceTensors,
+} from './kernels';
 
 /** The part of tfjs-node's backend that calls TensorFlow's own kernels (`nodejs_kernel_backend.js`, 4.22). */
 export interface NativeBackend {
@@ -14,7 +21,7 @@ export interface NativeBackend {
     TF_ATTR_SHAPE: number;
     TF_ATTR_FLOAT: number;
     TF_ATTR_TYPE: number;
-    createTensor(shape: number[], dtype: number, values: Int32Array): number;
+    createTensor(shape: number[], dtype: number, values: Int32Array | Float32Array): number;
     executeOp(name: string, attributes: object[], inputIds: number[], outputs: number): { id: number }[];
     deleteTensor(id: number): void;
   };
@@ -22,11 +29,13 @@ export interface NativeBackend {
   createOutputTensor(metadata: { id: number }): Tensor;
 }
 
+/** By name, as `kernels.ts` passes them. */
 type Inputs = Record<string, TensorInfo>;
 
-/** Registers the kernels of `kernels.ts` for TensorFlow, by BlockLSTMV2, BlockLSTMGradV2 and ResourceApplyAdam. */
+/** Registers the kernels of `kernels.ts` for TensorFlow, by BlockLSTMV2, BlockLSTMGradV2, L2Loss, and for Adam our own or ResourceApplyAdam. */
 export function registerNativeKernels(): void {
   const backendName = 'tensorflow';
+  const adam = hasOwnAdam(tf.backend() as unknown as NativeBackend) ? ownAdam : variablesAdam;
   tf.registerKernel({
     kernelName: lstmKernel,
     backendName,
@@ -41,7 +50,12 @@ export function registerNativeKernels(): void {
     kernelName: adamKernel,
     backendName,
     kernelFunc: ({ inputs, attrs, backend }) =>
-      applyAdam(inputs as unknown as Inputs, attrs as unknown as AdamConstants, backend as NativeBackend),
+      adam(inputs as unknown as Inputs, attrs as unknown as AdamConstants, backend as NativeBackend),
+  });
+  tf.registerKernel({
+    kernelName: halfSquaredNormKernel,
+    backendName,
+    kernelFunc: ({ inputs, backend }) => l2Loss(inputs as unknown as Inputs, backend as NativeBackend),
   });
 }
 
@@ -96,6 +110,31 @@ function blockLstmGradient(inputs: Inputs, backend: NativeBackend): TensorInfo[]
   });
 }
 
+/** Whether the addon brings `install/addon/adam.cc`: that is for the CPU, and part of an addon built by `npm run engine`. */
+function hasOwnAdam(backend: NativeBackend): boolean {
+  if (backend.isUsingGpuDevice) return false;
+  try {
+    const none = { beta1: 0, beta2: 0, rate: 0, epsilon: 1, gradientDecay: 0, keep: 1 };
+    tf.tidy(() => {
+      const one = tf.ones([1]);
+      ownAdam({ weight: one, gradient: one, meanGradient: one, meanSquare: one }, none, backend);
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** One pass over memory and one call a weight, where `variablesAdam` takes ten. */
+export function ownAdam(inputs: Inputs, constants: AdamConstants, backend: NativeBackend): TensorInfo[] {
+  const { weight, gradient, meanGradient, meanSquare } = inputs as Record<string, TensorInfo>;
+  const { beta1, beta2, rate, epsilon, gradientDecay, keep } = constants;
+  const values = [1 - Math.fround(beta1), 1 - Math.fround(beta2), rate, epsilon, gradientDecay, keep];
+  const given = backend.getInputTensorIds([weight!, gradient!, meanGradient!, meanSquare!]);
+  const ids = [...given, ...heldConstants(backend, [values])];
+  return backend.binding.executeOp('StillhouseAdam', [], ids, 3).map((output) => backend.createOutputTensor(output));
+}
+
 /** The shared name by which TensorFlow makes a variable that goes with the last handle to it (`ResourceHandle`). */
 const anonymousVariable = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';
 
@@ -104,7 +143,7 @@ const anonymousVariable = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';
  * TensorFlow copies before it writes what a tensor shares: so nothing given changes. With both powers of beta 0 the
  * kernel's own bias corrections are 1.
  */
-function applyAdam(inputs: Inputs, constants: AdamConstants, backend: NativeBackend): TensorInfo[] {
+export function variablesAdam(inputs: Inputs, constants: AdamConstants, backend: NativeBackend): TensorInfo[] {
   const { weight, gradient, meanGradient, meanSquare } = inputs as Record<string, Tensor>;
   const { beta1, beta2, rate, epsilon, gradientDecay, keep } = constants;
   const { binding } = backend;
@@ -124,13 +163,13 @@ function applyAdam(inputs: Inputs, constants: AdamConstants, backend: NativeBack
       return id;
     });
     const decayed = gradientDecay === 0 ? gradient! : tf.add(gradient!, tf.mul(weight!, gradientDecay));
-    const scalars = [0, 0, rate, beta1, beta2, epsilon].map((value) => tf.scalar(value));
     const attributes = [
       { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
       { name: 'use_locking', type: binding.TF_ATTR_BOOL, value: false },
       { name: 'use_nesterov', type: binding.TF_ATTR_BOOL, value: false },
     ];
-    const ids = [...variables, ...backend.getInputTensorIds([...scalars, decayed])];
+    const scalars = heldConstants(backend, [0, rate, beta1, beta2, epsilon]) as [number, ...number[]];
+    const ids = [...variables, scalars[0], ...scalars, ...backend.getInputTensorIds([decayed])];
     binding.executeOp('ResourceApplyAdam', attributes, ids, 0);
     return variables.map((id) => {
       const [value] = binding.executeOp('ReadVariableOp', [type], [id], 1);
@@ -138,6 +177,35 @@ function applyAdam(inputs: Inputs, constants: AdamConstants, backend: NativeBack
       return backend.createOutputTensor(value!);
     });
   });
+}
+
+let held: { values: number[][]; ids: number[] } = { values: [], ids: [] };
+
+/**
+ * What all weights of one update take, a number as a scalar and a list as a vector: made once an update, since making and freeing
+ * them costs more than the update of a small weight. The last ones are kept until others are asked for.
+ */
+function heldConstants({ binding }: NativeBackend, values: (number | number[])[]): number[] {
+  const asLists = values.map((value) => [value].flat());
+  if (`${asLists}` !== `${held.values}`) {
+    for (const id of held.ids) binding.deleteTensor(id);
+    const ids = values.map((value) =>
+      binding.createTensor(
+        Array.isArray(value) ? [value.length] : [],
+        binding.TF_FLOAT,
+        Float32Array.from([value].flat()),
+      ),
+    );
+    held = { values: asLists, ids };
+  }
+  return held.ids;
+}
+
+function l2Loss({ x }: Inputs, backend: NativeBackend): TensorInfo {
+  const { binding } = backend;
+  const type = { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
+  const [output] = binding.executeOp('L2Loss', [type], backend.getInputTensorIds([x!]), 1);
+  return backend.createOutputTensor(output!);
 }
 
 /** A handle the backend does not track (tfjs-core has no int64); the caller deletes it. */

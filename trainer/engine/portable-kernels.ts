@@ -1,6 +1,13 @@
-import type { KernelFunc, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
+import type { KernelFunc, NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type AdamConstants, adamKernel, lstmGradientKernel, lstmKernel, traceTensors } from './kernels';
+import {
+  type AdamConstants,
+  adamKernel,
+  halfSquaredNormKernel,
+  lstmGradientKernel,
+  lstmKernel,
+  traceTensors,
+} from './kernels';
 import { matMul } from './portable-matmul';
 import { openPortableMemory, type PortableMemory, type WasmBackend } from './portable-memory';
 
@@ -26,6 +33,7 @@ export function registerPortableKernels(): void {
     [tf.Erf]: ({ x }, _, stock) => (x!.dtype === 'float32' ? elementwise(memory, 'erf', x!) : stock()),
     [lstmKernel]: (inputs) => lstm(memory, inputs),
     [lstmGradientKernel]: (inputs) => lstmGradient(memory, inputs),
+    [halfSquaredNormKernel]: ({ x }) => tf.tidy(() => tf.mul(tf.sum(tf.square(x as Tensor)), 0.5)),
     [adamKernel]: (inputs, attributes) => adam(memory, inputs, attributes as unknown as AdamConstants),
   };
   for (const [name, implementation] of Object.entries(kernels)) replaceKernel(name, implementation);

@@ -1,6 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { lstmForward, lstmGradient } from '../../../trainer/engine/kernels';
+import { halfSquaredNorm, lstmForward, lstmGradient } from '../../../trainer/engine/kernels';
+import { type NativeBackend, ownAdam, variablesAdam } from '../../../trainer/engine/native-kernels';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { largestDifference, normalTensor } from '../../testkit/tensors';
 import { lstmHiddenStates } from './float64-lstm';
@@ -250,6 +251,44 @@ function centralDifferences(loss: () => number, values: Float64Array): number[] 
     return (above - below) / (2 * step);
   });
 }
+
+describeOnEveryEngine('halfSquaredNorm', () => {
+  it('is half the float64 sum of the squares', () => {
+    const x = normalTensor('x', [37, 11]);
+    const expected = [...x.dataSync()].reduce((sum, value) => sum + value * value, 0) / 2;
+    expect(halfSquaredNorm(x).shape).toEqual([]);
+    expect(Math.abs(halfSquaredNorm(x).dataSync()[0]! / expected - 1)).toBeLessThan(1e-6);
+  });
+
+  it('is NaN where an element is', () => {
+    expect(halfSquaredNorm(tf.tensor1d([1, Number.NaN, 2])).dataSync()[0]).toBeNaN();
+  });
+});
+
+describeOnEveryEngine('Adam of the addon', (engine) => {
+  if (engine === 'portable') return;
+
+  // The optimizer's tests hold whichever runs to PyTorch; a GPU, and an addon that was not built here, have the other.
+  it('equals that of TensorFlow variables, and leaves what it was given as it was', () => {
+    const shape = [33, 7];
+    const inputs = {
+      weight: normalTensor('weight', shape),
+      gradient: normalTensor('gradient', shape),
+      meanGradient: normalTensor('mean', shape),
+      meanSquare: tf.square(normalTensor('square', shape)),
+    };
+    const before = Object.values(inputs).map((tensor) => [...tensor.dataSync()]);
+    const constants = { beta1: 0.9, beta2: 0.999, rate: 0.02, epsilon: 1e-7, gradientDecay: 0.1, keep: 0.98 };
+    const backend = tf.backend() as unknown as NativeBackend;
+    const own = ownAdam(inputs, constants, backend) as Tensor[];
+    const variables = variablesAdam(inputs, constants, backend) as Tensor[];
+    for (const [index, tensor] of own.entries()) {
+      expect(tensor.shape).toEqual(shape);
+      expect(largestDifference(tensor, [...variables[index]!.dataSync()])).toBeLessThan(2e-6);
+    }
+    expect(Object.values(inputs).map((tensor) => [...tensor.dataSync()])).toEqual(before);
+  });
+});
 
 describeOnEveryEngine('tensors', () => {
   it('stay the same in number over many calls of every kernel', () => {

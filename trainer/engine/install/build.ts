@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import type { EnginePaths, Variant } from './runtime';
 
 /** Compiled into the addon besides the package's sources. */
-const ownSource = join(__dirname, 'block-signals.cc');
+const ownSources = ['block-signals.cc', 'adam.cc'].map((name) => join(__dirname, 'addon', name));
 
 /**
  * Compiles the package's own C++ sources against the runtime's headers and libraries, in one call and without
@@ -21,10 +21,12 @@ export function buildAddon(compiler: string, paths: EnginePaths, variant: Varian
   const { status, stderr, error } = spawnSync(
     compiler,
     [
-      ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'],
+      ...['-std=c++17', '-O3', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'],
+      // A loop with a root is vectorised only where no errno is asked for; no fused products, so that all processors agree.
+      ...['-fno-math-errno', '-ffp-contract=off'],
       ...[paths.nodeHeaders, join(libraries, 'include'), paths.package].flatMap((path) => ['-I', path]),
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(paths.package, 'binding', name)),
-      ownSource,
+      ...ownSources,
       ...[`-L${libraries}`, '-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2'],
       `-Wl,-rpath,$ORIGIN/${relative(folder, libraries)}`,
       ...['-o', unfinished],
@@ -48,8 +50,11 @@ export function isOutdated(paths: EnginePaths): boolean {
   return variant !== null && readFileSync(stampFile(paths), 'utf8') !== stampOf(variant);
 }
 
-const stampOf = (variant: Variant): string =>
-  `${variant} ${createHash('sha256').update(readFileSync(ownSource)).digest('hex')}`;
+function stampOf(variant: Variant): string {
+  const hash = createHash('sha256');
+  for (const source of ownSources) hash.update(readFileSync(source));
+  return `${variant} ${hash.digest('hex')}`;
+}
 
 function stampFile(paths: EnginePaths): string {
   return `${paths.addon}.variant`;

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keptFiles, type Wheel } from './runtime';
@@ -31,9 +32,13 @@ export function missingWheels(wheels: Wheel[], runtime: string): Wheel[] {
   return wheels.filter((wheel) => !existsSync(markerOf(runtime, wheel)));
 }
 
-/** The hash is part of the name: a wheel of another build is not taken for this one. */
+/** Named by the wheel's build and by what is kept of it: where either changes, an earlier download is not taken for this one. */
 function markerOf(runtime: string, wheel: Wheel): string {
-  return join(runtime, `${wheel.requirement.split('==')[0]}-${wheel.sha256.slice(0, 12)}.done`);
+  const content = createHash('sha256')
+    .update([wheel.sha256, ...keptFiles].join('\n'))
+    .digest('hex')
+    .slice(0, 12);
+  return join(runtime, `${wheel.requirement.split('==')[0]}-${content}.done`);
 }
 
 function download(python: string, wheel: Wheel, folder: string): void {

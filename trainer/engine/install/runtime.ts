@@ -54,10 +54,12 @@ export function wheelsOf(variant: Variant): Wheel[] {
   return [wheel(`tensorflow==${version}`, sha256, 573, 1260), ...cudaWheels];
 }
 
-/** What of the wheels is kept: shared libraries, the compiler parts CUDA loads at run time, and 15 headers. */
+/** What of the wheels is kept: shared libraries, the compiler parts CUDA loads at run time, and a few headers. */
 export const keptFiles = [
   String.raw`tensorflow/libtensorflow_(cc|framework)\.so\.2`,
-  String.raw`tensorflow/include/tensorflow/c/([^/]+|eager/c_api)\.h`,
+  String.raw`tensorflow/include/tensorflow/c/([^/]+|eager/c_api|experimental/stream_executor/[^/]+)\.h`,
+  String.raw`tensorflow/include/tensorflow/core/common_runtime/next_pluggable_device/c/[^/]+\.h`,
+  String.raw`tensorflow/include/tsl/platform/platform\.h`,
   String.raw`tensorflow/include/(tensorflow/core|tsl)/platform/ctstring(_internal)?\.h`,
   String.raw`tensorflow/include/xla/tsl/c/[^/]+\.h`,
   'tensorflow/THIRD_PARTY_NOTICES.txt',
