@@ -1,14 +1,16 @@
 /** Tests mirror the source folders; packages that ship only ES modules are transformed with the tests. */
+const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const { delimiter, join } = require('node:path');
+
 // Read by TensorFlow's C++ code, which does not see the copy of process.env that a test gets: set before workers start.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
 process.env.TF_NUM_INTRAOP_THREADS ??= '1';
 
 const esmOnly = ['hyparquet', 'hyparquet-writer', 'csv-parse', 'kysely'];
 
-module.exports = {
+const tests = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
   transform: {
     '^.+\\.[cm]?[jt]s$': [
       '@swc/jest',
@@ -24,4 +26,42 @@ module.exports = {
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
   testTimeout: 60_000,
+};
+
+/** The test files that open records: they run once more on PostgreSQL. `.postgres.test.ts` runs there alone. */
+function testsOfRecords() {
+  const folder = join(__dirname, 'test');
+  const files = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('.test.ts'));
+  return files
+    .filter((path) => /useTest(Services|Records)\(/.test(readFileSync(join(folder, path), 'utf8')))
+    .map((path) => `<rootDir>/test/${path}`);
+}
+
+/** The folder with the programs of a PostgreSQL server: Debian's, newest first, or one on the path. */
+function findPostgresPrograms() {
+  const packaged = '/usr/lib/postgresql';
+  const versions = existsSync(packaged) ? readdirSync(packaged).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = [...versions.map((version) => join(packaged, version, 'bin')), ...process.env.PATH.split(delimiter)];
+  return folders.find((folder) => ['initdb', 'postgres'].every((program) => existsSync(join(folder, program))));
+}
+const postgresPrograms = findPostgresPrograms();
+const hasPostgres = Boolean(process.env.STILLHOUSE_TEST_DATABASE_URL || postgresPrograms);
+
+module.exports = {
+  projects: [
+    {
+      ...tests,
+      displayName: 'stillhouse',
+      testMatch: ['**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '\\.postgres\\.test\\.ts$'],
+    },
+    {
+      ...tests,
+      displayName: 'on PostgreSQL',
+      testMatch: hasPostgres ? testsOfRecords() : ['<rootDir>/test/testkit/without-postgres.ts'],
+      globals: { recordsEngine: 'postgres', postgresPrograms },
+      globalSetup: '<rootDir>/test/testkit/start-postgres.ts',
+      globalTeardown: '<rootDir>/test/testkit/stop-postgres.ts',
+    },
+  ],
 };

@@ -12,6 +12,7 @@ const number = (kind: z.ZodNumber, name: string, least: number, most: number) =>
 };
 const wholeNumber = (least: number, most: number) => number(z.int(), 'whole number', least, most);
 const seconds = (least: number, most: number) => number(z.number(), 'number', least, most);
+const isPostgresUrl = (text: string) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text);
 const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
 
 /**
@@ -26,6 +27,11 @@ export const settingsSchema = z.object({
     .default('127.0.0.1')
     .describe('Address to listen on. Any other than this machine needs tokens.'),
   data: z.string().min(1).default('./data').describe('Data directory: records, objects, logs and cache.'),
+  database_url: z
+    .string()
+    .refine(isPostgresUrl, { error: 'must be as in postgres://user:password@host:5432/database' })
+    .optional()
+    .describe('PostgreSQL or Aurora DSQL database of the records; default: a SQLite file in the data directory.'),
   slots: wholeNumber(1, 256).optional().describe('Runs at a time; default: one a GPU, without GPUs one for two cores.'),
   gpus: z
     .enum(['auto', 'none'])
@@ -68,6 +74,8 @@ export interface Settings {
   port: number;
   host: string;
   dataDirectory: string;
+  /** null: SQLite in the data directory. */
+  databaseUrl: string | null;
   slots: number;
   /** GPUs of which each slot gets one; empty where slots share the cores. */
   gpus: string[];
@@ -82,7 +90,9 @@ export interface Settings {
   environment: NodeJS.ProcessEnv;
 }
 
-export const environmentName = (name: SettingName): string => `STILLHOUSE_${name.toUpperCase()}`;
+/** DATABASE_URL is what hosts of databases and of programs call it. */
+export const environmentName = (name: SettingName): string =>
+  name === 'database_url' ? 'DATABASE_URL' : `STILLHOUSE_${name.toUpperCase()}`;
 const flagName = (name: SettingName): string => `--${name.replaceAll('_', '-')}`;
 const settingNames = Object.keys(settingsSchema.shape) as SettingName[];
 
@@ -100,7 +110,9 @@ export function readSettings(environment: NodeJS.ProcessEnv, words: readonly str
   if (!parsed.success)
     for (const { path, message } of parsed.error.issues) {
       const name = path[0] as SettingName;
-      problems.push({ path: sourceOf(name), message: `${message}; given "${given.get(name)}"` });
+      // The address of a database holds its password, and problems are logged.
+      const shown = name === 'database_url' ? '' : `; given "${given.get(name)}"`;
+      problems.push({ path: sourceOf(name), message: `${message}${shown}` });
     }
   const tokens = parseTokens(given.get('tokens') ?? '');
   if (tokens.kind === 'invalid')
@@ -153,6 +165,7 @@ function resolveSettings(
     port: settings.port,
     host: settings.host,
     dataDirectory: resolve(settings.data),
+    databaseUrl: settings.database_url ?? null,
     slots,
     // With more slots than GPUs nobody could have one of its own.
     gpus: slots <= found.length ? found.slice(0, slots) : [],

@@ -4,6 +4,7 @@ import type { AttemptEnd } from '../contract/records';
 import { parseRunSpec, type RunSpec } from '../contract/run-spec';
 import type { Services } from './context';
 import type { ExperimentTable, RunTable, Tables } from './database/tables';
+import { inTransaction } from './database/transaction';
 import { completeDefinition, type ExperimentDefinition } from './experiments/definition';
 import { insertExperiment, insertRuns } from './experiments/experiment.store';
 import { isExperimentKey, readExperimentRecord } from './experiments/experiment-record';
@@ -62,7 +63,7 @@ async function restoreExperiment({ database, objects }: Services, key: string): 
   const planned = planRuns(definition, id);
   // A definition that a later version refuses still has runs with specs of their own.
   const runs = planned.kind === 'valid' ? planned.value : [];
-  await database.transaction().execute(async (transaction) => {
+  await inTransaction(database, async (transaction) => {
     const times = { created_at: createdAt, updated_at: createdAt, launched_at: launchedAt };
     await insertExperiment(
       transaction,
@@ -110,7 +111,7 @@ async function restoreSpec(services: Services, runId: string): Promise<void> {
   const experimentId = spec.experimentId ?? unassigned;
   const createdAt = (await objects.info(specKey(runId)))?.modifiedAt.toISOString() ?? new Date().toISOString();
   const dependsOn = spec.teacher?.kind === 'run' ? spec.teacher.runId : null;
-  await database.transaction().execute(async (transaction) => {
+  await inTransaction(database, async (transaction) => {
     const siblings = await transaction
       .selectFrom('run')
       .select('position')

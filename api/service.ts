@@ -7,7 +7,7 @@ import { directoryObjectStore } from '../contract/objects/directory';
 import { createAccess } from './access/authentication';
 import type { Services } from './context';
 import { dataPaths, lockDataDirectory } from './data-directory';
-import { openSqlite } from './database/sqlite';
+import { openRecords } from './database/records';
 import type { Settings } from './env';
 import { serveGraphqlHttp } from './graphql-http';
 import { serveGraphqlSocket } from './graphql-socket';
@@ -37,7 +37,12 @@ export async function startService(settings: Settings, log: (line: string) => vo
   const lock = lockDataDirectory(settings.dataDirectory);
   if (lock.kind === 'refused') return lock;
   const paths = dataPaths(settings.dataDirectory);
-  const database = await openSqlite(paths.records);
+  const records = await openRecords(settings);
+  if (records.kind === 'refused') {
+    lock.release();
+    return records;
+  }
+  const { database } = records;
   let runner: Runner | null = null;
   const services: Services = {
     database,

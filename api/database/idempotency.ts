@@ -3,6 +3,7 @@ import type { Kysely, Transaction } from 'kysely';
 import { conflict, type Failure, isFailure } from '../errors';
 import { canonicalJson } from './canonical-json';
 import type { Tables } from './tables';
+import { inTransaction } from './transaction';
 
 /** What a client asked for, and the key under which it may ask again. */
 export interface KeyedRequest {
@@ -33,7 +34,7 @@ export async function once<Answer extends object>(
       problems: [{ path: 'clientRequestId', message: `"${key}" must be 1 to 200 visible ASCII characters` }],
     };
   const bodyHash = createHash('sha256').update(canonicalJson(body)).digest('hex');
-  return database.transaction().execute(async (transaction) => {
+  return inTransaction(database, async (transaction) => {
     const kept =
       key === null
         ? undefined
@@ -58,6 +59,8 @@ export async function once<Answer extends object>(
           response: JSON.stringify(outcome),
           created_at: new Date().toISOString(),
         })
+        // Of two requests at once one does not see the other's key: this has it try again, and find the answer.
+        .onConflict((conflict) => conflict.column('key').doNothing())
         .execute();
     return { answer: outcome, repeated: false };
   });

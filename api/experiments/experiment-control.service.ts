@@ -1,6 +1,7 @@
 import type { Services } from '../context';
 import { once } from '../database/idempotency';
 import type { ExperimentTable } from '../database/tables';
+import { inTransaction } from '../database/transaction';
 import { conflict, type Failure, invalidInput, isFailure, notFound } from '../errors';
 import * as control from '../runs/run-control.service';
 import { checkTags } from './check-definition';
@@ -94,7 +95,7 @@ export async function tagExperiment(
 ): Promise<ExperimentOutcome> {
   const problems = checkTags(add, 'add');
   if (problems.length > 0) return invalidInput(problems);
-  const done = await services.database.transaction().execute(async (transaction) => {
+  const done = await inTransaction(services.database, async (transaction) => {
     if ((await findExperiment(transaction, id)) === undefined) return notFound('id', 'experiment', id);
     const kept = (await findTags(transaction, id)).filter((tag) => !remove.includes(tag));
     const tooMany = checkTags([...new Set([...kept, ...add])], 'add').filter(({ path }) => path === 'add');
@@ -108,7 +109,7 @@ export async function tagExperiment(
 
 /** Puts an experiment out of sight, or back. Nothing of it is deleted. */
 export async function archiveExperiment(services: Services, id: string, archived: boolean): Promise<ExperimentOutcome> {
-  const done = await services.database.transaction().execute(async (transaction) => {
+  const done = await inTransaction(services.database, async (transaction) => {
     const experiment = await findExperiment(transaction, id);
     if (experiment === undefined) return notFound('id', 'experiment', id);
     const open = experiment.state === 'draft' ? [] : await findRunIds(transaction, id, unfinished);

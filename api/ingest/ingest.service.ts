@@ -4,6 +4,7 @@ import type { ObjectStore } from '../../contract/objects/object-store';
 import { type Attempt, type AttemptRecords, type MetricRecord, type Progress, stitch } from '../../contract/records';
 import type { Services } from '../context';
 import type { Tables } from '../database/tables';
+import { inTransaction } from '../database/transaction';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
 import { chunksAfter, readAttempts, readProgress, readResult } from './run-objects';
 import { epochRows, type Summaries, summarise } from './summary';
@@ -24,7 +25,7 @@ export async function ingestRun(services: Services, runId: string): Promise<void
     const position = await readPosition(database, runId);
     const batch = await nextBatch(objects, runId, position, attempts);
     const progress = await readProgress(objects, runId);
-    const taken = await database.transaction().execute(async (transaction) => {
+    const taken = await inTransaction(database, async (transaction) => {
       if ((await readPosition(transaction, runId)) !== position) return 'overtaken';
       await recordAttempts(transaction, runId, attempts);
       if (batch.lastKey !== position) await takeBatch(transaction, runId, batch);

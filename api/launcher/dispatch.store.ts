@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/tables';
+import { inTransaction } from '../database/transaction';
 import { nextChangeTime } from '../runs/run-life.service';
 
 /** Ids of the experiments that have runs to launch. */
@@ -138,7 +139,7 @@ export async function storeWaitingReason(
   reason: string,
 ): Promise<void> {
   for (let start = 0; start < runIds.length; start += idsPerStatement)
-    await database.transaction().execute(async (transaction) => {
+    await inTransaction(database, async (transaction) => {
       await transaction
         .updateTable('run')
         .set({ waiting_reason: reason, updated_at: await nextChangeTime(transaction) })

@@ -3,6 +3,7 @@ import { cancelledKey } from '../../contract/keys';
 import type { Problem } from '../../contract/run-spec';
 import type { Services } from '../context';
 import type { RunTable, Tables } from '../database/tables';
+import { inTransaction } from '../database/transaction';
 import { resumeLaunching } from './experiment-halt';
 import { isOver } from './run-life';
 import { applyEvent, applyEventIn, type ChangedRun } from './run-life.service';
@@ -71,7 +72,7 @@ async function requestCancel(services: Services, runId: string): Promise<Changed
  * on; runs that failed because this one was their teacher wait for it again.
  */
 export async function retryRun(services: Services, runId: string): Promise<RunControlOutcome> {
-  const outcome = await services.database.transaction().execute((transaction) => retryRunIn(transaction, runId));
+  const outcome = await inTransaction(services.database, (transaction) => retryRunIn(transaction, runId));
   if (outcome.kind === 'done' && outcome.changed) announceRetried(services, [outcome.retried]);
   return outcome;
 }

@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Services } from '../context';
 import type { RunTable, Tables } from '../database/tables';
+import { inTransaction } from '../database/transaction';
 import { countInfrastructureFailures } from './experiment-halt';
 import { attemptOutcome, type Failure, type RunEvent, type RunLife, transition } from './run-life';
 
@@ -42,9 +43,9 @@ export async function applyEvent(
   event: RunEvent,
   figures: RunFigures = {},
 ): Promise<ChangedRun | null> {
-  const changed = await services.database
-    .transaction()
-    .execute((transaction) => applyEventIn(transaction, runId, event, figures));
+  const changed = await inTransaction(services.database, (transaction) =>
+    applyEventIn(transaction, runId, event, figures),
+  );
   if (changed !== null) services.changes.runChanged(changed.experimentId, changed.id);
   return changed;
 }

@@ -22,6 +22,7 @@ const settings = (given: Partial<Settings> = {}): Settings => ({
   port: 0,
   host: '127.0.0.1',
   dataDirectory: join(folder.path(), 'data'),
+  databaseUrl: null,
   slots: 1,
   gpus: [],
   tokens: [],

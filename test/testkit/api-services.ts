@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Insertable } from 'kysely';
 import type { Services } from '../../api/context';
-import { openSqlite } from '../../api/database/sqlite';
 import type { ExperimentTable, RunTable } from '../../api/database/tables';
 import { createRunChanges } from '../../api/subscriptions/run-changes';
 import { directoryObjectStore } from '../../contract/objects/directory';
 import { parseRunSpec, type RunSpecInput } from '../../contract/run-spec';
+import { useTestRecords } from './records';
 import { useTestFolder } from './test-folder';
 
 export interface TestServices extends Services {
@@ -15,12 +15,13 @@ export interface TestServices extends Services {
 
 /** Records and objects of its own for each test, removed after it. Call it at the top of a test file or a describe. */
 export function useTestServices(): () => TestServices {
+  const records = useTestRecords();
   const folder = useTestFolder();
   let services: TestServices;
   beforeEach(async () => {
     services = {
       folder: folder.path(),
-      database: await openSqlite(join(folder.path(), 'records.sqlite')),
+      database: await records.open(),
       objects: directoryObjectStore(join(folder.path(), 'objects')),
       changes: createRunChanges(),
       wakeUps: 0,
@@ -29,7 +30,6 @@ export function useTestServices(): () => TestServices {
       },
     };
   });
-  afterEach(() => services.database.destroy());
   return () => services;
 }
 
