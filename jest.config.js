@@ -25,14 +25,17 @@ const tests = {
     ],
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
-  testTimeout: 60_000,
 };
 
-/** The test files that open records: they run once more on PostgreSQL. `.postgres.test.ts` runs there alone. */
+/**
+ * The test files that open records: they run once more on PostgreSQL, but for what `.sqlite.test.ts` holds of SQLite;
+ * `.postgres.test.ts` runs there alone.
+ */
 function testsOfRecords() {
   const folder = join(__dirname, 'test');
   const files = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('.test.ts'));
   return files
+    .filter((path) => !path.endsWith('.sqlite.test.ts'))
     .filter((path) => /useTest(Services|Records)\(/.test(readFileSync(join(folder, path), 'utf8')))
     .map((path) => `<rootDir>/test/${path}`);
 }
@@ -48,6 +51,7 @@ const postgresPrograms = findPostgresPrograms();
 const hasPostgres = Boolean(process.env.STILLHOUSE_TEST_DATABASE_URL || postgresPrograms);
 
 module.exports = {
+  testTimeout: 60_000,
   projects: [
     {
       ...tests,

@@ -53,13 +53,16 @@ export function numberTest<Table extends keyof Tables>(
 ): Test {
   const { lt, lte, gt, gte } = condition;
   return build.and([
-    ...equalityTests(build, operand, condition),
-    ...(lt === undefined ? [] : [build(operand, '<', lt)]),
-    ...(lte === undefined ? [] : [build(operand, '<=', lte)]),
-    ...(gt === undefined ? [] : [build(operand, '>', gt)]),
-    ...(gte === undefined ? [] : [build(operand, '>=', gte)]),
+    ...equalityTests(build, operand, condition, wide),
+    ...(lt === undefined ? [] : [build(operand, '<', wide(lt))]),
+    ...(lte === undefined ? [] : [build(operand, '<=', wide(lte))]),
+    ...(gt === undefined ? [] : [build(operand, '>', wide(gt))]),
+    ...(gte === undefined ? [] : [build(operand, '>=', wide(gte))]),
   ]);
 }
+
+/** PostgreSQL takes 0.5 for no value to compare a whole number with, unless it is told that it may be any number. */
+const wide = (value: number) => sql<number>`cast(${value} as double precision)`;
 
 export function textTest<Table extends keyof Tables>(
   build: Builder<Table>,
@@ -68,7 +71,7 @@ export function textTest<Table extends keyof Tables>(
 ): Test {
   const { contains, startsWith } = condition;
   return build.and([
-    ...equalityTests(build, operand, condition),
+    ...equalityTests(build, operand, condition, (value) => sql.val(value)),
     ...(contains === undefined ? [] : [like(operand, `%${literal(contains)}%`)]),
     ...(startsWith === undefined ? [] : [like(operand, `${literal(startsWith)}%`)]),
   ]);
@@ -120,21 +123,24 @@ function equalityTests<Table extends keyof Tables, Value extends number | string
   build: Builder<Table>,
   operand: Expression<Value | null>,
   { eq, ne, in: among, notIn }: { eq?: Value; ne?: Value; in?: Value[]; notIn?: Value[] },
+  bound: (value: Value) => Expression<Value>,
 ): Test[] {
   const value = operand as Expression<unknown>;
   const never = build.and([build(value, 'is', null), build(value, 'is not', null)]);
   return [
     build(value, 'is not', null),
-    ...(eq === undefined ? [] : [build(value, '=', eq)]),
-    ...(ne === undefined ? [] : [build(value, '!=', ne)]),
-    ...(among === undefined ? [] : [among.length === 0 ? never : build(value, 'in', among)]),
-    ...(notIn === undefined || notIn.length === 0 ? [] : [build(value, 'not in', notIn)]),
+    ...(eq === undefined ? [] : [build(value, '=', bound(eq))]),
+    ...(ne === undefined ? [] : [build(value, '!=', bound(ne))]),
+    ...(among === undefined ? [] : [among.length === 0 ? never : build(value, 'in', among.map(bound))]),
+    ...(notIn === undefined || notIn.length === 0 ? [] : [build(value, 'not in', notIn.map(bound))]),
   ];
 }
 
-/** Both sides are lowered by the engine: whichever letters it knows, it knows them on both. */
-const like = (operand: Expression<string | null>, pattern: string): Test =>
-  sql<SqlBool>`lower(${operand}) like lower(${pattern}) escape ${'\\'}`;
+/** Every engine knows the letters of ASCII alone here: SQLite always, PostgreSQL by the collation of the columns. */
+const like = (operand: Expression<string | null>, pattern: string): Test => {
+  const lowered = pattern.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return sql<SqlBool>`lower(${operand}) like ${lowered} escape ${'\\'}`;
+};
 
 /** Text as part of a LIKE pattern: its own wildcards stand for themselves. */
 const literal = (text: string): string => text.replaceAll(/[\\%_]/g, (character) => `\\${character}`);
