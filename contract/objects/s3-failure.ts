@@ -36,26 +36,25 @@ export function explainS3Failure(error: unknown, key: string, doing: string, pla
   );
 }
 
-function adviceFor(code: string | undefined, status: number | undefined, { endpoint, bucket }: S3Bucket): string {
+function adviceFor(code: string | undefined, status: number | undefined, { endpoint }: S3Bucket): string {
   const known = adviceByCode[code ?? ''];
   if (known !== undefined) return known;
+  const address = endpoint ?? 'the address of the storage';
+  // A name of the operating system: ECONNREFUSED, ENOTFOUND, ECONNRESET, ...
+  if (/^E[A-Z_]+$/.test(code ?? ''))
+    return `nothing answers at ${address}: see that AWS_ENDPOINT_URL_S3 is right, and the network up`;
+  if (status === undefined) return `see that ${address} is that of a storage that speaks S3`;
   if (status === 401 || status === 403) return adviceByCode.AccessDenied!;
   // A redirect is how S3 answers for a bucket of another region.
-  if (status !== undefined && status >= 300 && status < 400) return adviceByCode.PermanentRedirect!;
+  if (status >= 300 && status < 400) return adviceByCode.PermanentRedirect!;
   if (status === 501) return 'this storage lacks something that is needed, such as conditional writes: use another one';
-  if (status === 429 || (status !== undefined && status >= 500))
-    return 'the storage is overloaded or broken: try again later';
-  if (status === 404 && code !== 'NoSuchUpload') return `see that the bucket ${bucket} exists`;
-  if (status === undefined)
-    return `see that ${endpoint ?? 'the storage (AWS_ENDPOINT_URL_S3, AWS_REGION)'} is right, is up and speaks S3`;
+  if (status === 429 || status >= 500) return 'the storage is overloaded or broken: try again later';
   return 'the storage refused';
 }
 
 const unknownCredentials =
   'the storage does not know these credentials: correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE';
 const expiredCredentials = 'the credentials have expired: get new ones';
-const noAnswer =
-  'nothing answers at the address of the storage: see that AWS_ENDPOINT_URL_S3 is right, and the network up';
 const otherRegion = 'the bucket lies in another region: set AWS_REGION to that';
 
 /** By the code that S3, the SDK or the system gives. */
@@ -74,12 +73,8 @@ const adviceByCode: Readonly<Record<string, string>> = {
   AuthorizationHeaderMalformed: otherRegion,
   IllegalLocationConstraintException: otherRegion,
   RequestTimeTooSkewed: 'the clock of this machine is wrong: set it',
-  ECONNREFUSED: noAnswer,
-  ENOTFOUND: noAnswer,
-  EAI_AGAIN: noAnswer,
-  EHOSTUNREACH: noAnswer,
-  ECONNRESET: noAnswer,
   TimeoutError: 'the storage did not answer in time: see that it is up, and try again',
   SlowDown: 'the storage asks for fewer requests: try again later',
-  ConditionalRequestConflict: 'others write the same object all the time: try again',
+  ConditionalRequestConflict: 'others write the same object at this moment: try again',
+  PreconditionFailed: 'it was overwritten while it was read: read it again',
 };

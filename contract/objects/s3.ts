@@ -35,11 +35,11 @@ const partsAtOnce = 4;
 /**
  * Objects in a bucket of S3, or of whatever speaks S3 and has conditional writes, each under `prefix` and its key.
  *
- * Every body is sent with a checksum, and one that is read whole is checked. A condition travels with the request
- * (`If-None-Match: *`, `If-Match`) and is held by the storage; the version of an object is its ETag, so the same body
- * written again has the same version. Requests are tried again after failures of network and storage. Then a condition may fail
- * because an earlier try, whose answer was lost, did write: each write carries a mark of its own in the metadata of
- * the object, by which it is known again.
+ * Every body is sent with a checksum, and one that is read whole over one connection is checked. A condition travels
+ * with the request (`If-None-Match: *`, `If-Match`) and is kept by the storage; the version of an object is its ETag, so
+ * the same body written again may have the same version. Requests are tried again after failures of network and storage.
+ * Then a condition may fail because an earlier try, whose answer was lost, did write: so each write leaves a mark of its
+ * own in the metadata of the object, by which it is known again.
  *
  * @throws ObjectStoreError where the storage cannot be reached or refuses; RangeError for a malformed key, range or limit
  */
@@ -129,10 +129,12 @@ async function writeObject(
       return { kind: 'written', version: ETag! };
     } catch (error) {
       if (body instanceof Readable && body.errored === error) throw brokenBody(target, error);
-      const firstTry = round === 1 && triesOf(error) === 1;
-      if (isRefused(error, condition)) return firstTry ? { kind: 'conflict' } : settle(client, target, mark, condition);
-      // The upload was complete at an earlier try, and is no more an upload.
-      if (codeOf(error) === 'NoSuchUpload' && !firstTry) return settle(client, target, mark, condition);
+      const isFirstTry = round === 1 && triesOf(error) === 1;
+      const isRefused = conditionFailed(error, condition);
+      if (isRefused && isFirstTry) return { kind: 'conflict' };
+      // Or the upload was complete at an earlier try, and is no more an upload.
+      const mayBeDone = isRefused || codeOf(error) === 'NoSuchUpload';
+      if (mayBeDone && !isFirstTry) return settle(client, target, mark, condition, error);
       const isCrossed = condition !== undefined && statusOf(error) === 409;
       // A stream was read and cannot be sent again.
       if (!isCrossed || body instanceof Readable || round === crossedTries) throw error;
@@ -147,7 +149,7 @@ const headersOf = (condition: WriteOptions['if']): { IfNoneMatch?: '*'; IfMatch?
 };
 
 /** Whether the condition did not hold: 412, or for an expected version 404, where nothing is stored. */
-function isRefused(error: unknown, condition: WriteOptions['if']): boolean {
+function conditionFailed(error: unknown, condition: WriteOptions['if']): boolean {
   if (condition === undefined) return false;
   return statusOf(error) === 412 || (condition !== 'absent' && codeOf(error) === 'NoSuchKey');
 }
@@ -158,16 +160,17 @@ async function settle(
   target: Target,
   mark: string,
   condition: WriteOptions['if'],
+  refusal: unknown,
 ): Promise<WriteOutcome> {
   const stored = await head(client, target);
   if (stored?.Metadata?.[markName] === mark) return { kind: 'written', version: stored.ETag! };
   // Keys that are created on this condition are not overwritten: what lies there won.
-  if (condition === 'absent') return { kind: 'conflict' };
+  if (stored !== null && condition === 'absent') return { kind: 'conflict' };
   throw new ObjectStoreError(
-    `an answer was lost and another has written "${target.Key}" since: whether this write took place is unknown; read it`,
+    `an answer was lost and object "${target.Key}" has changed since: whether this write took place is unknown; read it`,
     target.Key,
     undefined,
-    {},
+    { cause: refusal },
   );
 }
 
@@ -201,6 +204,9 @@ async function openBody(
   return Readable.from(wholeBody(first, rest, explain), { objectMode: false });
 }
 
+/** Connections that may carry one body. */
+const bodyTries = 6;
+
 /** The bytes of an answer; where the connection breaks the rest is asked for, of the same version. */
 async function* wholeBody(
   first: GetObjectCommandOutput,
@@ -221,7 +227,7 @@ async function* wholeBody(
       }
       if (!('error' in read)) return;
       // With all bytes received it is the checksum that does not hold.
-      if (received === sizeBytes || ++breaks === usualPatience.tries) throw read.error;
+      if (received === sizeBytes || ++breaks === bodyTries) throw read.error;
       body = (await rest(received)).Body as Readable;
     }
   } catch (error) {
