@@ -76,7 +76,17 @@ const teacher = [
   'teacherWeightDecay',
   'evaluateTeacher',
 ] as const satisfies ParameterName[];
-const lora = ['loraRank', 'loraAlpha', 'loraTargets', 'loraLayers'] as const satisfies ParameterName[];
+const peft = [
+  'peft',
+  'loraRank',
+  'loraAlpha',
+  'loraRankStabilised',
+  'loraPlusRatio',
+  'loraTargets',
+  'loraLayers',
+  'adapterSize',
+  'prefixLength',
+] as const satisfies ParameterName[];
 const pilot = ['quizBatchSize', 'pilotOptimizer', 'pilotLearningRate'] as const satisfies ParameterName[];
 const meta = [...pilot, 'normaliseMetaGradient'] as const satisfies ParameterName[];
 const finetuneDefaults = { epochs: 4, warmupShare: 0.1, schedule: 'linear' } as const satisfies ParameterOverrides;
@@ -123,14 +133,15 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
   'meta-lora': {
     name: 'meta-lora',
     title: 'Parameter-efficient meta-distillation',
-    description: 'Meta-distillation in which only the LoRA matrices of the teacher learn.',
+    description:
+      'Meta-distillation in which only a small part of the teacher learns: LoRA matrices, or what `peft` names instead.',
     trains: 'student',
     needsTeacher: true,
     teacherUse: 'learns',
     usesQuiz: true,
     defaults: { teacherLearningRate: 1e-4 },
     defaultsReason: 'LoRA matrices start at no effect and take larger steps than full weights.',
-    parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...lora, ...meta],
+    parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...peft, ...meta],
   },
   mpl: {
     name: 'mpl',
@@ -155,7 +166,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     usesQuiz: true,
     defaults: { teacherLearningRate: 1e-4 },
     defaultsReason: 'As meta-lora.',
-    parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...lora, ...pilot],
+    parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...peft, ...pilot],
   },
   finetune: {
     name: 'finetune',
@@ -171,9 +182,9 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
   },
   'finetune-lora': {
     name: 'finetune-lora',
-    title: 'Teacher fine-tuning with LoRA',
+    title: 'Parameter-efficient teacher fine-tuning',
     description:
-      'The teacher learns the task through LoRA matrices, pooler and classifier; they are merged into the exported weights.',
+      'The teacher learns the task through LoRA matrices, or what `peft` names instead, pooler and classifier; what can be merged into its weights is.',
     trains: 'teacher',
     needsTeacher: true,
     teacherUse: 'learns',
@@ -187,7 +198,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
       'minWordCount',
       ...teacher,
       'teacherDropout',
-      ...lora,
+      ...peft,
       'trainOnQuiz',
     ],
   },

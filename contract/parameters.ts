@@ -160,21 +160,39 @@ export const parametersSchema = z.strictObject({
     .max(0.9)
     .default(0.1)
     .describe('Dropout in the teacher while it is fine-tuned; in every other method it is in evaluation mode.'),
-  loraRank: z.int().min(1).max(1024).default(16).describe('Rank of the LoRA matrices.'),
-  loraAlpha: z.number().positive().max(4096).default(16).describe('LoRA scale is loraAlpha / loraRank.'),
+  peft: z
+    .enum(['lora', 'dora', 'bitfit', 'adapters', 'prefix'])
+    .default('lora')
+    .describe(
+      'What of the teacher learns in the methods that end in "-lora". `lora`: low-rank additions to matrices; `dora`: these, and the length of every row of the sum; `bitfit`: the biases; `adapters`: a bottleneck after attention and one after the feed-forward part; `prefix`: keys and values before those of the text, which change what the teacher says even before they have learnt.',
+    ),
+  loraRank: z.int().min(1).max(1024).default(16).describe('Rank of the LoRA matrices (lora, dora).'),
+  loraAlpha: z.number().positive().max(4096).default(16).describe('LoRA scale is loraAlpha / loraRank (lora, dora).'),
+  loraRankStabilised: z
+    .boolean()
+    .default(false)
+    .describe('rsLoRA: the scale is loraAlpha / √loraRank, so that a higher rank does not learn more slowly.'),
+  loraPlusRatio: z
+    .number()
+    .positive()
+    .max(1024)
+    .default(1)
+    .describe('LoRA+: learning rate of the matrices B over that of all else (lora, dora); its authors take 16.'),
   loraTargets: z
-    .array(z.enum(['query', 'key', 'value']))
+    .array(z.enum(['query', 'key', 'value', 'attention-output', 'intermediate', 'output']))
     .min(1)
     .refine((targets) => new Set(targets).size === targets.length, 'names a target twice')
     .default(['query', 'key', 'value'])
-    .describe('Projections that get LoRA matrices.'),
+    .describe('Projections that get LoRA matrices (lora, dora).'),
   loraLayers: z
     .array(z.int().min(0).max(255))
     .min(1)
     .refine((layers) => new Set(layers).size === layers.length, 'names a layer twice')
     .nullable()
     .default(null)
-    .describe('Encoder layers with LoRA, counted from 0 at the embedding; null: all.'),
+    .describe('Encoder layers in which something learns, whatever `peft` is, from 0 at the embedding; null: all.'),
+  adapterSize: z.int().min(1).max(4096).default(64).describe('Width of the bottleneck (adapters).'),
+  prefixLength: z.int().min(1).max(512).default(8).describe('Keys and values before those of the text (prefix).'),
 
   // Meta step
   pilotOptimizer: z

@@ -12,6 +12,11 @@ export interface OptimizerState {
   readonly slots: Readonly<Record<string, Weights>>;
 }
 
+interface Rates {
+  /** Factor of the learning rate of a weight, by its name; by default 1. */
+  rateFactor?: (name: string) => number;
+}
+
 interface Decay {
   /** Factor of the weight in the gradient (of the weight itself in AdamW). */
   weightDecay?: number;
@@ -24,7 +29,7 @@ type RmspropSettings = { name: 'rmsprop'; smoothing?: number; epsilon?: number; 
 type AdamSettings = { name: 'adam' | 'adamw'; beta1?: number; beta2?: number; epsilon?: number };
 
 /** Hyper-parameters besides the learning rate; defaults are PyTorch's. */
-export type OptimizerSettings = Decay & (SgdSettings | RmspropSettings | AdamSettings);
+export type OptimizerSettings = Decay & Rates & (SgdSettings | RmspropSettings | AdamSettings);
 
 /** An optimizer is two pure functions. */
 export interface Optimizer {
@@ -64,7 +69,7 @@ export const decaysMatricesOnly = (weight: Tensor): boolean => weight.rank >= 2;
  */
 export function createOptimizer(settings: OptimizerSettings): Optimizer {
   const slotNames = slotNamesOf(settings);
-  const { weightDecay = 0, decays = () => true } = settings;
+  const { weightDecay = 0, decays = () => true, rateFactor = () => 1 } = settings;
   return {
     initialState: (weights) => ({
       step: 0,
@@ -72,7 +77,6 @@ export function createOptimizer(settings: OptimizerSettings): Optimizer {
     }),
     update: (weights, state, gradients, learningRate) => {
       const step = state.step + 1;
-      const rule = ruleOf(settings, step, learningRate);
       const updated: Slots = {};
       const slots: Record<string, Slots> = Object.fromEntries(slotNames.map((slot) => [slot, {}]));
       for (const [name, weight] of Object.entries(weights)) {
@@ -80,6 +84,7 @@ export function createOptimizer(settings: OptimizerSettings): Optimizer {
         if (gradient === undefined) throw new Error(`the optimizer was given no gradient of "${name}"`);
         const old = Object.fromEntries(slotNames.map((slot) => [slot, state.slots[slot]![name]!]));
         const decay = decays(weight) ? weightDecay : 0;
+        const rule = ruleOf(settings, step, learningRate * rateFactor(name));
         const next = tf.tidy(() => rule(weight, gradient, old, decay));
         updated[name] = next.weight;
         for (const slot of slotNames) slots[slot]![name] = next.slots[slot]!;

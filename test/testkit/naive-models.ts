@@ -14,8 +14,13 @@ const rowOf = (table: Array64, row: number): number[] => [
   ...table.values.subarray(row * table.shape[1]!, (row + 1) * table.shape[1]!),
 ];
 
-/** erf by its Taylor series, which for |x| < 4 loses no more than 1e-10. */
+/** erf by its Taylor series, whose terms cancel to 1e-12 for |x| < 3, and beyond that by Laplace's continued fraction. */
 export function erf(x: number): number {
+  if (Math.abs(x) >= 3) {
+    let fraction = Math.abs(x);
+    for (let k = 60; k > 0; k--) fraction = Math.abs(x) + k / 2 / fraction;
+    return Math.sign(x) * (1 - Math.exp(-x * x) / (fraction * Math.sqrt(Math.PI)));
+  }
   let term = x;
   let sum = x;
   for (let n = 1; n < 120 && Math.abs(term) > 1e-18; n++) {
@@ -38,12 +43,33 @@ export function softmax(x: number[]): number[] {
   return powers.map((value) => value / total);
 }
 
-/** Logits of a BERT classifier on one sequence; LoRA matrices in `weights` apply with `loraAlpha`. */
+const gelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
+
+/** The lengths of the rows of W + s B A, of every projection that has DoRA's magnitudes. */
+export function naiveDoraLengths(weights: NaiveWeights, loraScale: number): Record<string, number[]> {
+  const projections = Object.keys(weights).filter((name) => name.endsWith('.lora_magnitude'));
+  return Object.fromEntries(
+    projections.map((magnitude) => {
+      const name = magnitude.slice(0, -'.lora_magnitude'.length);
+      const [weight, down, up] = [weights[`${name}.weight`]!, weights[`${name}.lora_A`]!, weights[`${name}.lora_B`]!];
+      const lengths = Array.from({ length: weight.shape[0]! }, (_, o) => {
+        const row = rowOf(weight, o).map(
+          (value, i) => value + loraScale * rowOf(up, o).reduce((sum, b, r) => sum + b * rowOf(down, r)[i]!, 0),
+        );
+        return Math.hypot(...row);
+      });
+      return [name, lengths];
+    }),
+  );
+}
+
+/** Logits of a BERT classifier on one sequence; LoRA, DoRA, adapters and prefixes in `weights` apply. */
 export function naiveBert(
   weights: NaiveWeights,
   size: { layers: number; heads: number; layerNormEps: number },
   ids: number[],
-  loraAlpha = 1,
+  loraScale = 1,
+  doraLengths: Record<string, number[]> | null = null,
 ): number[] {
   const w = (name: string): Array64 => weights[name]!;
   const dense = (name: string, x: number[]): number[] => {
@@ -51,9 +77,20 @@ export function naiveBert(
     const up = weights[`${name}.lora_B`];
     const narrow = down ? Array.from({ length: down.shape[0]! }, (_, r) => dot(down, r, x)) : [];
     return Array.from({ length: w(`${name}.weight`).shape[0]! }, (_, o) => {
-      const lowRank = down && up ? (loraAlpha / down.shape[0]!) * dot(up, o, narrow) : 0;
-      return dot(w(`${name}.weight`), o, x) + w(`${name}.bias`).values[o]! + lowRank;
+      const lowRank = down && up ? loraScale * dot(up, o, narrow) : 0;
+      const directed = dot(w(`${name}.weight`), o, x) + lowRank;
+      return directed * rowFactor(name, o) + w(`${name}.bias`).values[o]!;
     });
+  };
+  /** DoRA's factor of a row: its learnt length over that of W + s B A, a constant unless `doraLengths` is left out. */
+  const rowFactor = (name: string, o: number): number => {
+    const magnitude = weights[`${name}.lora_magnitude`];
+    return magnitude ? magnitude.values[o]! / (doraLengths ?? naiveDoraLengths(weights, loraScale))[name]![o]! : 1;
+  };
+  const adapt = (place: string, x: number[]) => {
+    if (!(`${place}.adapter.up.weight` in weights)) return x;
+    const narrow = dense(`${place}.adapter.down`, x).map(gelu);
+    return plus(x, dense(`${place}.adapter.up`, narrow));
   };
   const norm = (name: string, x: number[]) => layerNorm(x, w(`${name}.weight`), w(`${name}.bias`), size.layerNormEps);
   const plus = (a: number[], b: number[]) => a.map((value, i) => value + b[i]!);
@@ -67,6 +104,12 @@ export function naiveBert(
     const [q, k, v] = ['query', 'key', 'value'].map((part) =>
       states.map((x) => dense(`${layer}.attention.self.${part}`, x)),
     ) as [number[][], number[][], number[][]];
+    const prefix = (part: string) => {
+      const table = weights[`${layer}.attention.self.prefix_${part}`];
+      return table ? Array.from({ length: table.shape[0]! }, (_, row) => rowOf(table, row)) : [];
+    };
+    k.unshift(...prefix('key'));
+    v.unshift(...prefix('value'));
     const width = q[0]!.length / size.heads;
     states = states.map((x, asking) => {
       const context = Array.from({ length: size.heads }, (_, head) => {
@@ -78,10 +121,13 @@ export function naiveBert(
       }).flat();
       const attended = norm(
         `${layer}.attention.output.LayerNorm`,
-        plus(dense(`${layer}.attention.output.dense`, context), x),
+        plus(adapt(`${layer}.attention.output`, dense(`${layer}.attention.output.dense`, context)), x),
       );
-      const wide = dense(`${layer}.intermediate.dense`, attended).map((y) => 0.5 * y * (1 + erf(y / Math.SQRT2)));
-      return norm(`${layer}.output.LayerNorm`, plus(dense(`${layer}.output.dense`, wide), attended));
+      const wide = dense(`${layer}.intermediate.dense`, attended).map(gelu);
+      return norm(
+        `${layer}.output.LayerNorm`,
+        plus(adapt(`${layer}.output`, dense(`${layer}.output.dense`, wide)), attended),
+      );
     });
   }
   return dense('classifier', dense('pooler.dense', states[0]!).map(Math.tanh));

@@ -18,11 +18,11 @@ export const tinyTeacherWeights = (): Weights => redrawn(initialiseBert(tinyBert
 
 /** A teacher whose learning weights are given; `frozen` holds the rest. */
 export const tinyTeacher =
-  (frozen: Weights = {}, loraAlpha = 1): Classifier =>
+  (frozen: Weights = {}, loraScale = 1): Classifier =>
   (batch, dropout) =>
   (weights) =>
     bertLogits({ ...frozen, ...weights }, tinyBert, batch.tokens!, {
-      loraAlpha,
+      loraScale,
       dropout: dropout && { rate: 0.1, random: dropout.substream('masks') },
     });
 

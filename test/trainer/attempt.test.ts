@@ -1,13 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { specKey } from '../../contract/keys';
-import { directoryObjectStore } from '../../contract/objects/directory';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { AttemptEnd } from '../../contract/records';
-import { parseRunSpec, type RunSpecInput } from '../../contract/run-spec';
-import { type AttemptOutcome, attemptRun, type Reporter } from '../../trainer/attempt';
+import type { RunSpecInput } from '../../contract/run-spec';
 import { readNewestCheckpoint } from '../../trainer/checkpoint/checkpoint';
+import { attemptIn, storeOf } from '../testkit/attempts';
 import { useTestFolder } from '../testkit/test-folder';
 import { tinyRun } from '../testkit/tiny-runs';
 import { outcomeOf, readEnds, readResult } from '../testkit/trainer-process';
@@ -153,23 +151,9 @@ describe('an attempt', () => {
   });
 });
 
-const store = (): ObjectStore => directoryObjectStore(join(folder.path(), 'objects'));
-
-/** Carries out a definition in this process, as `main.ts` does. */
-async function attempt(
-  spec: RunSpecInput,
-  objects: ObjectStore = store(),
-  signal = new AbortController().signal,
-  watch: Partial<{ record(record: { scope: string }): unknown }> = {},
-): Promise<AttemptOutcome | AttemptEnd> {
-  const parsed = parseRunSpec(spec);
-  if (parsed.kind === 'invalid') throw new Error(JSON.stringify(parsed.problems));
-  await store().write(specKey(spec.runId), JSON.stringify(parsed.value));
-  const ignore = () => {};
-  const reporter: Reporter = { attempt: ignore, note: ignore, phase: ignore, plan: ignore, record: ignore, ...watch };
-  const cacheDirectory = join(folder.path(), 'cache');
-  return attemptRun({ objects, runId: spec.runId, cacheDirectory, threads: 1, signal, reporter });
-}
+const store = (): ObjectStore => storeOf(folder.path());
+const attempt = (spec: RunSpecInput, ...rest: Rest) => attemptIn(folder.path(), spec, ...rest);
+type Rest = Parameters<typeof attemptIn> extends [string, RunSpecInput, ...infer More] ? More : never;
 
 function watchedStore(onWrite: (key: string, body: string) => void): ObjectStore {
   return {

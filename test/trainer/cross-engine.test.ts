@@ -77,7 +77,7 @@ describeOnBoth(`portable and native agree${reason}`, () => {
           parameters: parameters({ teacherLearningRate: 1e-3, studentLearningRate: 1e-2 }),
           totalSteps: batches.length,
           student: tinyStudent(0.1),
-          teacher: tinyTeacher(name === 'finetune' ? {} : frozen, settings.alpha),
+          teacher: tinyTeacher(name === 'finetune' ? {} : frozen),
         });
         const learning = name === 'finetune' ? frozen : lora;
         const begin = method.begin({ student: tinyStudentWeights(), teacher: learning });
@@ -105,7 +105,7 @@ describeWithRealData('portable and native agree on a real encoder', () => {
       const { weights, config } = teacher.value;
       const settings = { rank: 4, alpha: 4, targets: ['query', 'key', 'value'] as const, layers: null };
       const lora: Weights = redrawn(initialiseLora(config, settings, randomStream(0)), 0.05);
-      const logits = (learnt: Weights) => bertLogits({ ...weights, ...learnt }, config, tokens, { loraAlpha: 4 });
+      const logits = (learnt: Weights) => bertLogits({ ...weights, ...learnt }, config, tokens, { loraScale: 1 });
       return {
         logits: [...logits(lora).dataSync()],
         ...bits(valueAndGradients((learnt) => loss(logits(learnt)), lora).gradients),

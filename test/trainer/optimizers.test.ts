@@ -168,6 +168,20 @@ describeOnEveryEngine('an optimizer', () => {
     expect(createOptimizer({ name: 'sgd' }).initialState(weights).slots).toEqual({});
   });
 
+  it.each(['sgd', 'rmsprop', 'adam', 'adamw'] as const)('%s: moves a weight as at its own rate', (name) => {
+    const settings = { name, weightDecay: 0.5 };
+    const moved = (rateFactor: (of: string) => number, learningRate: number) => {
+      const optimizer = createOptimizer({ ...settings, rateFactor });
+      const weights = { lora_A: tf.tensor1d([1, -2]), lora_B: tf.tensor1d([3, 0.5]) };
+      const gradient = { lora_A: tf.tensor1d([0.1, 0.2]), lora_B: tf.tensor1d([-0.3, 0.4]) };
+      const { weights: after } = optimizer.update(weights, optimizer.initialState(weights), gradient, learningRate);
+      return { a: [...after.lora_A!.dataSync()], b: [...after.lora_B!.dataSync()] };
+    };
+    const both = moved((of) => (of === 'lora_B' ? 16 : 1), 0.01);
+    expect(both.a).toEqual(moved(() => 1, 0.01).a);
+    expect(both.b).toEqual(moved(() => 1, 0.16).b);
+  });
+
   it('decays matrices alone where told so', () => {
     const optimizer = createOptimizer({ name: 'adamw', weightDecay: 0.5, decays: decaysMatricesOnly });
     const weights = { matrix: tf.tensor2d([[4]]), bias: tf.tensor1d([4]) };

@@ -11,7 +11,8 @@ import { type HiddenStates, hiddenStateCache } from '../hidden-states';
 import type { Classifier } from '../methods/method';
 import { bertHiddenStates, bertLogits } from '../models/bert';
 import { type BertConfig, bertConfig, initialiseBert } from '../models/bert-config';
-import { initialiseLora, mergeLora } from '../models/lora';
+import { loraScale, mergeLora } from '../models/lora';
+import { addedPart, loraSettings, type PartlyTrained, partlyTrained } from '../models/peft';
 import { exportTeacher, localFolder, type ModelFiles, readTeacher, type Teacher } from '../models/teacher';
 import type { Weights } from '../models/weights';
 import { randomStream } from '../random';
@@ -24,14 +25,14 @@ export interface TeacherModel {
   /** What does not. */
   frozen: Weights;
   classifier: Classifier;
-  /** Where LoRA leaves the lower layers alone, what comes out of these: empty at first. null: every layer may change. */
+  /** Where the lower layers do not learn, what comes out of these: empty at first. null: every layer may change. */
   hiddenStates: HiddenStates | null;
   /** What besides weights and tokens decides its logits. */
   constants: unknown;
   /** Whether it has been trained on a classification: before that its scores mean nothing. */
   hasTrainedHead: boolean;
   notes: string[];
-  /** A Hugging Face folder that other runs take as their teacher: LoRA merged, vocabulary included. */
+  /** A Hugging Face folder that other runs take as their teacher: LoRA and DoRA merged, vocabulary included. */
   exportFiles(learnt: Weights): Promise<Record<string, Uint8Array | string>>;
 }
 
@@ -118,9 +119,10 @@ export async function buildTeacher(
   problems.push(...misfits(spec, teacher.value));
   if (problems.length > 0) return { kind: 'invalid', problems };
 
-  const { config, notes } = teacher.value;
-  const { loraAlpha, teacherDropout } = spec.parameters;
-  const { learning, frozen } = partsOf(spec, teacher.value);
+  const { config, learning, frozen } = partsOf(spec, teacher.value);
+  const { teacherDropout } = spec.parameters;
+  const scale = loraScale(loraSettings(spec.parameters));
+  const notes = [...teacher.value.notes, ...notesOn(spec, teacher.value)];
   const hiddenStates = unchangingStates(spec, config, frozen);
   return {
     kind: 'valid',
@@ -133,17 +135,17 @@ export async function buildTeacher(
         const states = hiddenStates?.of(batch.tokens!) ?? null;
         return (weights) =>
           bertLogits({ ...frozen, ...weights }, config, batch.tokens!, {
-            loraAlpha,
+            loraScale: scale,
             // The same substream at every call: all passes of a step share their masks.
             dropout: dropout && { rate: teacherDropout, random: dropout.substream('masks') },
             from: states && { layer: hiddenStates!.layer, states },
           });
       },
-      constants: { config, loraAlpha },
+      constants: { config, loraScale: scale },
       hasTrainedHead: files !== null && !notes.some((note) => note.includes('classifier')),
       notes,
       exportFiles: async (learnt) => ({
-        ...(await exportTeacher(mergeLora({ ...frozen, ...learnt }, loraAlpha), config, classes)),
+        ...(await exportTeacher(mergeLora({ ...frozen, ...learnt }, scale), config, classes)),
         ...presentFiles(tokenizer.value.files),
       }),
     },
@@ -202,39 +204,49 @@ function misfits({ method, parameters }: RunSpec, { config }: Teacher): Problem[
       path: 'parameters.maxTokens',
       message: `${parameters.maxTokens} tokens, but the teacher has ${config.maxPositions} positions`,
     });
+  if (!trainsPart(method)) return problems;
   const beyond = (parameters.loraLayers ?? []).filter((layer) => layer >= config.layers);
-  if (beyond.length > 0 && usesLora(method))
+  if (beyond.length > 0) {
+    const message = `no layer ${beyond.join(', ')}: the teacher has layers 0 to ${config.layers - 1}`;
+    return [...problems, { path: 'parameters.loraLayers', message }];
+  }
+  const added = addedPart(config, parameters);
+  const present = added && config[added.kind];
+  if (added && present && JSON.stringify(present) !== JSON.stringify(added.part))
     problems.push({
-      path: 'parameters.loraLayers',
-      message: `no layer ${beyond.join(', ')}: the teacher has layers 0 to ${config.layers - 1}`,
+      path: 'parameters.peft',
+      message: `the teacher has ${added.kind} of size ${present.size} in layers ${present.layers.join(', ')} already, not of size ${added.part.size} in layers ${added.part.layers.join(', ')}: take those, or another peft`,
     });
   return problems;
 }
 
-const usesLora = (method: RunSpec['method']): boolean => method.endsWith('-lora');
+/** Whether only a part of the teacher learns, the one that `peft` names. */
+const trainsPart = (method: RunSpec['method']): boolean => method.endsWith('-lora');
 
-/** Which weights of the teacher learn: none where it is frozen, LoRA matrices alone under a student, with the head in finetune-lora, else all. */
-function partsOf(
-  { method, parameters, seed }: RunSpec,
-  { weights, config }: Teacher,
-): { learning: Weights; frozen: Weights } {
-  if (methods[method].teacherUse !== 'learns') return { learning: {}, frozen: weights };
-  if (!usesLora(method)) return { learning: weights, frozen: {} };
-  const { loraRank: rank, loraAlpha: alpha, loraTargets: targets, loraLayers: layers } = parameters;
-  const lora = initialiseLora(config, { rank, alpha, targets, layers }, randomStream(seed, 'lora'));
-  if (methods[method].trains === 'student') return { learning: lora, frozen: weights };
+/** Which weights of the teacher learn: none where it is frozen, those of `peft` under a student, with the head in finetune-lora, else all. */
+function partsOf({ method, parameters, seed }: RunSpec, { weights, config }: Teacher): PartlyTrained {
+  if (methods[method].teacherUse !== 'learns') return { config, learning: {}, frozen: weights };
+  if (!trainsPart(method)) return { config, learning: weights, frozen: {} };
+  const part = partlyTrained(config, weights, parameters, randomStream(seed, 'lora'));
+  if (methods[method].trains === 'student') return part;
   const isHead = (name: string) => name.startsWith('pooler.') || name.startsWith('classifier.');
   const those = (wanted: boolean) =>
-    Object.fromEntries(Object.entries(weights).filter(([name]) => isHead(name) === wanted));
-  return { learning: { ...lora, ...those(true) }, frozen: those(false) };
+    Object.fromEntries(Object.entries(part.frozen).filter(([name]) => isHead(name) === wanted));
+  return { ...part, learning: { ...part.learning, ...those(true) }, frozen: those(false) };
 }
 
-/** Below the lowest layer with LoRA matrices nothing learns: without dropout, what enters it is the same at every step. */
+/** Below the lowest layer in which something learns, without dropout, what enters it is the same at every step. */
 function unchangingStates({ method, parameters }: RunSpec, config: BertConfig, frozen: Weights): HiddenStates | null {
   const lowest = Math.min(...(parameters.loraLayers ?? [0]));
   const drops = method === 'finetune-lora' && parameters.teacherDropout > 0;
-  if (!usesLora(method) || drops || lowest === 0) return null;
+  if (!trainsPart(method) || drops || lowest === 0) return null;
   return hiddenStateCache(lowest, config.hidden, (tokens) => bertHiddenStates(frozen, config, tokens, lowest));
+}
+
+function notesOn({ method, parameters }: RunSpec, { config }: Teacher): string[] {
+  const isAdded = trainsPart(method) && parameters.peft === 'prefix' && config.prefixes === null;
+  if (!isAdded || methods[method].trains === 'teacher') return [];
+  return ['new prefixes changed the teacher before they had learnt: give one that was fine-tuned with peft "prefix"'];
 }
 
 function presentFiles(files: TokenizerFiles): Record<string, string> {

@@ -1,5 +1,6 @@
 import type { Scalar } from '@tensorflow/tfjs-core';
 import type { Pilot } from '../meta-gradient';
+import { isLoraUp } from '../models/lora';
 import type { Weights } from '../models/weights';
 import {
   clipByGlobalNorm,
@@ -34,7 +35,12 @@ export function teacherLearning(
   gradientClipping: number | null,
 ): LearningRule {
   return learningRule(
-    { name: parameters.teacherOptimizer, weightDecay: parameters.teacherWeightDecay, decays: decaysMatricesOnly },
+    {
+      name: parameters.teacherOptimizer,
+      weightDecay: parameters.teacherWeightDecay,
+      decays: decaysMatricesOnly,
+      rateFactor: (name) => (isLoraUp(name) ? parameters.loraPlusRatio : 1),
+    },
     (step) => parameters.teacherLearningRate * learningRateFactor({ ...scheduleOf(parameters), totalSteps }, step),
     gradientClipping,
   );

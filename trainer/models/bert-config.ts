@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { RandomStream } from '../random';
-import type { Weights } from './weights';
+import { adapterShapes, isAdapterUp } from './adapters';
+import { prefixShapes } from './prefix';
+import type { TensorShapes, Weights } from './weights';
+
+/** What was added to some layers of an encoder: adapters `size` wide, or prefixes of `size` keys and values. */
+export interface AddedPart {
+  size: number;
+  layers: readonly number[];
+}
 
 /** Size and constants of a BERT encoder, named as in methods.md; a Hugging Face `config.json` says the same. */
 export interface BertConfig {
@@ -14,20 +22,30 @@ export interface BertConfig {
   layerNormEps: number;
   /** Standard deviation of freshly drawn matrices. */
   initializerRange: number;
+  /** null: none. */
+  adapters: AddedPart | null;
+  /** null: none. */
+  prefixes: AddedPart | null;
 }
 
 /** The usual constants for an encoder of a given size. */
 export function bertConfig(
   size: Pick<BertConfig, 'vocabularySize' | 'hidden' | 'layers' | 'heads' | 'intermediate'>,
 ): BertConfig {
-  return { maxPositions: 512, tokenTypes: 2, layerNormEps: 1e-12, initializerRange: 0.02, ...size };
+  return {
+    maxPositions: 512,
+    tokenTypes: 2,
+    layerNormEps: 1e-12,
+    initializerRange: 0.02,
+    adapters: null,
+    prefixes: null,
+    ...size,
+  };
 }
-
-export type TensorShapes = Readonly<Record<string, readonly number[]>>;
 
 /** Every weight of the encoder with pooler and classifier, by its Hugging Face name without `bert.`. */
 export function bertShapes(config: BertConfig, classes: number): TensorShapes {
-  const { hidden: d, intermediate } = config;
+  const { hidden: d, intermediate, adapters, prefixes } = config;
   const dense = (name: string, outputs: number, inputs: number) => ({
     [`${name}.weight`]: [outputs, inputs],
     [`${name}.bias`]: [outputs],
@@ -44,6 +62,8 @@ export function bertShapes(config: BertConfig, classes: number): TensorShapes {
       ...dense(`${layer}.intermediate.dense`, intermediate, d),
       ...dense(`${layer}.output.dense`, d, intermediate),
       ...layerNorm(`${layer}.output.LayerNorm`),
+      ...(adapters?.layers.includes(index) ? adapterShapes(layer, d, adapters.size) : {}),
+      ...(prefixes?.layers.includes(index) ? prefixShapes(layer, d, prefixes.size) : {}),
     };
   });
   return {
@@ -59,7 +79,20 @@ export function bertShapes(config: BertConfig, classes: number): TensorShapes {
 
 export const layerName = (index: number): string => `encoder.layer.${index}`;
 
-/** Weights of a new encoder: matrices N(0, initializerRange), biases 0, layer norms 1 and 0. */
+/**
+ * The layers that are named; all where none are.
+ * @throws RangeError where the encoder has not so many
+ */
+export function chosenLayers(config: BertConfig, layers: readonly number[] | null): readonly number[] {
+  const chosen = layers ?? Array.from({ length: config.layers }, (_, index) => index);
+  const beyond = chosen.filter((layer) => !Number.isInteger(layer) || layer < 0 || layer >= config.layers);
+  if (beyond.length === 0) return chosen;
+  throw new RangeError(
+    `loraLayers names layer ${beyond.join(', ')}, but the teacher has layers 0 to ${config.layers - 1}`,
+  );
+}
+
+/** Weights of a new encoder: matrices N(0, initializerRange), biases 0, layer norms 1 and 0, adapters without effect. */
 export function initialiseBert(config: BertConfig, classes: number, random: RandomStream): Weights {
   return Object.fromEntries(
     Object.entries(bertShapes(config, classes)).map(([name, shape]) => [
@@ -76,7 +109,7 @@ export function initialiseBertWeight(
   config: BertConfig,
   random: RandomStream,
 ): tf.Tensor {
-  if (name.endsWith('.bias')) return tf.zeros([...shape]);
+  if (name.endsWith('.bias') || isAdapterUp(name)) return tf.zeros([...shape]);
   if (name.endsWith('LayerNorm.weight')) return tf.ones([...shape]);
   const values = new Float32Array(tf.util.sizeFromShape([...shape]));
   return tf.tensor(random.substream(name).fillNormal(values, 0, config.initializerRange), [...shape]);

@@ -8,8 +8,11 @@ import { addLayerNorm } from '../ops/layer-norm';
 import { linear } from '../ops/linear';
 import { multiplyByConstant } from '../ops/multiply-by-constant';
 import type { RandomStream } from '../random';
+import { adapt } from './adapters';
 import { type BertConfig, layerName } from './bert-config';
+import { doraLinear, magnitudeOf } from './dora';
 import { lowRankOf } from './lora';
+import { prefixOf } from './prefix';
 import type { Weights } from './weights';
 
 export interface BertOptions {
@@ -18,8 +21,8 @@ export interface BertOptions {
    * the longest sequence throughout, as other implementations do. Same logits but for float32 rounding.
    */
   padding?: 'none' | 'batch';
-  /** LoRA scale is loraAlpha / rank; read where `weights` holds LoRA matrices. */
-  loraAlpha?: number;
+  /** By `loraScale`; read where `weights` holds LoRA matrices. */
+  loraScale?: number;
   /** Dropout of hidden states, attention probabilities and the pooled state; null (default): none. */
   dropout?: { rate: number; random: RandomStream } | null;
   /** States that enter a layer, [n, d], by `bertHiddenStates`: the layers below are not run. Not with padding or dropout. */
@@ -32,7 +35,7 @@ interface Pass {
   layout: AttentionLayout;
   /** Row of [n, d] of each sequence's [CLS]. */
   firstTokens: Int32Array;
-  loraAlpha: number;
+  loraScale: number;
   /** A new dropout mask at every call; null: no dropout. */
   dropoutMask: ((shape: number[]) => Tensor) | null;
 }
@@ -45,7 +48,8 @@ interface Pass {
  * gradient of `trainable` alone. Frozen matrices then get none, and with LoRA the backward pass ends at the lowest layer
  * that has LoRA matrices.
  *
- * @param weights by Hugging Face's names (`bertShapes`), and LoRA matrices (`initialiseLora`) if any
+ * @param weights by Hugging Face's names (`bertShapes`), and LoRA matrices (`initialiseLora`), magnitudes (`dora.ts`),
+ *   adapters and prefixes if any
  * @param tokens word pieces with [CLS] first; token type 0 throughout
  * @returns [b, c]
  * @throws RangeError where a sequence is longer than the model has positions
@@ -79,7 +83,7 @@ export function bertHiddenStates(weights: Weights, config: BertConfig, tokens: S
 }
 
 function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, options: BertOptions): Pass {
-  const { padding = 'none', loraAlpha = 1, dropout = null } = options;
+  const { padding = 'none', loraScale = 1, dropout = null } = options;
   const { lengths } = tokens;
   const layout = attentionLayout(lengths, config.heads, padding === 'batch');
   if (layout.time > config.maxPositions)
@@ -90,7 +94,7 @@ function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, op
   const dropoutMask = (shape: number[]) =>
     tf.tensor(dropout!.random.fillDropoutMask(new Float32Array(tf.util.sizeFromShape(shape)), dropout!.rate), shape);
   const drops = dropout !== null && dropout.rate > 0;
-  return { weights, config, layout, firstTokens, loraAlpha, dropoutMask: drops ? dropoutMask : null };
+  return { weights, config, layout, firstTokens, loraScale, dropoutMask: drops ? dropoutMask : null };
 }
 
 /** What enters the first layer, [n, d]. */
@@ -136,6 +140,8 @@ function encoderLayer(pass: Pass, index: number, state: Tensor2D, clsOnly: boole
   const { layout, firstTokens } = pass;
   const { sequences, heads, time } = layout;
   const layer = layerName(index);
+  const prefix = prefixOf(pass.weights, layer);
+  const keys = time + (prefix?.key.shape[0] ?? 0);
   const asking = clsOnly ? selectRows(state, firstTokens) : state;
   const context = attention({
     query: dense(pass, `${layer}.attention.self.query`, asking),
@@ -143,21 +149,29 @@ function encoderLayer(pass: Pass, index: number, state: Tensor2D, clsOnly: boole
     value: dense(pass, `${layer}.attention.self.value`, state),
     layout,
     queryPerSequence: clsOnly,
-    dropout: (pass.dropoutMask?.([sequences, heads, clsOnly ? 1 : time, time]) as Tensor4D | undefined) ?? null,
+    prefix,
+    dropout: (pass.dropoutMask?.([sequences, heads, clsOnly ? 1 : time, keys]) as Tensor4D | undefined) ?? null,
   });
   const projected = drop(pass, dense(pass, `${layer}.attention.output.dense`, context));
-  const attended = addNorm(pass, `${layer}.attention.output.LayerNorm`, projected, asking);
+  const attended = addNorm(
+    pass,
+    `${layer}.attention.output.LayerNorm`,
+    adapt(pass.weights, `${layer}.attention.output`, projected),
+    asking,
+  );
   const widened = gelu(dense(pass, `${layer}.intermediate.dense`, attended)); // [., intermediate]
   const narrowed = drop(pass, dense(pass, `${layer}.output.dense`, widened));
-  return addNorm(pass, `${layer}.output.LayerNorm`, narrowed, attended);
+  return addNorm(pass, `${layer}.output.LayerNorm`, adapt(pass.weights, `${layer}.output`, narrowed), attended);
 }
 
-function dense({ weights, loraAlpha }: Pass, name: string, x: Tensor2D): Tensor2D {
-  return linear(x, {
-    weight: weights[`${name}.weight`] as Tensor2D,
-    bias: weights[`${name}.bias`] as Tensor1D,
-    lowRank: lowRankOf(weights, name, loraAlpha),
-  });
+function dense({ weights, loraScale }: Pass, name: string, x: Tensor2D): Tensor2D {
+  const weight = weights[`${name}.weight`] as Tensor2D;
+  const bias = weights[`${name}.bias`] as Tensor1D;
+  const lowRank = lowRankOf(weights, name, loraScale);
+  const magnitude = magnitudeOf(weights, name);
+  return lowRank && magnitude
+    ? doraLinear(x, { weight, bias, lowRank }, magnitude)
+    : linear(x, { weight, bias, lowRank });
 }
 
 function addNorm({ weights, config }: Pass, name: string, x: Tensor2D, residual: Tensor2D | null): Tensor2D {

@@ -2,10 +2,15 @@ import { z } from 'zod';
 import { type Checked, problemsOf } from '../../contract/run-spec';
 import type { BertConfig } from './bert-config';
 
+/** Of a BERT with adapters or prefixes, so that what would ignore them refuses the folder rather than misreads it. */
+const extendedType = 'stillhouse-bert';
+
+const partSchema = z.strictObject({ size: z.int().min(1), layers: z.array(z.int().min(0)).min(1) }).nullable();
+
 /** What of a Hugging Face `config.json` decides what a BERT model computes; other fields do not matter here. */
 const configSchema = z
   .looseObject({
-    model_type: z.literal('bert').default('bert'),
+    model_type: z.enum(['bert', extendedType]).default('bert'),
     vocab_size: z.int().min(1),
     hidden_size: z.int().min(1),
     num_hidden_layers: z.int().min(1),
@@ -19,6 +24,8 @@ const configSchema = z
     position_embedding_type: z.literal('absolute').default('absolute'),
     is_decoder: z.literal(false).default(false),
     id2label: z.record(z.string(), z.string()).optional(),
+    adapters: partSchema.default(null),
+    prefixes: partSchema.default(null),
   })
   .refine((config) => config.hidden_size % config.num_attention_heads === 0, {
     path: ['num_attention_heads'],
@@ -63,6 +70,8 @@ export function parseHuggingFaceConfig(text: string, file: string): Checked<Hugg
     tokenTypes: fields.type_vocab_size,
     layerNormEps: fields.layer_norm_eps,
     initializerRange: fields.initializer_range,
+    adapters: fields.adapters,
+    prefixes: fields.prefixes,
   };
   return { kind: 'valid', value: { config, labels: id2label ? namedLabels(id2label) : null } };
 }
@@ -75,9 +84,11 @@ function namedLabels(id2label: Record<string, string>): string[] | null {
 
 /** The text of a `config.json` for a BERT classifier, from which `parseHuggingFaceConfig` gives the same config back. */
 export function formatHuggingFaceConfig(config: BertConfig, classes: readonly string[]): string {
+  const { adapters, prefixes } = config;
+  const isExtended = adapters !== null || prefixes !== null;
   const fields = {
     architectures: ['BertForSequenceClassification'],
-    model_type: 'bert',
+    model_type: isExtended ? extendedType : 'bert',
     vocab_size: config.vocabularySize,
     hidden_size: config.hidden,
     num_hidden_layers: config.layers,
@@ -94,6 +105,7 @@ export function formatHuggingFaceConfig(config: BertConfig, classes: readonly st
     num_labels: classes.length,
     id2label: Object.fromEntries(classes.map((label, index) => [index, label])),
     label2id: Object.fromEntries(classes.map((label, index) => [label, index])),
+    ...(isExtended ? { adapters, prefixes } : {}),
   };
   return `${JSON.stringify(fields, null, 2)}\n`;
 }

@@ -1,79 +1,99 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { LowRank } from '../ops/linear';
+import { type LowRank, withLowRank } from '../ops/linear';
 import type { RandomStream } from '../random';
-import { type BertConfig, layerName } from './bert-config';
+import { type BertConfig, bertShapes, chosenLayers, layerName } from './bert-config';
+import { isMagnitudeName, magnitudeOf, mergedDora } from './dora';
 import type { Weights } from './weights';
 
-export type LoraTarget = 'query' | 'key' | 'value';
+export type LoraTarget = 'query' | 'key' | 'value' | 'attention-output' | 'intermediate' | 'output';
 
 export interface LoraSettings {
   rank: number;
-  /** Scale is alpha / rank. */
   alpha: number;
+  /** rsLoRA; false where left out. */
+  rankStabilised?: boolean;
   targets: readonly LoraTarget[];
   /** Encoder layers, from 0 at the embedding; null: all. */
   layers: readonly number[] | null;
 }
 
+/** alpha / r; with rsLoRA (Kalajdzievski, 2023) alpha / sqrt(r), so that what is added keeps its size as r grows. */
+export const loraScale = ({ rank, alpha, rankStabilised }: Omit<LoraSettings, 'targets' | 'layers'>): number =>
+  alpha / (rankStabilised ? Math.sqrt(rank) : rank);
+
+/** Place of each target within a layer. */
+const places: Readonly<Record<LoraTarget, string>> = {
+  query: 'attention.self.query',
+  key: 'attention.self.key',
+  value: 'attention.self.value',
+  'attention-output': 'attention.output.dense',
+  intermediate: 'intermediate.dense',
+  output: 'output.dense',
+};
+
 const downName = (projection: string): string => `${projection}.lora_A`;
 const upName = (projection: string): string => `${projection}.lora_B`;
 
-/** Names of the projections that get LoRA matrices: `encoder.layer.0.attention.self.query`, ... */
+/**
+ * Names of the projections that get LoRA matrices: `encoder.layer.0.attention.self.query`, ...
+ * @throws RangeError where a layer is named that the encoder does not have
+ */
 export function loraProjections(config: BertConfig, { targets, layers }: LoraSettings): string[] {
-  const chosen = layers ?? Array.from({ length: config.layers }, (_, index) => index);
-  const beyond = chosen.filter((layer) => !Number.isInteger(layer) || layer < 0 || layer >= config.layers);
-  if (beyond.length > 0)
-    throw new RangeError(
-      `loraLayers names layer ${beyond.join(', ')}, but the teacher has layers 0 to ${config.layers - 1}`,
-    );
-  return chosen.flatMap((layer) => targets.map((target) => `${layerName(layer)}.attention.self.${target}`));
+  return chosenLayers(config, layers).flatMap((layer) =>
+    targets.map((target) => `${layerName(layer)}.${places[target]}`),
+  );
 }
 
 /**
- * LoRA matrices for a BERT encoder (Hu et al., 2021): `<projection>.lora_A` [r, d] ~ N(0, std 1/r) and
- * `<projection>.lora_B` [d, r] = 0, so that at first they change nothing.
+ * LoRA matrices for a BERT encoder (Hu et al., 2021): `<projection>.lora_A` [r, i] ~ N(0, std 1/r) and
+ * `<projection>.lora_B` [o, r] = 0, so that at first they change nothing.
  *
  * @throws RangeError where a layer is named that the encoder does not have
  */
 export function initialiseLora(config: BertConfig, settings: LoraSettings, random: RandomStream): Weights {
   const { rank } = settings;
+  const shapes = bertShapes(config, 1);
   const entries = loraProjections(config, settings).flatMap((projection) => {
-    const values = random
-      .substream(downName(projection))
-      .fillNormal(new Float32Array(rank * config.hidden), 0, 1 / rank);
+    const [outputs, inputs] = shapes[`${projection}.weight`] as [number, number];
+    const values = random.substream(downName(projection)).fillNormal(new Float32Array(rank * inputs), 0, 1 / rank);
     return [
-      [downName(projection), tf.tensor2d(values, [rank, config.hidden])],
-      [upName(projection), tf.zeros([config.hidden, rank])],
+      [downName(projection), tf.tensor2d(values, [rank, inputs])],
+      [upName(projection), tf.zeros([outputs, rank])],
     ] as const;
   });
   return Object.fromEntries(entries);
 }
 
 /** The low-rank part of a projection; null where `weights` holds none for it. */
-export function lowRankOf(weights: Weights, projection: string, loraAlpha: number): LowRank | null {
+export function lowRankOf(weights: Weights, projection: string, scale: number): LowRank | null {
   const down = weights[downName(projection)] as Tensor2D | undefined;
   const up = weights[upName(projection)] as Tensor2D | undefined;
-  return down && up ? { down, up, scale: loraAlpha / down.shape[0] } : null;
+  return down && up ? { down, up, scale } : null;
 }
 
 /**
- * The same model without LoRA: W + (alpha/r) B A in place of each W that has A and B. The other tensors are shared with
- * `weights`, not copied: dispose of one set only, or clone first.
+ * The same model without LoRA and DoRA: W + s B A, its rows at their learnt lengths with DoRA, in place of each W that
+ * has A and B. The other tensors are shared with `weights`, not copied: dispose of one set only, or clone first.
  */
-export function mergeLora(weights: Weights, loraAlpha: number): Weights {
+export function mergeLora(weights: Weights, scale: number): Weights {
   const merged: Record<string, tf.Tensor> = {};
   for (const [name, weight] of Object.entries(weights)) {
     if (isLoraName(name)) continue;
-    const lowRank = name.endsWith('.weight') ? lowRankOf(weights, name.slice(0, -'.weight'.length), loraAlpha) : null;
-    merged[name] = lowRank
-      ? tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(lowRank.up, lowRank.down), lowRank.scale)))
-      : weight;
+    const projection = name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : '';
+    const lowRank = lowRankOf(weights, projection, scale);
+    const magnitude = magnitudeOf(weights, projection);
+    if (lowRank === null) merged[name] = weight;
+    else if (magnitude === null) merged[name] = withLowRank(weight as Tensor2D, lowRank);
+    else merged[name] = mergedDora(weight as Tensor2D, lowRank, magnitude);
   }
   return merged;
 }
 
-/** Whether a weight of this name is a LoRA matrix. */
+/** Whether a weight of this name is one of LoRA or DoRA. */
 export function isLoraName(name: string): boolean {
-  return name.endsWith('.lora_A') || name.endsWith('.lora_B');
+  return name.endsWith('.lora_A') || isLoraUp(name) || isMagnitudeName(name);
 }
+
+/** Whether a weight is a matrix B, which LoRA+ (Hayou et al., 2024) has learn faster than A. */
+export const isLoraUp = (name: string): boolean => name.endsWith('.lora_B');

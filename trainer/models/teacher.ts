@@ -165,7 +165,7 @@ function labelProblems(labels: string[] | null, classes: readonly string[], file
 /**
  * A teacher as the files of a Hugging Face folder (`BertForSequenceClassification`); the vocabulary is the caller's to copy.
  *
- * @param weights by the names of `bertShapes`; merge LoRA matrices first (`mergeLora`)
+ * @param weights by the names of `bertShapes`; merge LoRA and DoRA first (`mergeLora`)
  * @throws Error where a weight is missing
  */
 export async function exportTeacher(

@@ -60,6 +60,12 @@ export function attentionLayout(lengths: Int32Array, heads: number, paddedRows: 
   };
 }
 
+/** Keys and values that stand before those of every sequence, [p, d] each. */
+export interface AttentionPrefix {
+  key: Tensor2D;
+  value: Tensor2D;
+}
+
 export interface AttentionInputs {
   /** [n, d], or [b, d] where only one query a sequence is asked */
   query: Tensor2D;
@@ -70,9 +76,13 @@ export interface AttentionInputs {
   layout: AttentionLayout;
   /** One query a sequence ([CLS]) rather than one a token. */
   queryPerSequence?: boolean;
-  /** Dropout factors of the probabilities, [b, h, t or 1, t]; null: none. */
+  /** null: none. */
+  prefix?: AttentionPrefix | null;
+  /** Dropout factors of the probabilities, [b, h, t or 1, p + t]; null: none. */
   dropout?: Tensor4D | null;
 }
+
+const noPadding: [number, number][] = [0, 1, 2].map(() => [0, 0]);
 
 /**
  * Multi-head attention, softmax(q k^T / sqrt(d/h)) v, heads side by side (Vaswani et al., 2017).
@@ -80,7 +90,7 @@ export interface AttentionInputs {
  * @returns [n, d] or [b, d], as the query
  */
 export function attention({ query, key, value, layout, ...options }: AttentionInputs): Tensor2D {
-  const { queryPerSequence = false, dropout = null } = options;
+  const { queryPerSequence = false, prefix = null, dropout = null } = options;
   const { sequences: b, heads: h, time: t, keyPenalty, tokenMask } = layout;
   const headSize = key.shape[1] / h;
   const scale = 1 / Math.sqrt(headSize);
@@ -92,17 +102,28 @@ export function attention({ query, key, value, layout, ...options }: AttentionIn
     queryPerSequence ? (tf.reshape(x, [b, h, 1, headSize]) as Tensor4D) : splitHeads(x, index);
   const mergeQuery = (x: Tensor4D, index: Tensor) =>
     queryPerSequence ? (tf.reshape(x, query.shape) as Tensor2D) : mergeHeads(x, index);
+  const p = prefix?.key.shape[0] ?? 0;
+  /** x [b, h, t, d/h] behind the prefix, [b, h, p + t, d/h] */
+  const behind = (part: Tensor2D | undefined, x: Tensor4D) => {
+    if (part === undefined) return x;
+    const heads = tf.transpose(tf.reshape(part, [1, p, h, headSize]), [0, 2, 1, 3]);
+    return tf.concat([tf.tile(heads, [b, 1, 1, 1]), x], 2) as Tensor4D;
+  };
+  const ofTokens = (x: Tensor4D) => (p === 0 ? x : tf.slice(x, [0, 0, p, 0], [b, h, t, headSize]));
+  const ofPrefix = (x: Tensor4D) =>
+    tf.reshape(tf.transpose(tf.sum(tf.slice(x, [0, 0, 0, 0], [b, h, p, headSize]), 0), [1, 0, 2]), [p, h * headSize]);
   const masks: Tensor[] = [tokenMask, dropout].filter((mask) => mask !== null);
 
-  return differentiable<'query' | 'key' | 'value', Tensor2D>({
+  return differentiable<'query' | 'key' | 'value' | 'prefixKey' | 'prefixValue', Tensor2D>({
     name: 'attention',
-    inputs: { query, key, value },
+    inputs: { query, key, value, prefixKey: prefix?.key ?? null, prefixValue: prefix?.value ?? null },
     forward: () => {
       const q = tf.mul<Tensor4D>(splitQuery(query, layout.split), scale);
-      const k = splitHeads(key, layout.split);
-      const v = splitHeads(value, layout.split);
-      const scores = tf.matMul(q, k, false, true); // [b, h, t, t]
-      const probabilities = tf.softmax(keyPenalty ? tf.add<Tensor4D>(scores, keyPenalty) : scores);
+      const k = behind(prefix?.key, splitHeads(key, layout.split));
+      const v = behind(prefix?.value, splitHeads(value, layout.split));
+      const penalty = keyPenalty && p > 0 ? tf.pad(keyPenalty, [...noPadding, [p, 0]]) : keyPenalty; // a prefix always counts
+      const scores = tf.matMul(q, k, false, true); // [b, h, t, p + t]
+      const probabilities = tf.softmax(penalty ? tf.add<Tensor4D>(scores, penalty) : scores);
       const weights = dropout ? tf.mul<Tensor4D>(probabilities, dropout) : probabilities;
       const context = tf.matMul(weights, v); // [b, h, t, d/h]
       return {
@@ -116,16 +137,22 @@ export function attention({ query, key, value, layout, ...options }: AttentionIn
       const spread = splitQuery(dy, split!);
       // Places beyond a sequence's end hold some token's gradient, which must not count twice.
       const dContext = savedTokenMask && !queryPerSequence ? tf.mul<Tensor4D>(spread, savedTokenMask) : spread;
-      const dValue = needs('value') ? mergeHeads(tf.matMul(weights!, dContext, true) as Tensor4D, merge!) : undefined;
-      if (!needs('query') && !needs('key')) return { value: dValue };
+      const dValues = needs('value') || needs('prefixValue') ? (tf.matMul(weights!, dContext, true) as Tensor4D) : null;
+      const ofValues = {
+        value: needs('value') ? mergeHeads(ofTokens(dValues!), merge!) : undefined,
+        prefixValue: prefix && needs('prefixValue') ? ofPrefix(dValues!) : undefined,
+      };
+      if (!needs('query') && !needs('key') && !needs('prefixKey')) return ofValues;
       const dWeights = tf.matMul(dContext, v!, false, true);
       const dProbabilities = savedDropout ? tf.mul(dWeights, savedDropout) : dWeights;
       const along = tf.sum(tf.mul(dProbabilities, probabilities!), -1, true);
       const dScores = tf.mul(probabilities!, tf.sub(dProbabilities, along));
+      const dKeys = needs('key') || needs('prefixKey') ? (tf.matMul(dScores, q!, true) as Tensor4D) : null;
       return {
         query: needs('query') ? mergeQuery(tf.mul(tf.matMul(dScores, k!), scale) as Tensor4D, merge!) : undefined,
-        key: needs('key') ? mergeHeads(tf.matMul(dScores, q!, true) as Tensor4D, merge!) : undefined,
-        value: dValue,
+        key: needs('key') ? mergeHeads(ofTokens(dKeys!), merge!) : undefined,
+        prefixKey: prefix && needs('prefixKey') ? ofPrefix(dKeys!) : undefined,
+        ...ofValues,
       };
     },
   });

@@ -11,6 +11,10 @@ export interface LowRank {
   scale: number;
 }
 
+/** W + scale * B A, [o, i] */
+export const withLowRank = (weight: Tensor2D, { up, down, scale }: LowRank): Tensor2D =>
+  tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(up, down), scale)));
+
 export interface LinearWeights {
   /** [o, i], as Hugging Face and PyTorch store it */
   weight: Tensor2D;

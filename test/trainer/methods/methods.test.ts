@@ -22,7 +22,7 @@ function tiny(name: MethodName, overrides: ParameterOverrides = {}, exact: Parti
     initialiseLora(tinyBert, { rank: 2, alpha: 2, targets: ['query', 'value'], layers: null }, randomStream(0));
   const teacherWeights = tinyTeacherWeights();
   const [learning, frozen] = usesLora ? [lora(), teacherWeights] : [teacherWeights, {}];
-  const teacher = tinyTeacher(frozen, 2);
+  const teacher = tinyTeacher(frozen);
   const method = createMethod(name, {
     parameters: { ...parameters(overrides), ...exact },
     totalSteps,

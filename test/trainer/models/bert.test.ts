@@ -3,7 +3,7 @@ import type { Sequences } from '../../../trainer/batch';
 import { valueAndGradients } from '../../../trainer/gradients';
 import { type BertOptions, bertLogits } from '../../../trainer/models/bert';
 import { bertConfig, bertShapes, initialiseBert } from '../../../trainer/models/bert-config';
-import { initialiseLora, isLoraName, type LoraSettings, mergeLora } from '../../../trainer/models/lora';
+import { initialiseLora, isLoraName, type LoraSettings, loraScale, mergeLora } from '../../../trainer/models/lora';
 import type { Weights } from '../../../trainer/models/weights';
 import { randomStream } from '../../../trainer/random';
 import { describeOnEveryEngine } from '../../testkit/engines';
@@ -35,7 +35,7 @@ const loss = (weights: Weights, options: BertOptions = {}): tf.Scalar =>
   tf.sum(tf.mul(tf.square(bertLogits(weights, config, tokens, options)), tf.tensor2d(factors, [3, 3])));
 const naiveLoss = (weights: NaiveWeights): number =>
   sequences
-    .flatMap((ids) => naiveBert(weights, config, ids, loraEverywhere.alpha))
+    .flatMap((ids) => naiveBert(weights, config, ids, loraScale(loraEverywhere)))
     .reduce((sum, logit, i) => sum + factors[i]! * logit ** 2, 0);
 
 /** Compares some entries of every gradient with central differences of the float64 model. */
@@ -76,7 +76,7 @@ describeOnEveryEngine('BERT', () => {
   it('has the gradients of the float64 model for LoRA matrices', () => {
     const frozen = tinyBert();
     const lora = tinyLora();
-    const options = { loraAlpha: loraEverywhere.alpha };
+    const options = { loraScale: loraScale(loraEverywhere) };
     const { gradients } = valueAndGradients((w) => loss({ ...frozen, ...w }, options), lora);
     expect(Object.keys(gradients)).toHaveLength(2 * 3 * 3);
     expectGradientsOf({ ...frozen, ...lora }, gradients);
@@ -103,7 +103,7 @@ describeOnEveryEngine('BERT with frozen weights', () => {
   const productsOf = async (trainable: Weights, all: Weights): Promise<number> => {
     const { kernels } = await tf.profile(() =>
       tf.tidy(() => {
-        valueAndGradients((w) => loss({ ...all, ...w }, { loraAlpha: 1 }), trainable);
+        valueAndGradients((w) => loss({ ...all, ...w }, { loraScale: 1 }), trainable);
       }),
     );
     return kernels.filter(({ name }) => name === 'BatchMatMul').length;
@@ -196,7 +196,7 @@ describeOnEveryEngine('LoRA', () => {
   it('changes nothing at the start', () => {
     const weights = tinyBert();
     const lora = initialiseLora(config, loraEverywhere, randomStream(0, 'lora'));
-    const with_ = bertLogits({ ...weights, ...lora }, config, tokens, { loraAlpha: 3 });
+    const with_ = bertLogits({ ...weights, ...lora }, config, tokens, { loraScale: 1.5 });
     expect(largestDifference(with_, bertLogits(weights, config, tokens))).toBe(0);
   });
 
@@ -212,9 +212,9 @@ describeOnEveryEngine('LoRA', () => {
 
   it('merges into weights that give the same logits', () => {
     const weights = { ...tinyBert(), ...tinyLora() };
-    const merged = mergeLora(weights, 3);
+    const merged = mergeLora(weights, 1.5);
     expect(Object.keys(merged).some(isLoraName)).toBe(false);
-    const before = bertLogits(weights, config, tokens, { loraAlpha: 3 });
+    const before = bertLogits(weights, config, tokens, { loraScale: 1.5 });
     expect(largestDifference(bertLogits(merged, config, tokens), before)).toBeLessThan(1e-5);
     expect(largestDifference(merged[`${projection}.weight`]!, weights[`${projection}.weight`]!)).toBeGreaterThan(0.01);
   });
