@@ -2,7 +2,7 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core
 import * as tf from '@tensorflow/tfjs-core';
 import { halfSquaredNorm, lstmForward, lstmGradient } from '../../../trainer/engine/kernels';
 import { type NativeBackend, ownAdam, variablesAdam } from '../../../trainer/engine/native-kernels';
-import { describeOnEveryEngine } from '../../testkit/engines';
+import { availableEngines, describeOnEveryEngine, useEngine } from '../../testkit/engines';
 import { largestDifference, normalTensor } from '../../testkit/tensors';
 import { lstmHiddenStates } from './float64-lstm';
 
@@ -265,30 +265,37 @@ describeOnEveryEngine('halfSquaredNorm', () => {
   });
 });
 
-describeOnEveryEngine('Adam of the addon', (engine) => {
-  if (engine === 'portable') return;
+const native = availableEngines().includes('native');
 
-  // The optimizer's tests hold whichever runs to PyTorch; a GPU, and an addon that was not built here, have the other.
-  it('equals that of TensorFlow variables, and leaves what it was given as it was', () => {
-    const shape = [33, 7];
-    const inputs = {
-      weight: normalTensor('weight', shape),
-      gradient: normalTensor('gradient', shape),
-      meanGradient: normalTensor('mean', shape),
-      meanSquare: tf.square(normalTensor('square', shape)),
-    };
-    const before = Object.values(inputs).map((tensor) => [...tensor.dataSync()]);
-    const constants = { beta1: 0.9, beta2: 0.999, rate: 0.02, epsilon: 1e-7, gradientDecay: 0.1, keep: 0.98 };
-    const backend = tf.backend() as unknown as NativeBackend;
-    const own = ownAdam(inputs, constants, backend) as Tensor[];
-    const variables = variablesAdam(inputs, constants, backend) as Tensor[];
-    for (const [index, tensor] of own.entries()) {
-      expect(tensor.shape).toEqual(shape);
-      expect(largestDifference(tensor, [...variables[index]!.dataSync()])).toBeLessThan(2e-6);
-    }
-    expect(Object.values(inputs).map((tensor) => [...tensor.dataSync()])).toEqual(before);
-  });
-});
+(native ? describe : describe.skip)(
+  `Adam of the addon${native ? '' : ' (not installed, run `npm run engine`)'}`,
+  () => {
+    beforeAll(() => useEngine('native'));
+    beforeEach(() => tf.engine().startScope());
+    afterEach(() => tf.engine().endScope());
+
+    // The optimizer's tests hold whichever runs to PyTorch; a GPU, and an addon that was not built here, have the other.
+    it('equals that of TensorFlow variables, and leaves what it was given as it was', () => {
+      const shape = [33, 7];
+      const inputs = {
+        weight: normalTensor('weight', shape),
+        gradient: normalTensor('gradient', shape),
+        meanGradient: normalTensor('mean', shape),
+        meanSquare: tf.square(normalTensor('square', shape)),
+      };
+      const before = Object.values(inputs).map((tensor) => [...tensor.dataSync()]);
+      const constants = { beta1: 0.9, beta2: 0.999, rate: 0.02, epsilon: 1e-7, gradientDecay: 0.1, keep: 0.98 };
+      const backend = tf.backend() as unknown as NativeBackend;
+      const own = ownAdam(inputs, constants, backend) as Tensor[];
+      const variables = variablesAdam(inputs, constants, backend) as Tensor[];
+      for (const [index, tensor] of own.entries()) {
+        expect(tensor.shape).toEqual(shape);
+        expect(largestDifference(tensor, [...variables[index]!.dataSync()])).toBeLessThan(2e-6);
+      }
+      expect(Object.values(inputs).map((tensor) => [...tensor.dataSync()])).toEqual(before);
+    });
+  },
+);
 
 describeOnEveryEngine('tensors', () => {
   it('stay the same in number over many calls of every kernel', () => {
