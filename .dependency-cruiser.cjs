@@ -65,6 +65,12 @@ module.exports = {
       'only engine/ names a backend',
     ),
     only(
+      'engine-stands-alone',
+      '^trainer/engine/',
+      '^(contract/|trainer/(?!engine/))',
+      'the image installs the engine from its folder alone, so that no other change makes it do so again',
+    ),
+    only(
       'resolver-never-sees-sql',
       '^api/.*\\.resolver\\.ts$',
       '(^api/database/|node_modules/kysely)',
