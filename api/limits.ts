@@ -33,6 +33,8 @@ export const limits = {
   filterValues: 5000,
   /** Runs an experiment may have. */
   runsPerExperiment: 1000,
+  /** Specs of all runs of an experiment: they are stored in one transaction, which Aurora DSQL limits to 10 MiB. */
+  specBytesPerExperiment: 6_000_000,
   /** Metrics of one run that are given out without their names being asked for. */
   metricsPerRun: 500,
   /** Series (runs x names) of one metricHistory. */

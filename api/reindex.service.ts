@@ -6,13 +6,12 @@ import type { Services } from './context';
 import type { ExperimentTable, RunTable, Tables } from './database/tables';
 import { inTransaction } from './database/transaction';
 import { completeDefinition, type ExperimentDefinition } from './experiments/definition';
-import { insertExperiment, insertRuns } from './experiments/experiment.store';
+import { insertExperiment, insertParameters, insertRuns } from './experiments/experiment.store';
 import { isExperimentKey, readExperimentRecord } from './experiments/experiment-record';
 import { planRuns } from './experiments/plan-runs';
 import { ingestResult, ingestRun } from './ingest/ingest.service';
 import { keysUnder, readAttemptEnd, readAttempts } from './ingest/run-objects';
 import { newRun } from './runs/new-run';
-import { parameterRows } from './runs/variant-group';
 
 export interface ReindexReport {
   experiments: number;
@@ -63,6 +62,7 @@ async function restoreExperiment({ database, objects }: Services, key: string): 
   const planned = planRuns(definition, id);
   // A definition that a later version refuses still has runs with specs of their own.
   const runs = planned.kind === 'valid' ? planned.value : [];
+  await insertParameters(database, runs);
   await inTransaction(database, async (transaction) => {
     const times = { created_at: createdAt, updated_at: createdAt, launched_at: launchedAt };
     await insertExperiment(
@@ -73,7 +73,6 @@ async function restoreExperiment({ database, objects }: Services, key: string): 
     await insertRuns(
       transaction,
       runs.map((run, position) => newRun(run, { experimentId: id, position, createdAt, changedAt: createdAt })),
-      runs.flatMap(({ spec }) => parameterRows(spec).map((row) => ({ ...row, run_id: spec.runId }))),
     );
   });
 }
@@ -110,7 +109,8 @@ async function restoreSpec(services: Services, runId: string): Promise<void> {
   const spec = parsed.value;
   const experimentId = spec.experimentId ?? unassigned;
   const createdAt = (await objects.info(specKey(runId)))?.modifiedAt.toISOString() ?? new Date().toISOString();
-  const dependsOn = spec.teacher?.kind === 'run' ? spec.teacher.runId : null;
+  const planned = { spec, dependsOn: spec.teacher?.kind === 'run' ? spec.teacher.runId : null };
+  await insertParameters(database, [planned]);
   await inTransaction(database, async (transaction) => {
     const siblings = await transaction
       .selectFrom('run')
@@ -127,9 +127,7 @@ async function restoreSpec(services: Services, runId: string): Promise<void> {
     if (home === undefined)
       await insertExperiment(transaction, experimentRow(experimentId, definitionOf(spec), {}), []);
     const position = (siblings?.position ?? -1) + 1;
-    const run = newRun({ spec, dependsOn }, { experimentId, position, createdAt, changedAt: createdAt });
-    const parameters = parameterRows(spec).map((row) => ({ ...row, run_id: runId }));
-    await insertRuns(transaction, [run], parameters);
+    await insertRuns(transaction, [newRun(planned, { experimentId, position, createdAt, changedAt: createdAt })]);
   });
 }
 

@@ -43,12 +43,17 @@ async function main() {
       await insertRuns(
         transaction,
         specs.map((spec, position) => newRun({ spec, dependsOn: null }, { ...at, position })),
-        specs.flatMap((spec) =>
-          parameterRows(spec)
-            .filter(({ name }) => parameterNames.includes(name))
-            .map((row) => ({ ...row, run_id: spec.runId })),
-        ),
       );
+      await transaction
+        .insertInto('run_parameter')
+        .values(
+          specs.flatMap((spec) =>
+            parameterRows(spec)
+              .filter(({ name }) => parameterNames.includes(name))
+              .map((row) => ({ ...row, run_id: spec.runId })),
+          ),
+        )
+        .execute();
       const metrics = specs.flatMap(({ runId }, place) =>
         metricNames.map((name) => {
           const value = (((start + place) * 7919) % 10_007) / 10_007;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { methods } from '../../contract/methods';
 import type { Problem } from '../../contract/run-spec';
 import type { Services } from '../context';
@@ -8,12 +8,11 @@ import { once } from '../database/idempotency';
 import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProblems } from '../database/keyset';
 import type { ExperimentTable, Tables } from '../database/tables';
 import { badArguments, type Failure, invalidInput, notFound } from '../errors';
-import { newRun } from '../runs/new-run';
+import { newRun, type PlannedRun } from '../runs/new-run';
 import { nextChangeTime } from '../runs/run-life.service';
 import { findRuns } from '../runs/run-search.store';
-import { parameterRows } from '../runs/variant-group';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from './definition';
-import { findExperiment, insertExperiment, insertRuns } from './experiment.store';
+import { findExperiment, insertExperiment, insertParameters, insertRuns } from './experiment.store';
 import type { ExperimentFilter, ExperimentOrder } from './experiment-filter';
 import { countExperiments, findExperiments, searchQuery } from './experiment-search.store';
 import { planRuns } from './plan-runs';
@@ -66,8 +65,11 @@ export async function createExperiment(
 ): Promise<ExperimentOutcome> {
   const definition = completeDefinition(given);
   const request = { clientRequestId, mutation: 'createExperiment', body: { definition, launch } };
-  const done = await once(services.database, request, (transaction) =>
-    insertDefinition(transaction, definition, { launch, clonedFrom: null }),
+  const done = await once(
+    services.database,
+    request,
+    (transaction, prepared: PreparedExperiment) => insertPrepared(transaction, prepared, { launch, clonedFrom: null }),
+    () => prepareExperiment(services.database, definition),
   );
   return answered(services, done, launch);
 }
@@ -80,12 +82,17 @@ export async function cloneExperiment(
   { clientRequestId, launch }: CreateOptions,
 ): Promise<ExperimentOutcome> {
   const request = { clientRequestId, mutation: 'cloneExperiment', body: { id, changes, launch } };
-  const done = await once(services.database, request, async (transaction) => {
-    const original = await findExperiment(transaction, id);
-    if (original === undefined) return notFound('id', 'experiment', id);
-    const definition = completeDefinition({ ...JSON.parse(original.definition), ...given(changes) });
-    return insertDefinition(transaction, definition, { launch, clonedFrom: id });
-  });
+  const done = await once(
+    services.database,
+    request,
+    (transaction, prepared: PreparedExperiment) => insertPrepared(transaction, prepared, { launch, clonedFrom: id }),
+    async () => {
+      const original = await findExperiment(services.database, id);
+      if (original === undefined) return notFound('id', 'experiment', id);
+      const definition = completeDefinition({ ...JSON.parse(original.definition), ...given(changes) });
+      return prepareExperiment(services.database, definition);
+    },
+  );
   return answered(services, done, launch);
 }
 
@@ -93,19 +100,33 @@ export async function cloneExperiment(
 const given = (changes: object): object =>
   Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== null && value !== undefined));
 
-async function insertDefinition(
-  transaction: Transaction<Tables>,
+interface PreparedExperiment {
+  id: string;
+  definition: ExperimentDefinition;
+  runs: PlannedRun[];
+}
+
+/** Checks a definition, plans its runs and stores their hyper-parameters. */
+async function prepareExperiment(
+  database: Kysely<Tables>,
   definition: ExperimentDefinition,
-  { launch, clonedFrom }: { launch: boolean; clonedFrom: string | null },
-): Promise<{ id: string } | Failure> {
+): Promise<PreparedExperiment | Failure> {
   const id = newId('x');
   const planned = planRuns(definition, id);
   const problems = [
     ...(planned.kind === 'invalid' ? planned.problems : []),
-    ...(await teacherRunProblems(transaction, definition)),
+    ...(await teacherRunProblems(database, definition)),
   ];
   if (planned.kind === 'invalid' || problems.length > 0) return invalidInput(problems);
+  await insertParameters(database, planned.value);
+  return { id, definition, runs: planned.value };
+}
 
+async function insertPrepared(
+  transaction: Transaction<Tables>,
+  { id, definition, runs }: PreparedExperiment,
+  { launch, clonedFrom }: { launch: boolean; clonedFrom: string | null },
+): Promise<{ id: string }> {
   const now = new Date().toISOString();
   const experiment: ExperimentTable = {
     id,
@@ -125,8 +146,7 @@ async function insertDefinition(
   const changedAt = await nextChangeTime(transaction);
   await insertRuns(
     transaction,
-    planned.value.map((run, position) => newRun(run, { experimentId: id, position, createdAt: now, changedAt })),
-    planned.value.flatMap(({ spec }) => parameterRows(spec).map((row) => ({ ...row, run_id: spec.runId }))),
+    runs.map((run, position) => newRun(run, { experimentId: id, position, createdAt: now, changedAt })),
   );
   return { id };
 }
@@ -137,13 +157,10 @@ export function newId(kind: string): string {
 }
 
 /** What is wrong with the run that is named as the teacher. */
-async function teacherRunProblems(
-  transaction: Transaction<Tables>,
-  { teacher }: ExperimentDefinition,
-): Promise<Problem[]> {
+async function teacherRunProblems(database: Kysely<Tables>, { teacher }: ExperimentDefinition): Promise<Problem[]> {
   if (teacher?.run === undefined) return [];
   const path = 'teacher.run';
-  const run = (await findRuns(transaction, [teacher.run]))[0];
+  const run = (await findRuns(database, [teacher.run]))[0];
   if (run === undefined) return [{ path, message: `there is no run "${teacher.run}"` }];
   const { trains } = methods[run.method as keyof typeof methods];
   if (trains !== 'teacher')

@@ -1,10 +1,15 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { ExperimentTable, RunState, RunTable, Tables } from '../database/tables';
+import { inTransaction } from '../database/transaction';
+import type { PlannedRun } from '../runs/new-run';
+import { parameterRows } from '../runs/variant-group';
 
 type Database = Kysely<Tables>;
 
 /** Rows of one statement: SQLite takes 32,766 values in one, a run has some 40. */
 const rowsPerStatement = 200;
+/** Aurora DSQL changes at most 3,000 rows in one transaction. */
+const rowsPerTransaction = 2000;
 
 export function findExperiment(database: Database, id: string): Promise<ExperimentTable | undefined> {
   return database.selectFrom('experiment').selectAll().where('id', '=', id).executeTakeFirst();
@@ -19,20 +24,34 @@ export async function insertExperiment(
   await addTags(transaction, experiment.id, tags);
 }
 
-export async function insertRuns(
-  transaction: Transaction<Tables>,
-  runs: readonly RunTable[],
-  parameters: readonly Tables['run_parameter'][],
-): Promise<void> {
+/**
+ * Stores the hyper-parameters of runs that are about to be stored, in transactions of their own: an experiment has more
+ * of them than one transaction may change on Aurora DSQL. Before there are runs nobody sees them, so that what is left
+ * where the process dies in between means nothing.
+ */
+export async function insertParameters(database: Database, runs: readonly PlannedRun[]): Promise<void> {
+  const rows = runs.flatMap(({ spec }) => parameterRows(spec).map((row) => ({ ...row, run_id: spec.runId })));
+  for (let start = 0; start < rows.length; start += rowsPerTransaction)
+    await inTransaction(database, (transaction) =>
+      insertParameterRows(transaction, rows.slice(start, start + rowsPerTransaction)),
+    );
+}
+
+async function insertParameterRows(transaction: Transaction<Tables>, rows: readonly Tables['run_parameter'][]) {
+  for (let start = 0; start < rows.length; start += rowsPerStatement)
+    await transaction
+      .insertInto('run_parameter')
+      .values(rows.slice(start, start + rowsPerStatement))
+      // Left by a reindex that was cut off.
+      .onConflict((conflict) => conflict.columns(['run_id', 'name']).doNothing())
+      .execute();
+}
+
+export async function insertRuns(transaction: Transaction<Tables>, runs: readonly RunTable[]): Promise<void> {
   for (let start = 0; start < runs.length; start += rowsPerStatement)
     await transaction
       .insertInto('run')
       .values(runs.slice(start, start + rowsPerStatement))
-      .execute();
-  for (let start = 0; start < parameters.length; start += rowsPerStatement)
-    await transaction
-      .insertInto('run_parameter')
-      .values(parameters.slice(start, start + rowsPerStatement))
       .execute();
 }
 

@@ -56,12 +56,23 @@ export function planRuns(definition: ExperimentDefinition, experimentId: string)
   const specs = resolved.flatMap(({ seeds, checked }) =>
     checked.kind === 'valid' ? seeds.map((seed) => ({ ...checked.value, seed })) : [],
   );
+  const tooLarge = checkSize(specs);
+  if (tooLarge !== null) return { kind: 'invalid', problems: [tooLarge] };
   return {
     kind: 'valid',
     value: specs.map((spec, position) => ({
       spec: { ...spec, runId: runId(position) },
       dependsOn: spec.teacher?.kind === 'run' ? spec.teacher.runId : null,
     })),
+  };
+}
+
+function checkSize(specs: readonly RunSpec[]): Problem | null {
+  const bytes = specs.reduce((sum, spec) => sum + Buffer.byteLength(JSON.stringify(spec)), 0);
+  if (bytes <= limits.specBytesPerExperiment) return null;
+  return {
+    path: 'variants',
+    message: `the specs of ${specs.length} runs have ${bytes} bytes together, at most ${limits.specBytesPerExperiment} are allowed: make several experiments`,
   };
 }
 

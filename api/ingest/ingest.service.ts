@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
 import { parseMetricsKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { type Attempt, type AttemptRecords, type MetricRecord, type Progress, stitch } from '../../contract/records';
@@ -6,12 +6,12 @@ import type { Services } from '../context';
 import type { Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
+import { findEpochRows, findSummaries, readPosition, storeEpochs, storePosition, storeSummaries } from './ingest.store';
 import { chunksAfter, readAttempts, readProgress, readResult } from './run-objects';
 import { epochRows, type Summaries, summarise } from './summary';
 
 /** Values in one transaction, roughly: Aurora DSQL changes at most 3,000 rows in one. */
 const valuesPerTransaction = 1500;
-const rowsPerStatement = 200;
 
 /**
  * Takes what a run has written since the last time into the records: attempts, progress, and the chunks of metrics in
@@ -60,24 +60,18 @@ export async function ingestResult(services: Services, runId: string): Promise<C
   );
 }
 
-/** The key of the newest chunk that the records hold; empty before the first. */
-async function readPosition(database: Kysely<Tables>, runId: string): Promise<string> {
-  const stored = await database.selectFrom('ingest').select('last_key').where('run_id', '=', runId).executeTakeFirst();
-  return stored?.last_key ?? '';
-}
-
 interface Batch {
   lastKey: string;
   records: MetricRecord[];
-  /** The records are the whole history: what was summed up before holds some that a later attempt replaced. */
+  /** The records are the history from its beginning: what was summed up before holds some that were replaced. */
   anew: boolean;
   /** Further chunks lie behind. */
   more: boolean;
 }
 
 /**
- * The chunks behind `position` while they are of one attempt; the whole stitched history where another attempt has
- * begun to write, since it computed again what the one before wrote behind the checkpoint.
+ * The chunks behind `position` while they are of one attempt; the stitched history from its beginning where another
+ * attempt has begun to write, since it computed again what the one before wrote behind the checkpoint.
  */
 async function nextBatch(objects: ObjectStore, runId: string, position: string, attempts: readonly Attempt[]) {
   const batch: Batch = { lastKey: position, records: [], anew: false, more: false };
@@ -85,7 +79,7 @@ async function nextBatch(objects: ObjectStore, runId: string, position: string, 
   let values = 0;
   for await (const chunk of chunksAfter(objects, runId, position)) {
     attempt ??= chunk.attempt;
-    if (chunk.attempt !== attempt) return wholeHistory(objects, runId, attempts);
+    if (chunk.attempt !== attempt) return historyUntil(objects, runId, attempts, chunk.attempt);
     batch.more = values >= valuesPerTransaction;
     if (batch.more) break;
     batch.lastKey = chunk.key;
@@ -95,62 +89,43 @@ async function nextBatch(objects: ObjectStore, runId: string, position: string, 
   return batch;
 }
 
-async function wholeHistory(objects: ObjectStore, runId: string, attempts: readonly Attempt[]): Promise<Batch> {
+/** All that the attempts before `newest` left standing, and as much of that one as a transaction takes. */
+async function historyUntil(
+  objects: ObjectStore,
+  runId: string,
+  attempts: readonly Attempt[],
+  newest: number,
+): Promise<Batch> {
   const written: AttemptRecords[] = attempts.map(({ attempt, resumedFromStep }) => ({
     attempt,
     resumedFromStep,
     records: [],
   }));
   let lastKey = '';
+  let values = 0;
+  let more = false;
   for await (const chunk of chunksAfter(objects, runId, '')) {
     const ofAttempt = written.find(({ attempt }) => attempt === chunk.attempt);
     // An attempt that began after the attempts were listed: its chunks are for the next time.
     if (ofAttempt === undefined) break;
+    more = chunk.attempt > newest || values >= valuesPerTransaction;
+    if (more) break;
+    if (chunk.attempt === newest) for (const record of chunk.records) values += Object.keys(record.values).length;
     ofAttempt.records.push(...chunk.records);
     lastKey = chunk.key;
   }
   // One that began and wrote nothing yet has replaced nothing yet.
-  return { lastKey, records: stitch(written.filter(({ records }) => records.length > 0)), anew: true, more: false };
+  return { lastKey, records: stitch(written.filter(({ records }) => records.length > 0)), anew: true, more };
 }
 
-async function takeBatch(transaction: Transaction<Tables>, runId: string, batch: Batch) {
-  if (batch.anew) {
-    await transaction.deleteFrom('summary_metric').where('run_id', '=', runId).execute();
-    await transaction.deleteFrom('epoch_metric').where('run_id', '=', runId).execute();
-  }
-  await transaction
-    .insertInto('ingest')
-    .values({ run_id: runId, last_key: batch.lastKey })
-    .onConflict((conflict) => conflict.column('run_id').doUpdateSet({ last_key: batch.lastKey }))
-    .execute();
-  await storeSummaries(transaction, runId, batch.records);
-  const rows = epochRows(runId, batch.records);
-  for (let start = 0; start < rows.length; start += rowsPerStatement)
-    await transaction
-      .insertInto('epoch_metric')
-      .values(rows.slice(start, start + rowsPerStatement))
-      .onConflict((conflict) =>
-        conflict.columns(['run_id', 'name', 'epoch']).doUpdateSet((row) => ({
-          step: row.ref('excluded.step'),
-          elapsed_seconds: row.ref('excluded.elapsed_seconds'),
-          value: row.ref('excluded.value'),
-        })),
-      )
-      .execute();
-}
-
-async function storeSummaries(transaction: Transaction<Tables>, runId: string, records: readonly MetricRecord[]) {
-  const before = await transaction.selectFrom('summary_metric').selectAll().where('run_id', '=', runId).execute();
-  const known: Summaries = new Map(before.map((row) => [row.name, row]));
-  const summaries: Summaries = new Map(known);
+async function takeBatch(transaction: Transaction<Tables>, runId: string, { lastKey, records, anew }: Batch) {
+  await storePosition(transaction, runId, lastKey);
+  const known: Summaries = new Map((await findSummaries(transaction, runId)).map((row) => [row.name, row]));
+  const summaries: Summaries = new Map(anew ? [] : known);
   summarise(summaries, runId, records);
-  const changed = [...summaries.values()].filter((row) => known.get(row.name) !== row);
-  for (let start = 0; start < changed.length; start += rowsPerStatement) {
-    const rows = changed.slice(start, start + rowsPerStatement);
-    const names = rows.map(({ name }) => name);
-    await transaction.deleteFrom('summary_metric').where('run_id', '=', runId).where('name', 'in', names).execute();
-    await transaction.insertInto('summary_metric').values(rows).execute();
-  }
+  await storeSummaries(transaction, runId, known, summaries);
+  const epochs = epochRows(runId, records);
+  await storeEpochs(transaction, runId, anew ? await findEpochRows(transaction, runId) : [], epochs);
 }
 
 /** Fills in what only the trainer knows of its attempts; the rest was recorded when they were claimed. */

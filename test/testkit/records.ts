@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { Kysely } from 'kysely';
+import type { Kysely, KyselyPlugin } from 'kysely';
 import { Client } from 'pg';
+import { DsqlCompiler } from '../../api/database/dsql';
 import { openPostgres } from '../../api/database/postgres';
 import { openSqlite } from '../../api/database/sqlite';
 import type { Tables } from '../../api/database/tables';
@@ -46,8 +47,23 @@ async function openDatabase(name: string, databases: string[]): Promise<Kysely<T
   databases.push(name);
   const records = await openPostgres(urlOf(name), { connections: 5, migrate: true });
   if (records.kind === 'refused') throw new Error(records.message);
-  return records.database;
+  return records.database.withPlugin(refuseWhatDsqlHasNot);
 }
+
+/** What of PostgreSQL's SQL Aurora DSQL does not have, or has in other words, as far as a query could come to use it. */
+const notInDsql =
+  /\b(savepoint|truncate|temp|temporary|jsonb?\w*|nextval|pg_advisory\w*|listen|notify|lock|copy|merge|vacuum|collate|for share|create|alter)\b|->/i;
+
+/** Holds every query of every test on PostgreSQL to what Aurora DSQL supports. */
+const refuseWhatDsqlHasNot: KyselyPlugin = {
+  transformQuery({ node, queryId }) {
+    const { sql } = new DsqlCompiler().compileQuery(node, queryId);
+    const found = notInDsql.exec(sql.replaceAll(/"[^"]*"/g, '""'));
+    if (found) throw new Error(`Aurora DSQL has no ${found[0]}: ${sql}`);
+    return node;
+  },
+  transformResult: async ({ result }) => result,
+};
 
 const serverUrl = (): string => process.env.STILLHOUSE_TEST_DATABASE_URL ?? '';
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { migrations } from '../../../api/database/migrate';
 import { openPostgres } from '../../../api/database/postgres';
 import { inTransaction } from '../../../api/database/transaction';
 import { onServer, urlOf, useTestRecords } from '../../testkit/records';
@@ -52,6 +53,33 @@ describe('a database that cannot be opened', () => {
     expect(await refusalOf('postgres://ann@localhost/x?sslrootcert=/nowhere/ca.pem')).toMatch(
       /^DATABASE_URL cannot be used: /,
     );
+  });
+});
+
+describe('a database that is opened', () => {
+  it('by several programs at once for the first time is migrated once', async () => {
+    const name = 'stillhouse_test_migrators';
+    await onServer([`drop database if exists ${name} with (force)`, `create database ${name} template template0`]);
+    const opened = await Promise.all(
+      Array.from({ length: 5 }, () => openPostgres(urlOf(name), { connections: 1, migrate: true })),
+    );
+    const applied = opened.map(async (outcome) => {
+      if (outcome.kind === 'refused') return outcome.message;
+      const names = await outcome.database.selectFrom('migration').select('name').orderBy('name').execute();
+      await outcome.database.destroy();
+      return names.map((row) => row.name);
+    });
+    const expected = migrations.map((migration) => migration.name);
+    expect(await Promise.all(applied)).toEqual(Array(5).fill(expected));
+    await onServer([`drop database ${name} with (force)`]);
+  });
+
+  it('has texts in the order of their bytes, whatever its own order is', async () => {
+    const database = await records.open();
+    const keys = ['b', 'B', 'a', 'A', 'ä', '_', '1'];
+    for (const key of keys) await database.insertInto('ingest').values({ run_id: key, last_key: '' }).execute();
+    const ordered = await database.selectFrom('ingest').select('run_id').orderBy('run_id').execute();
+    expect(ordered.map((row) => row.run_id)).toEqual(['1', 'A', 'B', '_', 'a', 'b', 'ä']);
   });
 });
 

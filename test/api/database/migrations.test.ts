@@ -1,33 +1,34 @@
 import { join } from 'node:path';
-import {
-  type Dialect,
-  DummyDriver,
-  Kysely,
-  PostgresAdapter,
-  PostgresQueryCompiler,
-  SqliteAdapter,
-  SqliteQueryCompiler,
-} from 'kysely';
+import { type Dialect, DummyDriver, Kysely, PostgresAdapter, SqliteAdapter, SqliteQueryCompiler } from 'kysely';
+import { DsqlCompiler } from '../../../api/database/dsql';
 import { migrate, migrations, migrationTable } from '../../../api/database/migrate';
+import { BytewiseCompiler } from '../../../api/database/postgres';
 import { openSqlite } from '../../../api/database/sqlite';
 import type { Tables } from '../../../api/database/tables';
 import { useTestFolder } from '../../testkit/test-folder';
 
+const compilers = {
+  SQLite: () => new SqliteQueryCompiler(),
+  PostgreSQL: () => new BytewiseCompiler(),
+  'Aurora DSQL': () => new DsqlCompiler(),
+};
+type Engine = keyof typeof compilers;
+const engines = Object.keys(compilers) as Engine[];
+
 /** A database that compiles statements and runs none. */
-function compilerOf(engine: 'sqlite' | 'postgres'): Kysely<Tables> {
-  const sqlite = engine === 'sqlite';
+function compilerOf(engine: Engine): Kysely<Tables> {
   const dialect: Dialect = {
-    createAdapter: () => (sqlite ? new SqliteAdapter() : new PostgresAdapter()),
+    createAdapter: () => (engine === 'SQLite' ? new SqliteAdapter() : new PostgresAdapter()),
     createDriver: () => new DummyDriver(),
     createIntrospector: () => {
       throw new Error('nothing is looked up');
     },
-    createQueryCompiler: () => (sqlite ? new SqliteQueryCompiler() : new PostgresQueryCompiler()),
+    createQueryCompiler: compilers[engine],
   };
   return new Kysely<Tables>({ dialect });
 }
 
-const statements = (engine: 'sqlite' | 'postgres'): string[] => {
+const statements = (engine: Engine): string[] => {
   const { schema } = compilerOf(engine);
   return [migrationTable(schema), ...migrations.flatMap((migration) => migration.statements(schema))].map(
     (statement) => statement.compile().sql,
@@ -49,18 +50,39 @@ const columnTypes = new Set(['text', 'integer', 'bigint', 'double precision']);
 describe('migrations', () => {
   const folder = useTestFolder();
 
-  it.each(['sqlite', 'postgres'] as const)('keep to the common subset when compiled for %s', (engine) => {
+  it.each(engines)('keep to the common subset when compiled for %s', (engine) => {
     const all = statements(engine);
     expect(all.length).toBeGreaterThan(20);
     for (const statement of all) {
       for (const pattern of forbidden) expect(statement).not.toMatch(pattern);
-      expect(statement).toMatch(/^create (table|index) if not exists /);
+      expect(statement).toMatch(/^create (table|index( async)?) if not exists /);
       expect(statement).not.toContain(';');
       if (!statement.startsWith('create table')) continue;
       const columns = /\((.*)\)$/s.exec(statement)![1]!.split(/, (?![^(]*\))/);
       for (const column of columns.filter((part) => part.startsWith('"')))
         expect(columnTypes).toContain(/^"\w+" (text|integer|bigint|double precision)\b/.exec(column)?.[1]);
     }
+  });
+
+  it('make texts that are compared by their bytes on PostgreSQL', () => {
+    const [table] = statements('PostgreSQL');
+    expect(table).toBe(
+      'create table if not exists "migration" ("name" text collate "C" primary key, "applied_at" text collate "C" not null)',
+    );
+  });
+
+  it('make indexes as Aurora DSQL takes them: in the background, of few columns, without a direction or collation', () => {
+    const all = statements('Aurora DSQL');
+    const indexes = all.filter((statement) => statement.startsWith('create index'));
+    expect(indexes.length).toBeGreaterThan(10);
+    for (const index of indexes) {
+      const [, table, columns] = /^create index async if not exists "\w+" on ("\w+") \(("\w+"(?:, "\w+")*)\)$/.exec(
+        index,
+      )!;
+      expect(columns!.split(', ').length).toBeLessThanOrEqual(8);
+      expect(indexes.filter((other) => other.includes(` on ${table} `)).length).toBeLessThanOrEqual(24);
+    }
+    expect(all.join('\n')).not.toMatch(/collate/i);
   });
 
   it('create exactly the columns that the code knows, and change nothing when run again', async () => {
