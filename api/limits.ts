@@ -46,6 +46,10 @@ export const limits = {
   /** Runs of one comparison. */
   comparedRuns: 5000,
   comparedExperiments: 20,
+  /** Pairs of groups tested in one comparison: all pairs of 32 groups. */
+  comparedPairs: 500,
+  /** Rows of a split that are resampled: 75 MB of draws. */
+  resampledRows: 100_000,
 } as const;
 
 /** A list without a page has about this many entries; used for the cost alone. */

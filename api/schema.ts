@@ -3,7 +3,7 @@ import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { buildSchema, type PubSub } from 'type-graphql';
 import { authorize } from './access/authorize';
 import { ViewerResolver } from './access/viewer.resolver';
-import { ComparisonResolver } from './comparison/comparison.resolver';
+import { ComparedPairResolver, ComparisonResolver } from './comparison/comparison.resolver';
 import { ExperimentResolver } from './experiments/experiment.resolver';
 import { ExperimentMutationsResolver } from './experiments/experiment-mutations.resolver';
 import { Conflict, Failure, InvalidInput, NotFound } from './failures.type';
@@ -30,6 +30,7 @@ export function createApiSchema(): Promise<GraphQLSchema> {
   return buildSchema({
     resolvers: [
       ComparisonResolver,
+      ComparedPairResolver,
       ExperimentMutationsResolver,
       ExperimentResolver,
       MethodResolver,

@@ -12,7 +12,7 @@ interface Group {
 
 interface Comparison {
   groups: Group[];
-  warnings: string[];
+  warnings: { message: string }[];
 }
 
 const axisWidth = 32;
@@ -25,7 +25,7 @@ export async function printComparison(api: Api, experimentId: string): Promise<v
     const axis = axisOf(groups);
     console.log(row(['variant', 'n', 'mean', 'sd', '95 % interval', 'worst (seed)', 'best (seed)', axis.title]));
     for (const group of groups) console.log(row([...cells(group), axis.draw(group)]));
-    for (const warning of warnings) console.log(`note: ${warning}`);
+    for (const { message } of warnings) console.log(`note: ${message}`);
   }
 }
 
@@ -40,7 +40,7 @@ async function compare(api: Api, experimentId: string, metric: string): Promise<
             best { seed value }
             worst { seed value }
           }
-          warnings
+          warnings { message }
         }
         ... on Failure { problems { path message } }
       }

@@ -1,12 +1,18 @@
-import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, FieldResolver, Float, ID, Int, Query, Resolver, Root } from 'type-graphql';
 import type { ApiContext } from '../context';
+import { badArguments } from '../errors';
+import { listCost } from '../limits';
 import { compare } from './comparison.service';
-import { CompareResult, ComparisonPointInput } from './comparison.type';
+import { ComparedPairs, CompareResult, Comparison, ComparisonPointInput } from './comparison.type';
+import { ComparedPair, HolmFamilies } from './pair.type';
+import type { ComparedPairs as Pairs } from './request';
+import { pairsNeeded } from './statistics/power';
 
-@Resolver()
+@Resolver(() => Comparison)
 export class ComparisonResolver {
   @Query(() => CompareResult, {
-    description: 'Compares groups of runs by one metric: mean, spread and interval over seeds.',
+    description:
+      'Compares groups of runs by one metric: mean, spread and interval over seeds, and tests of pairs with a verdict in words.',
   })
   async compare(
     @Ctx() { services }: ApiContext,
@@ -19,7 +25,7 @@ export class ComparisonResolver {
     at: ComparisonPointInput,
     @Arg('baseline', () => String, {
       nullable: true,
-      description: 'Id or name of the group that the means of the others are measured against.',
+      description: 'Id or name of the group that the others are measured and tested against.',
     })
     baseline: string | null,
     @Arg('groupBy', () => [String], {
@@ -28,8 +34,46 @@ export class ComparisonResolver {
         'What tells groups apart: `variant`, `method`, `experiment`, hyper-parameters. Everything but the seed when left out.',
     })
     groupBy: string[] | null,
+    @Arg('pairs', () => ComparedPairs, {
+      defaultValue: 'WITH_BASELINE',
+      description: 'Which groups are tested against each other.',
+    })
+    pairs: Pairs,
+    @Arg('allowDifferentData', () => Boolean, {
+      defaultValue: false,
+      description: 'Compare runs of different data or splits nevertheless; the answer is marked. Refused otherwise.',
+    })
+    allowDifferentData: boolean,
   ) {
-    const request = { experimentIds, metric, at, baseline: baseline ?? null, groupBy: groupBy ?? null };
-    return await compare(services, request);
+    const chosen = { baseline: baseline ?? null, groupBy: groupBy ?? null, pairs, allowDifferentData };
+    return await compare(services, { experimentIds, metric, at, ...chosen });
+  }
+
+  @FieldResolver(() => [ComparedPair], { description: 'The tested pairs.', complexity: listCost() })
+  async pairs(@Root() { tests }: Comparison) {
+    return (await tests()).pairs;
+  }
+
+  @FieldResolver(() => HolmFamilies, { description: 'The families within which p-values are corrected.' })
+  async families(@Root() { tests }: Comparison) {
+    return (await tests()).families;
+  }
+}
+
+@Resolver(() => ComparedPair)
+export class ComparedPairResolver {
+  @FieldResolver(() => Int, {
+    nullable: true,
+    description:
+      'Seeds it takes to find a true difference of this size with a power of 80 % by a paired t test at 5 %, if the differences go on to spread as they do. null: the spread is not known, or more than 10,000.',
+  })
+  seedsNeeded(
+    @Root() { standardDeviation }: ComparedPair,
+    @Arg('difference', () => Float, { description: 'In units of the metric: 0.01 is one point of accuracy.' })
+    difference: number,
+  ): number | null {
+    if (!(difference > 0))
+      throw badArguments([{ path: 'difference', message: `${difference} given: a size above 0 is needed` }]);
+    return standardDeviation ? pairsNeeded(difference / standardDeviation) : null;
   }
 }

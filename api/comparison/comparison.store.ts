@@ -20,7 +20,7 @@ export async function findComparedRuns(
     .selectFrom('run')
     .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
     .select(['run.id', 'run.experiment_id', 'experiment.name', 'run.variant', 'run.group_id', 'run.method'])
-    .select(['run.seed', 'run.state', 'run.engine', 'run.device'])
+    .select(['run.seed', 'run.state', 'run.engine', 'run.device', 'run.spec'])
     .where('run.experiment_id', 'in', experimentIds)
     .orderBy('run.experiment_id')
     .orderBy('run.position')

@@ -1,10 +1,13 @@
 import type { RunState } from '../database/tables';
+import type { GroupLabel } from './groups';
+import type { Sample } from './statistics/sample';
 
 /** At which moment of their training runs are compared. */
 export type ComparisonPoint =
   | { kind: 'EPOCH'; epoch: number }
   | { kind: 'WALL_CLOCK'; seconds: number }
   | { kind: 'BEST_ON_DEV' }
+  | { kind: 'BEST_ON_TEST' }
   | { kind: 'FINAL' };
 
 export interface ComparedRun {
@@ -18,6 +21,8 @@ export interface ComparedRun {
   state: RunState;
   engine: string | null;
   device: string | null;
+  /** The resolved run spec, JSON. */
+  spec: string;
 }
 
 /** The evaluation that closed an epoch: its value of the compared metric, and of the one that selects. */
@@ -45,28 +50,49 @@ export interface MissingRun {
   reason: string;
 }
 
+/** A group and what its runs say. */
+export interface ComparedGroup extends Sample {
+  id: string;
+  name: string;
+  labels: GroupLabel[];
+  min: number | null;
+  max: number | null;
+  best: SeedValue | null;
+  worst: SeedValue | null;
+  values: SeedValue[];
+  missing: MissingRun[];
+  /** Mean minus that of the baseline; null for the baseline itself, and where either has no value. */
+  difference: number | null;
+}
+
 /**
  * The value of a run at a point of its training, or why it has none.
  * @param epochs in ascending order, those of which any of the two values is known
+ * @param isBetter of two values of the metric
  */
 export function valueAt(
   run: ComparedRun,
   epochs: readonly EvaluatedEpoch[],
   point: ComparisonPoint,
+  isBetter: (value: number, than: number) => boolean,
 ): { kind: 'value'; value: SeedValue } | { kind: 'missing'; run: MissingRun } {
   const { id: runId, seed, state } = run;
   const missing = (reason: string) => ({ kind: 'missing' as const, run: { runId, seed, state, reason } });
   if (state === 'FAILED') return missing('failed');
   if (state === 'CANCELLED') return missing('was cancelled');
   if (state !== 'SUCCEEDED') return missing('has not finished');
-  const chosen = epochAt(epochs, point);
+  const chosen = epochAt(epochs, point, isBetter);
   if (typeof chosen === 'string') return missing(chosen);
   const { epoch, elapsedSeconds, value } = chosen;
-  if (value === null) return missing(`has no value at epoch ${epoch}`);
+  if (value === null) return missing(`has no number at epoch ${epoch}`);
   return { kind: 'value', value: { runId, seed, epoch, elapsedSeconds, value } };
 }
 
-function epochAt(epochs: readonly EvaluatedEpoch[], point: ComparisonPoint): EvaluatedEpoch | string {
+function epochAt(
+  epochs: readonly EvaluatedEpoch[],
+  point: ComparisonPoint,
+  isBetter: (value: number, than: number) => boolean,
+): EvaluatedEpoch | string {
   switch (point.kind) {
     case 'EPOCH':
       return epochs.find(({ epoch }) => epoch === point.epoch) ?? `was not evaluated at epoch ${point.epoch}`;
@@ -76,17 +102,28 @@ function epochAt(epochs: readonly EvaluatedEpoch[], point: ComparisonPoint): Eva
         `was not evaluated within ${point.seconds} s`
       );
     case 'BEST_ON_DEV':
-      return bestOnDev(epochs) ?? 'was not evaluated on dev';
+      return bestBy(epochs, ({ devAccuracy }) => devAccuracy, isGreater) ?? 'was not evaluated on dev';
+    case 'BEST_ON_TEST':
+      return bestBy(epochs, ({ value }) => value, isBetter) ?? 'was not evaluated on test';
     case 'FINAL':
       return epochs.at(-1) ?? 'was not evaluated';
   }
 }
 
-/** The epoch with the highest accuracy on dev, the earliest of equals: as the trainer selects its model. */
-function bestOnDev(epochs: readonly EvaluatedEpoch[]): EvaluatedEpoch | null {
-  return epochs.reduce<EvaluatedEpoch | null>(
-    (best, epoch) =>
-      epoch.devAccuracy !== null && (best?.devAccuracy == null || epoch.devAccuracy > best.devAccuracy) ? epoch : best,
-    null,
-  );
+const isGreater = (value: number, than: number): boolean => value > than;
+
+/** The epoch that is best by some score, the earliest of equals: as the trainer selects its model on dev. */
+function bestBy(
+  epochs: readonly EvaluatedEpoch[],
+  scoreOf: (epoch: EvaluatedEpoch) => number | null,
+  isBetter: (value: number, than: number) => boolean,
+): EvaluatedEpoch | null {
+  let best: EvaluatedEpoch | null = null;
+  let bestScore: number | null = null;
+  for (const epoch of epochs) {
+    const score = scoreOf(epoch);
+    if (score === null || (bestScore !== null && !isBetter(score, bestScore))) continue;
+    [best, bestScore] = [epoch, score];
+  }
+  return best;
 }

@@ -6,21 +6,39 @@ import { failureTypeNames, InvalidInput } from '../failures.type';
 import { listCost } from '../limits';
 import { RunState } from '../runs/run.input';
 import type { ComparisonPoint as Point } from './comparison';
+import type { Comparison as Outcome } from './comparison.service';
+import { ComparisonWarning, Interval } from './pair.type';
+import type { ComparedPairs as Pairs } from './request';
 
 export const ComparisonPoint: Record<Point['kind'], Point['kind']> = {
   EPOCH: 'EPOCH',
   WALL_CLOCK: 'WALL_CLOCK',
   BEST_ON_DEV: 'BEST_ON_DEV',
+  BEST_ON_TEST: 'BEST_ON_TEST',
   FINAL: 'FINAL',
 };
 registerEnumType(ComparisonPoint, {
   name: 'ComparisonPoint',
-  description: 'At which moment of their training runs are compared. Selecting by the test set is not offered.',
+  description: 'At which moment of their training runs are compared.',
   valuesConfig: {
     EPOCH: { description: 'At the end of the epoch `epoch`.' },
     WALL_CLOCK: { description: 'At the last evaluation within `seconds` of training.' },
     BEST_ON_DEV: { description: 'At the epoch with the highest dev/accuracy, the earliest of equals.' },
+    BEST_ON_TEST: {
+      description:
+        'At the epoch where the compared metric, one of the test set, is itself best, as the maxima in papers are. The values are too good, and the answer is marked: `selectedOnTest`.',
+    },
     FINAL: { description: 'At the last epoch.' },
+  },
+});
+
+export const ComparedPairs: Record<Pairs, Pairs> = { WITH_BASELINE: 'WITH_BASELINE', ALL: 'ALL' };
+registerEnumType(ComparedPairs, {
+  name: 'ComparedPairs',
+  description: 'Which groups are tested against each other. The more pairs, the more Holm corrects.',
+  valuesConfig: {
+    WITH_BASELINE: { description: 'Every other group against the baseline; none without a baseline.' },
+    ALL: { description: 'Every group against every other.' },
   },
 });
 
@@ -78,15 +96,6 @@ export class GroupLabel {
   value: string | null;
 }
 
-@ObjectType({ description: 'An interval that holds the mean in 95 of 100 such experiments.' })
-export class Interval {
-  @Field(() => Float, { description: 'Lower end.' })
-  low: number;
-
-  @Field(() => Float, { description: 'Upper end.' })
-  high: number;
-}
-
 @ObjectType({ description: 'Runs alike in everything but the seed (or in what `groupBy` names), and what they say.' })
 export class ComparedGroup {
   @Field(() => ID, { description: 'Id of the group; the group id of its runs unless `groupBy` was given.' })
@@ -136,7 +145,8 @@ export class ComparedGroup {
 
   @Field(() => Float, {
     nullable: true,
-    description: 'Mean minus the mean of the baseline; null without a baseline, and for the baseline itself.',
+    description:
+      'Mean minus the mean of the baseline, each over all its runs (`pairs` has the difference over shared seeds); null without a baseline, and for the baseline itself.',
   })
   difference: number | null;
 }
@@ -158,8 +168,24 @@ export class Comparison {
   })
   groups: ComparedGroup[];
 
-  @Field(() => [String], { description: 'What a reader must know: runs left out, too few runs, pooled definitions.' })
-  warnings: string[];
+  @Field(() => Boolean, {
+    description: 'Whether epochs were selected by the test set, so that every value is too good.',
+  })
+  selectedOnTest: boolean;
+
+  @Field(() => [String], {
+    description: 'In what the data or splits of the runs differ; empty unless `allowDifferentData` was set.',
+  })
+  dataDifferences: string[];
+
+  @Field(() => [ComparisonWarning], {
+    description: 'What a reader must know: runs left out, too few runs, pooled definitions.',
+    complexity: listCost(),
+  })
+  warnings: ComparisonWarning[];
+
+  /** Resolved where they are asked for (comparison.resolver.ts). */
+  tests: Outcome['tests'];
 }
 
 export const CompareResult = createUnionType({

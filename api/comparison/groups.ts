@@ -4,6 +4,7 @@ import type { ComparedRun } from './comparison';
 
 /** What groups can be told apart by besides hyper-parameters. */
 export const runLabels = ['variant', 'method', 'experiment'] as const;
+export const isRunLabel = (name: string): boolean => (runLabels as readonly string[]).includes(name);
 
 export interface GroupLabel {
   name: string;

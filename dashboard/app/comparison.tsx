@@ -73,8 +73,8 @@ export function ComparisonCard(props: {
           {outcome.warnings.length > 0 && (
             <Notice kind="warning">
               <ul>
-                {outcome.warnings.map((warning) => (
-                  <li key={warning}>{warning}</li>
+                {outcome.warnings.map(({ message }) => (
+                  <li key={message}>{message}</li>
                 ))}
               </ul>
             </Notice>

@@ -187,7 +187,7 @@ export interface Comparison {
   higherIsBetter: boolean;
   baseline: string | null;
   groups: ComparedGroup[];
-  warnings: string[];
+  warnings: { kind: string; message: string }[];
 }
 
 export const compare = operation<
@@ -202,7 +202,7 @@ export const compare = operation<
   compare(experimentIds: $experimentIds, metric: $metric, at: $at, baseline: $baseline) {
     __typename
     ... on Comparison {
-      metric higherIsBetter baseline warnings
+      metric higherIsBetter baseline warnings { kind message }
       groups {
         id name n mean standardDeviation difference
         interval { low high }

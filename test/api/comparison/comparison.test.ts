@@ -1,33 +1,16 @@
-import { describeSample } from '../../../api/comparison/statistics';
-import type { RunTable } from '../../../api/database/tables';
-import { insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
+import { insertExperiment, useTestServices } from '../../testkit/api-services';
 import { dataOf } from '../../testkit/ask';
+import { type EvaluatedEpoch, insertEvaluatedRun } from '../../testkit/evaluated-run';
 
 const services = useTestServices();
 
-interface Epoch {
-  epoch: number;
-  seconds: number;
-  dev?: number;
-  test?: number;
-}
+const runWith = (id: string, given: Parameters<typeof insertEvaluatedRun>[2], epochs: EvaluatedEpoch[]) =>
+  insertEvaluatedRun(services(), id, given, epochs);
 
-/** A run with the evaluations it closed its epochs with. */
-async function runWith(id: string, given: Partial<RunTable>, epochs: Epoch[]) {
-  await insertRun(services(), id, { state: 'SUCCEEDED', variant: String(given.group_id), ...given });
-  for (const { epoch, seconds, dev, test } of epochs)
-    for (const [name, value] of [['dev/accuracy', dev] as const, ['test/accuracy', test] as const])
-      if (value !== undefined)
-        await services()
-          .database.insertInto('epoch_metric')
-          .values({ run_id: id, epoch, step: epoch * 10, elapsed_seconds: seconds, name, value })
-          .execute();
-}
-
-const source = `query ($ids: [ID!]!, $metric: String!, $at: ComparisonPointInput!, $baseline: String, $groupBy: [String!]) {
-  compare(experimentIds: $ids, metric: $metric, at: $at, baseline: $baseline, groupBy: $groupBy) {
+const source = `query ($ids: [ID!]!, $metric: String!, $at: ComparisonPointInput!, $baseline: String, $groupBy: [String!], $allowDifferentData: Boolean! = false) {
+  compare(experimentIds: $ids, metric: $metric, at: $at, baseline: $baseline, groupBy: $groupBy, allowDifferentData: $allowDifferentData) {
     __typename
-    ... on Comparison { higherIsBetter baseline warnings groups {
+    ... on Comparison { higherIsBetter baseline selectedOnTest dataDifferences warnings { kind message groups } groups {
       id name n mean standardDeviation interval { low high } min max best { runId seed } worst { seed }
       values { seed epoch value } missing { runId seed state reason } difference labels { name value } } }
     ... on Failure { problems { path message } } } }`;
@@ -42,38 +25,7 @@ const compare = async (given: object = {}) =>
     })
   ).compare;
 
-describe('a sample', () => {
-  // Worked by hand: the deviations from .814 have the squares .000196, .000036, .000016, .001296, .000576, in sum .00212.
-  // t(.975, 4) = 2.7764451051977987 (scipy.stats.t.ppf); the half width is t * sqrt(.00212 / 4 / 5) = .02858525191.
-  it('has the mean, the deviation and the interval that are worked out by hand', () => {
-    const { n, mean, standardDeviation, interval } = describeSample([0.8, 0.82, 0.81, 0.85, 0.79]);
-    expect(n).toBe(5);
-    expect(mean).toBeCloseTo(0.814, 12);
-    expect(standardDeviation).toBeCloseTo(0.02302172886644, 12);
-    expect(interval!.low).toBeCloseTo(0.814 - 0.02858525191, 10);
-    expect(interval!.high).toBeCloseTo(0.814 + 0.02858525191, 10);
-  });
-
-  // scipy.stats.t.ppf(.975, df): 1 -> 12.706204736174694, 2 -> 4.302652729911275, 9 -> 2.2621571627409915.
-  it.each([
-    [[0, 1], 12.706204736174694 * Math.SQRT1_2 * Math.SQRT1_2],
-    [[1, 2, 3], 4.302652729911275 / Math.sqrt(3)],
-    [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], (2.2621571627409915 * Math.sqrt(82.5 / 9)) / Math.sqrt(10)],
-  ])('%j has the half width that follows from the published quantile', (values, half) => {
-    const { mean, interval } = describeSample(values);
-    expect(interval!.high - mean!).toBeCloseTo(half, 9);
-    expect(mean! - interval!.low).toBeCloseTo(half, 9);
-  });
-
-  it('keeps its digits where values are large and close together', () => {
-    expect(describeSample([1e9 + 1, 1e9 + 2, 1e9 + 3]).standardDeviation).toBe(1);
-  });
-
-  it('has no spread with one value, and no mean with none', () => {
-    expect(describeSample([0.5])).toEqual({ n: 1, mean: 0.5, standardDeviation: null, interval: null });
-    expect(describeSample([])).toEqual({ n: 0, mean: null, standardDeviation: null, interval: null });
-  });
-});
+const messagesOf = (warnings: { message: string }[]) => warnings.map(({ message }) => message);
 
 describe('comparing', () => {
   beforeEach(() => insertExperiment(services(), { name: 'First' }));
@@ -109,7 +61,7 @@ describe('comparing', () => {
   });
 
   // Dev is best at epochs 2 and 4 alike: the earlier one counts. Test is best at epoch 1, which must select nothing.
-  const epochs: Epoch[] = [
+  const epochs: EvaluatedEpoch[] = [
     { epoch: 1, seconds: 10, dev: 0.5, test: 0.99 },
     { epoch: 2, seconds: 20, dev: 0.9, test: 0.6 },
     { epoch: 3, seconds: 30, dev: 0.8, test: 0.7 },
@@ -123,9 +75,45 @@ describe('comparing', () => {
     ['an evaluation at the very end of a time budget', { point: 'WALL_CLOCK', seconds: 30 }, { epoch: 3, value: 0.7 }],
     ['the earliest epoch that is best on dev', { point: 'BEST_ON_DEV' }, { epoch: 2, value: 0.6 }],
     ['the last epoch', { point: 'FINAL' }, { epoch: 5, value: 0.75 }],
+    ['the epoch that is best on test, where that is asked for', { point: 'BEST_ON_TEST' }, { epoch: 1, value: 0.99 }],
   ])('takes the value at %s', async (_, at, expected) => {
     await runWith('r', { group_id: 'g' }, epochs);
     expect((await compare({ at })).groups[0].values).toEqual([{ seed: 0, ...expected }]);
+  });
+
+  it('marks an answer for which the test set selected', async () => {
+    await runWith('r', { group_id: 'g' }, epochs);
+    const marked = await compare({ at: { point: 'BEST_ON_TEST' } });
+    expect(marked.selectedOnTest).toBe(true);
+    expect(marked.warnings[0]).toMatchObject({ kind: 'SELECTED_ON_TEST', groups: [] });
+    expect((await compare()).selectedOnTest).toBe(false);
+  });
+
+  it('refuses different data or splits, and marks them where they are asked for', async () => {
+    const evaluated = [{ epoch: 1, seconds: 1, test: 0.5 }];
+    await runWith('a', { group_id: 'whole' }, evaluated);
+    const parameters = { trainShare: 0.5, splitSeed: 3 };
+    await insertEvaluatedRun(services(), 'b', { group_id: 'half' }, evaluated, { parameters });
+    const refused = await compare();
+    expect(refused.__typename).toBe('InvalidInput');
+    expect(refused.problems).toEqual([
+      {
+        path: 'allowDifferentData',
+        message: expect.stringContaining(
+          'splitSeed is 0 in "whole", 3 in "half"; trainShare is 1 in "whole", 0.5 in "half"',
+        ),
+      },
+    ]);
+    const marked = await compare({ allowDifferentData: true });
+    expect(marked.dataDifferences).toHaveLength(2);
+    expect(marked.warnings[0]).toMatchObject({ kind: 'DIFFERENT_DATA' });
+  });
+
+  it('does not mind the data of runs that have nothing to compare', async () => {
+    await runWith('a', { group_id: 'g' }, [{ epoch: 1, seconds: 1, test: 0.5 }]);
+    const data = { train: '/other/train.csv', test: '/other/test.csv' };
+    await insertEvaluatedRun(services(), 'b', { group_id: 'h', state: 'FAILED' }, [], { data });
+    expect((await compare()).__typename).toBe('Comparison');
   });
 
   it('leaves out runs without a value, counts them and says why', async () => {
@@ -139,11 +127,11 @@ describe('comparing', () => {
     expect(groups[0].missing).toEqual([
       { runId: 'b', seed: 1, state: 'FAILED', reason: 'failed' },
       { runId: 'c', seed: 2, state: 'RUNNING', reason: 'has not finished' },
-      { runId: 'd', seed: 3, state: 'SUCCEEDED', reason: 'has no value at epoch 1' },
+      { runId: 'd', seed: 3, state: 'SUCCEEDED', reason: 'has no number at epoch 1' },
       { runId: 'e', seed: 4, state: 'CANCELLED', reason: 'was cancelled' },
     ]);
-    expect(warnings).toEqual([
-      '"g": 4 of 5 runs are left out: failed (1), has not finished (1), has no value at epoch 1 (1), was cancelled (1)',
+    expect(messagesOf(warnings)).toEqual([
+      '"g": 4 of 5 runs are left out: failed (1), has not finished (1), has no number at epoch 1 (1), was cancelled (1)',
       '"g" rests on one run: it has no spread and no interval',
     ]);
   });
@@ -168,7 +156,7 @@ describe('comparing', () => {
       ['alpha=none', 0.1],
     ]);
     expect(groups[0].difference).toBeCloseTo(-0.3, 12);
-    expect(warnings).toContain('"alpha=0.1" pools 2 definitions: its spread is not that of the seed alone');
+    expect(messagesOf(warnings)).toContain('"alpha=0.1" pools 2 definitions: its spread is not that of the seed alone');
   });
 
   it('warns where one seed counts twice, and where a time budget compares machines', async () => {
@@ -177,10 +165,10 @@ describe('comparing', () => {
     const elsewhere = { group_id: 'g', experiment_id: 'second', device: 'gpu', engine: 'native' };
     await runWith('b', elsewhere, [{ epoch: 1, seconds: 1, test: 0.5 }]);
     const { warnings } = await compare({ ids: ['experiment', 'second'], at: { point: 'WALL_CLOCK', seconds: 5 } });
-    expect(warnings).toEqual([
+    expect(messagesOf(warnings)).toEqual([
+      'runs were carried out with native on cpu, native on gpu: a time budget compares these machines as well',
       '"g" rests on 2 runs: its interval tells little',
       '"g" has several runs of seed 0: they are not independent of each other',
-      'runs were carried out with native on cpu, native on gpu: a time budget compares these machines as well',
     ]);
   });
 
@@ -196,6 +184,13 @@ describe('comparing', () => {
     ['an unknown experiment', { ids: ['experiment', 'no'] }, [['experimentIds.1', /"no"/]]],
     ['an unknown metric, with those there are', { metric: 'test/acuracy' }, [['metric', /there are test\/accuracy/]]],
     ['an unknown baseline, with the groups there are', { baseline: 'x' }, [['baseline', /name one of "g"/]]],
+    ['an epoch where none is read', { at: { point: 'FINAL', epoch: 3 } }, [['at.epoch', /FINAL takes no epoch/]]],
+    ['seconds where none are read', { at: { point: 'EPOCH', epoch: 1, seconds: 3 } }, [['at.seconds', /WALL_CLOCK/]]],
+    [
+      'selecting on test by a metric of another split',
+      { metric: 'dev/accuracy', at: { point: 'BEST_ON_TEST' } },
+      [['at.point', /given dev\/accuracy/]],
+    ],
     [
       'several things at once',
       { metric: '', at: { point: 'EPOCH' }, groupBy: ['beta'] },

@@ -8,23 +8,31 @@ export interface Sample {
   /** With n - 1 in the denominator; null below two values. */
   standardDeviation: number | null;
   /** 95 % interval of the mean by Student's t with n - 1 degrees of freedom; null below two values. */
-  interval: { low: number; high: number } | null;
+  interval: Interval | null;
 }
 
-export const confidence = 0.95;
+export interface Interval {
+  low: number;
+  high: number;
+}
+
+const confidence = 0.95;
 
 /**
  * Mean, standard deviation and interval of values taken to be independent and near normal.
  * mean +- t(1 - 0.05 / 2, n - 1) * s / sqrt(n)
+ * What is beyond the numbers there are (values around 1e154 have squares that are) is null.
  */
 export function describeSample(values: readonly number[]): Sample {
   const n = values.length;
   if (n === 0) return { n, mean: null, standardDeviation: null, interval: null };
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  if (!Number.isFinite(mean)) return { n, mean: null, standardDeviation: null, interval: null };
   if (n === 1) return { n, mean, standardDeviation: null, interval: null };
   // Two passes: the one-pass formula loses all digits where values are close together, as accuracies are.
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const standardDeviation = Math.sqrt(squares / (n - 1));
+  if (!Number.isFinite(standardDeviation)) return { n, mean, standardDeviation: null, interval: null };
   const half = (quantile(1 - (1 - confidence) / 2, n - 1) * standardDeviation) / Math.sqrt(n);
   return { n, mean, standardDeviation, interval: { low: mean - half, high: mean + half } };
 }

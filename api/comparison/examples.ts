@@ -1,0 +1,152 @@
+import type { Split } from '../../contract/metric-names';
+import { limits } from '../limits';
+import type { SeedValue } from './comparison';
+import type { Bootstrap, Pair, SeedMcNemars } from './pairs';
+import { type Predictions, type PredictionsPlace, readAll, type StoredPredictions } from './predictions';
+import { bootstrapInterval, type Predicted, type ResampledScore } from './statistics/bootstrap';
+import { combinedMcNemarP, type Discordance, mcNemar } from './statistics/mcnemar';
+import { resamples } from './statistics/resampled-rows';
+import { type ComparisonWarning, warn } from './warnings';
+
+/** What the stored predictions say of a pair, example by example. */
+export interface ExampleTests {
+  mcNemar: SeedMcNemars | null;
+  bootstrap: Bootstrap | null;
+  warnings: ComparisonWarning[];
+}
+
+/** The predictions of one seed of a pair, at the epochs that are compared. */
+interface SeedPredictions {
+  seed: number;
+  group: RunPredictions;
+  against: RunPredictions;
+}
+
+interface RunPredictions {
+  place: PredictionsPlace;
+  predictions: StoredPredictions;
+}
+
+const nothing: ExampleTests = { mcNemar: null, bootstrap: null, warnings: [] };
+
+/**
+ * McNemar's tests and bootstrap intervals of some pairs, in their order, at the very epochs whose values are compared.
+ * Metrics that are not scores of the trained model on dev or test have no examples, and get neither.
+ */
+export async function testExamples(
+  predictions: Predictions,
+  pairs: readonly Pair[],
+  metric: string,
+): Promise<ExampleTests[]> {
+  const split = splitOf(metric);
+  if (split === null) return pairs.map(() => nothing);
+  const values = new Map<string, SeedValue>();
+  for (const { paired } of pairs)
+    for (const { group, against } of paired) for (const value of [...group, ...against]) values.set(value.runId, value);
+  const places = [...values.values()].map(({ runId, epoch }) => ({ runId, split, epoch }));
+  const found = await readAll(predictions, places);
+  const known = new Map<string, RunPredictions>();
+  places.forEach((place, at) => {
+    const ofRun = found[at];
+    if (ofRun) known.set(place.runId, { place, predictions: ofRun });
+  });
+  return pairs.map((pair) => testPair(predictions, pair, metric, known));
+}
+
+function testPair(
+  predictions: Predictions,
+  pair: Pair,
+  metric: string,
+  known: ReadonlyMap<string, RunPredictions>,
+): ExampleTests {
+  const { paired, group, against } = pair;
+  if (paired.length === 0) return nothing;
+  const without = (
+    kind: 'NO_PREDICTIONS' | 'DIFFERENT_ROWS' | 'PREDICTIONS_DISAGREE' | 'REPEATED_SEED',
+    why: string,
+  ) => ({
+    ...nothing,
+    warnings: [
+      warn(kind, `"${group.name}" and "${against.name}": no test by example, since ${why}`, [group.id, against.id]),
+    ],
+  });
+  if (paired.some((seed) => seed.group.length > 1 || seed.against.length > 1))
+    return without('REPEATED_SEED', 'a seed has several runs');
+  const seeds: SeedPredictions[] = [];
+  for (const { seed, group: ofGroup, against: ofOther } of paired) {
+    const [own, other] = [known.get(ofGroup[0]!.runId), known.get(ofOther[0]!.runId)];
+    if (own && other) seeds.push({ seed, group: own, against: other });
+  }
+  if (seeds.length < paired.length)
+    return without(
+      'NO_PREDICTIONS',
+      `the predictions of ${paired.length - seeds.length} of ${paired.length} seeds are not stored`,
+    );
+  const runs = seeds.flatMap((seed) => [seed.group, seed.against]);
+  if (new Set(runs.map((run) => run.predictions.rowsHash)).size > 1)
+    return without('DIFFERENT_ROWS', 'the runs were scored on different rows');
+  const logged = paired.flatMap((seed) => [seed.group[0]!.value, seed.against[0]!.value]);
+  if (/^(dev|test)\/accuracy$/.test(metric) && runs.some((run, at) => !isAccuracyOf(logged[at]!, run.predictions)))
+    return without('PREDICTIONS_DISAGREE', 'their accuracy is not the one that was logged');
+  return { mcNemar: testSeeds(seeds), ...bootstrapPair(predictions, pair, seeds, metric) };
+}
+
+function testSeeds(seeds: readonly SeedPredictions[]): SeedMcNemars {
+  const discordances = seeds.map(({ group, against }) => discordanceOf(group.predictions, against.predictions));
+  return {
+    seeds: discordances.map((discordance, place) => {
+      const { seed, group } = seeds[place]!;
+      return { ...mcNemar(discordance), seed, rows: group.predictions.labels.length };
+    }),
+    p: combinedMcNemarP(discordances)!,
+  };
+}
+
+function bootstrapPair(
+  predictions: Predictions,
+  { group, against }: Pair,
+  seeds: readonly SeedPredictions[],
+  metric: string,
+): Pick<ExampleTests, 'bootstrap' | 'warnings'> {
+  const score = resampledScoreOf(metric);
+  const rows = seeds[0]!.group.predictions.labels.length;
+  if (score === null || rows > limits.resampledRows) {
+    const why = score === null ? `${metric} is not` : `more than ${limits.resampledRows} rows are not`;
+    const message = `"${group.name}" and "${against.name}": no bootstrap interval, since ${why} computed again from predictions`;
+    return { bootstrap: null, warnings: [warn('NOT_RESAMPLED', message, [group.id, against.id])] };
+  }
+  const scores = ({ place, predictions: stored }: RunPredictions) => predictions.resampled(place, stored, score);
+  const interval = bootstrapInterval(
+    seeds.map((seed) => ({ value: scores(seed.group), against: scores(seed.against) })),
+  );
+  return { bootstrap: { interval, resamples, seeds: seeds.length, rows }, warnings: [] };
+}
+
+function discordanceOf(one: Predicted, other: Predicted): Discordance {
+  const { labels } = one;
+  let [first, second] = [0, 0];
+  for (let row = 0; row < labels.length; row++) {
+    const [ofOne, ofOther] = [one.predicted[row] === labels[row], other.predicted[row] === labels[row]];
+    if (ofOne && !ofOther) first += 1;
+    if (ofOther && !ofOne) second += 1;
+  }
+  return { first, second };
+}
+
+function isAccuracyOf(value: number, { labels, predicted }: Predicted): boolean {
+  let right = 0;
+  for (let row = 0; row < labels.length; row++) if (labels[row] === predicted[row]) right += 1;
+  return Math.abs(right / labels.length - value) < 1e-9;
+}
+
+function splitOf(metric: string): Split | null {
+  const match = /^(dev|test)\//.exec(metric);
+  return match === null ? null : (match[1] as Split);
+}
+
+/** With one label a row the micro scores are the accuracy (methods.md, section 4). */
+function resampledScoreOf(metric: string): ResampledScore | null {
+  const [, score] = /^(?:dev|test)\/(.+)$/.exec(metric) ?? [];
+  if (score === 'macro-f1') return 'macro-f1';
+  return ['accuracy', 'micro-precision', 'micro-recall', 'micro-f1'].includes(score ?? '') ? 'accuracy' : null;
+}

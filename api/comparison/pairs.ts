@@ -1,0 +1,205 @@
+import type { ComparedGroup, SeedValue } from './comparison';
+import type { ExampleTests } from './examples';
+import { holm } from './statistics/holm';
+import type { McNemar } from './statistics/mcnemar';
+import {
+  describeDifferences,
+  differencesOf,
+  type EffectSize,
+  effectSize,
+  type PairedT,
+  pairedT,
+} from './statistics/paired-t';
+import { detectableEffect } from './statistics/power';
+import type { Interval } from './statistics/sample';
+import { leastWilcoxonP, type Wilcoxon, wilcoxon } from './statistics/wilcoxon';
+import { significance, type Verdict, verdictOf } from './verdict';
+import { type ComparisonWarning, warn } from './warnings';
+
+/** A p-value corrected by Holm for all tests of its kind in the answer. */
+export type Corrected<Test> = Test & { holmP: number };
+
+/** A group against another, seed by seed. Differences are those of the group minus those of the other. */
+export interface ComparedPair {
+  groupId: string;
+  name: string;
+  againstId: string;
+  againstName: string;
+  /** Seeds that both have, ascending: what every test rests on. */
+  seeds: number[];
+  unpairedSeeds: number[];
+  /** Mean of the differences; null without shared seeds. */
+  difference: number | null;
+  standardDeviation: number | null;
+  interval: Interval | null;
+  tTest: Corrected<PairedT> | null;
+  wilcoxon: Corrected<Wilcoxon> | null;
+  effectSize: EffectSize | null;
+  mcNemar: Corrected<SeedMcNemars> | null;
+  bootstrap: Bootstrap | null;
+  /** The least difference that so many seeds with such a spread show with a power of 80 %. */
+  detectable: number | null;
+  verdict: Verdict;
+  warnings: ComparisonWarning[];
+}
+
+/** McNemar's test for every seed, and one p of them all. */
+export interface SeedMcNemars {
+  seeds: (McNemar & { seed: number; rows: number })[];
+  p: number;
+}
+
+export interface Bootstrap {
+  interval: Interval;
+  resamples: number;
+  seeds: number;
+  rows: number;
+}
+
+/** The sizes of the families that Holm corrects: tests of each kind in the answer. */
+export interface HolmFamilies {
+  tTests: number;
+  wilcoxons: number;
+  mcNemars: number;
+}
+
+/** Values of one seed in both groups. */
+export interface PairedSeed {
+  seed: number;
+  group: SeedValue[];
+  against: SeedValue[];
+}
+
+/** A pair before its tests are corrected for one another. */
+export interface Pair {
+  group: ComparedGroup;
+  against: ComparedGroup;
+  paired: PairedSeed[];
+  unpairedSeeds: number[];
+}
+
+/** Every other group against the baseline, or all against all: the later against the earlier, or against the baseline. */
+export function pairsOf(groups: readonly ComparedGroup[], baseline: string | null, all: boolean): Pair[] {
+  const ordered = [...groups].sort((a, b) => Number(b.id === baseline) - Number(a.id === baseline));
+  const references = all ? ordered : ordered.filter(({ id }) => id === baseline);
+  return references.flatMap((against, place) => ordered.slice(place + 1).map((group) => pairUp(group, against)));
+}
+
+function pairUp(group: ComparedGroup, against: ComparedGroup): Pair {
+  const [own, other] = [bySeed(group.values), bySeed(against.values)];
+  const seeds = [...new Set([...own.keys(), ...other.keys()])].sort((a, b) => a - b);
+  return {
+    group,
+    against,
+    paired: seeds.flatMap((seed) => {
+      const [ofGroup, ofOther] = [own.get(seed), other.get(seed)];
+      return ofGroup && ofOther ? [{ seed, group: ofGroup, against: ofOther }] : [];
+    }),
+    unpairedSeeds: seeds.filter((seed) => !(own.has(seed) && other.has(seed))),
+  };
+}
+
+function bySeed(values: readonly SeedValue[]): Map<number, SeedValue[]> {
+  const seeds = new Map<number, SeedValue[]>();
+  for (const value of values) seeds.set(value.seed, [...(seeds.get(value.seed) ?? []), value]);
+  return seeds;
+}
+
+/** All tests of all pairs, corrected for one another, each with its verdict. @param examples in the order of the pairs */
+export function testPairs(
+  pairs: readonly Pair[],
+  examples: readonly ExampleTests[],
+  metric: { name: string; higherIsBetter: boolean },
+): { pairs: ComparedPair[]; families: HolmFamilies } {
+  const tested = pairs.map(testBySeed);
+  const families = {
+    tTest: holm(tested.map(({ tTest }) => tTest?.p ?? null)),
+    wilcoxon: holm(tested.map((pair) => pair.wilcoxon?.p ?? null)),
+    mcNemar: holm(examples.map(({ mcNemar }) => mcNemar?.p ?? null)),
+  };
+  const count = (ps: readonly (number | null)[]) => ps.filter((p) => p !== null).length;
+  return {
+    pairs: tested.map((pair, place) => {
+      const { mcNemar, bootstrap, warnings } = examples[place]!;
+      const corrected = {
+        ...pair,
+        tTest: withHolm(pair.tTest, families.tTest[place]),
+        wilcoxon: withHolm(pair.wilcoxon, families.wilcoxon[place]),
+        mcNemar: withHolm(mcNemar, families.mcNemar[place]),
+        bootstrap,
+        warnings: [...pair.warnings, ...warnings],
+      };
+      return { ...corrected, verdict: verdictOf(corrected, metric) };
+    }),
+    families: {
+      tTests: count(families.tTest),
+      wilcoxons: count(families.wilcoxon),
+      mcNemars: count(families.mcNemar),
+    },
+  };
+}
+
+const withHolm = <Test extends object>(test: Test | null, holmP: number | null | undefined): Corrected<Test> | null =>
+  test === null || holmP == null ? null : { ...test, holmP };
+
+function testBySeed({ group, against, paired, unpairedSeeds }: Pair) {
+  const differences = differencesOf(
+    paired.map((seed) => ({ value: meanOf(seed.group), against: meanOf(seed.against) })),
+  );
+  const sample = describeDifferences(differences);
+  const { n, mean, standardDeviation, interval } = sample;
+  return {
+    groupId: group.id,
+    name: group.name,
+    againstId: against.id,
+    againstName: against.name,
+    seeds: paired.map(({ seed }) => seed),
+    unpairedSeeds,
+    difference: mean,
+    standardDeviation,
+    interval,
+    tTest: pairedT(sample),
+    wilcoxon: n < 2 ? null : wilcoxon(differences),
+    effectSize: effectSize(sample),
+    detectable: standardDeviation ? detectableEffect(n) * standardDeviation : null,
+    warnings: pairWarnings({ group, against, paired, unpairedSeeds }, differences),
+  };
+}
+
+/** Several runs of one seed in one group are not independent: they count once, as their mean. */
+const meanOf = (values: readonly SeedValue[]): number =>
+  values.reduce((sum, { value }) => sum + value / values.length, 0);
+
+function pairWarnings(
+  { group, against, paired, unpairedSeeds }: Pair,
+  differences: readonly number[],
+): ComparisonWarning[] {
+  const [n, groups] = [paired.length, [group.id, against.id]];
+  const names = `"${group.name}" and "${against.name}"`;
+  const warnings: ComparisonWarning[] = [];
+  if (unpairedSeeds.length > 0 && n > 0)
+    warnings.push(
+      warn(
+        'UNPAIRED_SEEDS',
+        `${names}: seed ${unpairedSeeds.join(', ')} is in one of them alone and is not tested`,
+        groups,
+      ),
+    );
+  if (n < 2)
+    warnings.push(
+      warn('FEW_PAIRS', `${names} share ${n === 0 ? 'no seed' : 'one seed'}: give both the same seeds`, groups),
+    );
+  else if (leastWilcoxonP(n) >= significance)
+    warnings.push(
+      warn(
+        'FEW_PAIRS',
+        `${names} share ${n} seeds: Wilcoxon's test cannot come below p = ${leastWilcoxonP(n)} with fewer than 6`,
+        groups,
+      ),
+    );
+  if (n > 1 && differences.every((difference) => difference === differences[0]))
+    warnings.push(
+      warn('EQUAL_VALUES', `${names} differ by the same in all ${n} seeds: there is no spread to test by`, groups),
+    );
+  return warnings;
+}

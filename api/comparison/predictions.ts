@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { predictionsKey } from '../../contract/keys';
+import type { Split } from '../../contract/metric-names';
+import type { ObjectStore } from '../../contract/objects/object-store';
+import type { Predicted, ResampledScore } from './statistics/bootstrap';
+import { resampledScores } from './statistics/bootstrap';
+import { type ResampledRows, resampleRows } from './statistics/resampled-rows';
+
+/** Which predictions: of a run on a split, at the end of an epoch. */
+export interface PredictionsPlace {
+  runId: string;
+  split: Split;
+  epoch: number;
+}
+
+export interface StoredPredictions extends Predicted {
+  /** The same for the same rows with the same labels and classes. */
+  rowsHash: string;
+}
+
+/** Predictions of finished runs: read once, since nothing of a finished run changes. */
+export interface Predictions {
+  /** null where none are stored. */
+  read(place: PredictionsPlace): Promise<StoredPredictions | null>;
+  /** Scores on the resampled rows; `predictions` are those of the place. */
+  resampled(place: PredictionsPlace, predictions: StoredPredictions, score: ResampledScore): Float64Array;
+}
+
+/** Objects read at a time. */
+const readers = 16;
+const cacheBytes = { predictions: 64e6, scores: 64e6, rows: 128e6 };
+const byStore = new WeakMap<ObjectStore, Predictions>();
+
+/** One for each store, for as long as it lives. */
+export function predictionsOf(objects: ObjectStore): Predictions {
+  const known = byStore.get(objects) ?? createPredictions(objects);
+  byStore.set(objects, known);
+  return known;
+}
+
+function createPredictions(objects: ObjectStore): Predictions {
+  const stored = new LRUCache<string, StoredPredictions>({
+    maxSize: cacheBytes.predictions,
+    sizeCalculation: ({ labels, predicted }) => labels.byteLength + predicted.byteLength,
+  });
+  const scores = new LRUCache<string, Float64Array>({
+    maxSize: cacheBytes.scores,
+    sizeCalculation: (values) => values.byteLength,
+  });
+  const rows = new LRUCache<number, ResampledRows>({
+    maxSize: cacheBytes.rows,
+    sizeCalculation: ({ planes }) => Math.max(1, planes.byteLength),
+  });
+  return {
+    async read({ runId, split, epoch }) {
+      const key = predictionsKey(runId, split, epoch);
+      const known = stored.get(key);
+      if (known !== undefined) return known;
+      const body = await objects.read(key);
+      if (body === null) return null;
+      const predictions = await parsePredictions(key, body);
+      stored.set(key, predictions);
+      return predictions;
+    },
+    resampled({ runId, split, epoch }, predictions, score) {
+      const key = `${predictionsKey(runId, split, epoch)} ${score}`;
+      const known = scores.get(key);
+      if (known !== undefined) return known;
+      const count = predictions.labels.length;
+      const resampled = rows.get(count) ?? resampleRows(count);
+      rows.set(count, resampled);
+      const values = resampledScores(resampled, predictions, score);
+      scores.set(key, values);
+      return values;
+    },
+  };
+}
+
+/** Predictions at all of some places, some at a time. */
+export async function readAll(
+  predictions: Predictions,
+  places: readonly PredictionsPlace[],
+): Promise<(StoredPredictions | null)[]> {
+  const found = new Array<StoredPredictions | null>(places.length).fill(null);
+  const waiting = [...places.entries()];
+  const read = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      found[next[0]] = await predictions.read(next[1]);
+  };
+  await Promise.all(Array.from({ length: readers }, read));
+  return found;
+}
+
+/** @throws Error naming the object: what a trainer wrote is always well-formed, so somebody else wrote this. */
+async function parsePredictions(key: string, body: Uint8Array): Promise<StoredPredictions> {
+  // An ES module, and not needed to serve anything else.
+  const { parquetMetadata, parquetRead } = await import('hyparquet');
+  const file = body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength) as ArrayBuffer;
+  const metadata = parquetMetadata(file);
+  const classes = metadata.key_value_metadata?.find((entry) => entry.key === 'classes')?.value;
+  if (classes === undefined) throw new Error(`${key} is not what a trainer writes: it names no classes`);
+  const count = Number(metadata.num_rows);
+  const columns = { row: new Int32Array(count), label: new Int32Array(count), predicted: new Int32Array(count) };
+  await parquetRead({
+    file,
+    metadata,
+    columns: Object.keys(columns),
+    onChunk: ({ columnName, columnData, rowStart }) =>
+      columns[columnName as keyof typeof columns].set(columnData as Int32Array, rowStart),
+  });
+  const hash = createHash('sha256').update(classes).update(columns.row).update(columns.label);
+  return {
+    labels: columns.label,
+    predicted: columns.predicted,
+    classCount: (JSON.parse(classes) as string[]).length,
+    rowsHash: hash.digest('hex'),
+  };
+}

@@ -1,0 +1,92 @@
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+
+/** Resamples of the bootstrap, of rows and of seeds alike. */
+export const resamples = 2000;
+/** The same rows give the same interval. */
+const [rowSeed, seedSeed] = [2, 3];
+
+/**
+ * How often each row was drawn in each resample of n rows, as bits: the count of a row in three planes, 32 rows a word.
+ * A score of a resample is then a count of bits, some twenty times faster than a sum over rows.
+ */
+export interface ResampledRows {
+  rows: number;
+  words: number;
+  /** [resamples, words, 3]: ones, twos and fours of the counts. */
+  planes: Uint32Array;
+}
+
+/** A row drawn more often does not fit the planes: its eighth draw (one of 100,000 rows has it) goes to another row. */
+const mostDraws = 7;
+
+export function resampleRows(rows: number): ResampledRows {
+  const words = Math.ceil(rows / 32);
+  const planes = new Uint32Array(resamples * words * 3);
+  const draw = drawer(rowSeed);
+  const counts = new Uint8Array(words * 32);
+  for (let resample = 0; resample < resamples; resample++) {
+    counts.fill(0);
+    for (let drawn = 0; drawn < rows; ) {
+      const row = draw(rows);
+      if (counts[row] === mostDraws) continue;
+      counts[row]! += 1;
+      drawn += 1;
+    }
+    for (let word = 0; word < words; word++) {
+      const at = (resample * words + word) * 3;
+      for (let bit = 0; bit < 32; bit++) {
+        const count = counts[word * 32 + bit]!;
+        planes[at]! |= (count & 1) << bit;
+        planes[at + 1]! |= ((count >> 1) & 1) << bit;
+        planes[at + 2]! |= (count >> 2) << bit;
+      }
+    }
+  }
+  return { rows, words, planes };
+}
+
+/** The rows that hold, as bits. */
+export function rowBits(rows: number, holds: (row: number) => boolean): Int32Array {
+  const bits = new Int32Array(Math.ceil(rows / 32));
+  for (let row = 0; row < rows; row++) if (holds(row)) bits[row >> 5]! |= 1 << (row & 31);
+  return bits;
+}
+
+/** How many of the rows of `bits` each resample drew, a row as often as it was drawn: [resamples]. */
+export function countDrawn({ words, planes }: ResampledRows, bits: Int32Array): Float64Array {
+  const counts = new Float64Array(resamples);
+  let at = 0;
+  for (let resample = 0; resample < resamples; resample++) {
+    let count = 0;
+    for (let word = 0; word < words; word++, at += 3) {
+      const wanted = bits[word]!;
+      const bytes =
+        bitsByByte(planes[at]! & wanted) +
+        (bitsByByte(planes[at + 1]! & wanted) << 1) +
+        (bitsByByte(planes[at + 2]! & wanted) << 2);
+      // The sum of the four bytes, at most 32 * 7, lands in the highest.
+      count += Math.imul(bytes, 0x01010101) >>> 24;
+    }
+    counts[resample] = count;
+  }
+  return counts;
+}
+
+/** Seeds of each resample, n of n with replacement: [resamples, n]. */
+export function resampleSeeds(n: number): Uint32Array {
+  const draw = drawer(seedSeed);
+  return Uint32Array.from({ length: resamples * n }, () => draw(n));
+}
+
+/** Bits set in each byte of a word, side by side (Warren, Hacker's Delight, section 5-1). */
+function bitsByByte(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555);
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return (fours + (fours >>> 4)) & 0x0f0f0f0f;
+}
+
+/** Whole numbers below n, from 32 random bits each: uneven by n / 2^32, a thousandth of what resampling leaves open. */
+function drawer(seed: number): (n: number) => number {
+  const generator = xoroshiro128plus(seed);
+  return (n) => Math.floor(((generator.next() >>> 0) / 2 ** 32) * n);
+}
