@@ -1,4 +1,4 @@
-import { describeSample, type Sample } from '../comparison/statistics';
+import { describeSample, type Sample } from '../comparison/statistics/sample';
 
 /** A number in a table: a mean over runs with its spread, or a figure that somebody reported. */
 export interface ResultCell {
