@@ -1,7 +1,8 @@
 import type { Split } from '../../contract/metric-names';
 import { limits } from '../limits';
+import type { Bootstrap, SeedMcNemars } from './compared-pair';
 import type { SeedValue } from './comparison';
-import type { Bootstrap, Pair, SeedMcNemars } from './pairs';
+import type { Pair } from './pairs';
 import { type Predictions, type PredictionsPlace, readAll, type StoredPredictions } from './predictions';
 import { bootstrapInterval, type Predicted, type ResampledScore } from './statistics/bootstrap';
 import { combinedMcNemarP, type Discordance, mcNemar } from './statistics/mcnemar';

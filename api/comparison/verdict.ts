@@ -1,4 +1,4 @@
-import type { ComparedPair } from './pairs';
+import type { ComparedPair } from './compared-pair';
 import type { Interval } from './statistics/sample';
 
 /** What a pair comes to, of the group against the other. */
