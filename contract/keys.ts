@@ -54,7 +54,7 @@ export function parseCheckpointKey(key: string): number | null {
 export const trainerEnvironment = {
   /** The run to carry out; its spec is read from the objects. */
   runId: 'STILLHOUSE_RUN_ID',
-  /** Where the objects are: a directory. */
+  /** Where the objects are: a directory, or `s3://bucket` with or without a prefix. */
   objects: 'STILLHOUSE_OBJECTS',
   /** Folder for what can be had again: models of the hub, teacher logits. */
   cache: 'STILLHOUSE_CACHE',

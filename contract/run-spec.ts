@@ -8,16 +8,16 @@ export const identifierSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63
 });
 
 /**
- * Where an input lies: an absolute path (of any system), or a place on the Hugging Face hub. A relative path would mean another file
- * in every process that reads the definition.
+ * Where an input lies: an absolute path (of any system), in a bucket, or on the Hugging Face hub. A relative path would
+ * mean another file in every process that reads the definition.
  */
 const locationSchema = (hubForm: string) =>
-  z.string().regex(/^(\/|[A-Za-z]:[\\/]|hf:[^/]+\/[^/]+)/, {
-    error: `must be an absolute path, or ${hubForm} on the Hugging Face hub`,
+  z.string().regex(/^(\/|[A-Za-z]:[\\/]|s3:\/\/[^/]+\/[^/]+|hf:[^/]+\/[^/]+)/, {
+    error: `must be an absolute path, s3://bucket/path, or ${hubForm} on the Hugging Face hub`,
   });
 const fileLocationSchema = locationSchema('hf:owner/name/path');
 
-/** Where rows come from. A location is an absolute path or `hf:owner/name/path` on the Hugging Face hub. */
+/** Where rows come from. A location is an absolute path, `s3://bucket/path`, or `hf:owner/name/path` on the Hugging Face hub. */
 export const dataSchema = z.strictObject({
   train: fileLocationSchema.describe('Location of the train file (.csv, .jsonl); quiz and dev rows are taken from it.'),
   test: fileLocationSchema.describe('Location of the test file; it selects nothing.'),
@@ -40,7 +40,7 @@ export const teacherSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('folder'),
     location: locationSchema('hf:owner/name').describe(
-      'A Hugging Face folder: an absolute path, or `hf:owner/name` (optionally `@revision`).',
+      'A Hugging Face folder: an absolute path, `s3://bucket/path`, or `hf:owner/name` (optionally `@revision`).',
     ),
   }),
   z.strictObject({

@@ -7,6 +7,7 @@ import { type Checked, type Problem, parseRunSpec, type RunSpec } from '../contr
 import packageJson from '../package.json';
 import { OutOfMemoryError } from './batch-memory';
 import { type Checkpoint, readNewestCheckpoint } from './checkpoint/checkpoint';
+import type { InputSources } from './data/sources';
 import { type EngineChoice, startEngine } from './engine/engine';
 import { isOutOfMemory } from './engine/out-of-memory';
 import { finishRun } from './finish';
@@ -27,11 +28,9 @@ export interface Reporter {
   record(record: MetricRecord): void;
 }
 
-export interface AttemptSetting {
+export interface AttemptSetting extends InputSources {
   objects: ObjectStore;
   runId: string;
-  /** Folder for what can be had again: models of the hub, teacher logits. */
-  cacheDirectory: string;
   /** Threads of a native engine where the definition of the run names none; null: all cores. */
   threads: number | null;
   /** Aborted when the process is asked to stop. */

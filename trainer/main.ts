@@ -5,9 +5,10 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { exitCodes, resultKey, specKey, trainerEnvironment } from '../contract/keys';
 import { methodNames, methods } from '../contract/methods';
-import { directoryObjectStore } from '../contract/objects/directory';
 import type { ObjectStore } from '../contract/objects/object-store';
 import { ObjectStoreError } from '../contract/objects/object-store-error';
+import { objectsLocationSchema, openObjects } from '../contract/objects/open-objects';
+import { type S3Settings, s3EnvironmentSchema, s3SettingsOf } from '../contract/objects/s3-location';
 import { parametersSchema } from '../contract/parameters';
 import { resultSchema } from '../contract/records';
 import {
@@ -24,23 +25,25 @@ import { consoleReporter, resultTable } from './console';
 
 const help = `Trains one run, from its beginning or from its last checkpoint, and writes what comes of it under runs/<id>/.
 
-  npm run trainer -- spec.json [--objects DIR]       a run defined in a file
-  npm run trainer -- --run ID --objects DIR          a run whose definition is in the objects already
+  npm run trainer -- spec.json [--objects PLACE]     a run defined in a file
+  npm run trainer -- --run ID --objects PLACE        a run whose definition is in the objects already
 
-  --objects DIR   where the objects are (${trainerEnvironment.objects}; default data/objects)
+  --objects PLACE where the objects are: a folder, or s3://bucket/prefix (${trainerEnvironment.objects}; default data/objects)
   --run ID        the run to carry out (${trainerEnvironment.runId})
   --help          this text
 
 Models of the hub and teacher logits are kept in ${trainerEnvironment.cache} (default ~/.cache/stillhouse).
+S3 is reached as the AWS tools are told: AWS_ENDPOINT_URL_S3 (for another storage than AWS), AWS_REGION, AWS_PROFILE,
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
 Ctrl-C or SIGTERM: the run writes a checkpoint and ends; the same command continues it.
 Exit codes: ${Object.entries(exitCodes)
   .map(([name, code]) => `${code} ${name}`)
   .join(', ')}.
 `;
 
-const environmentSchema = z.object({
+const environmentSchema = s3EnvironmentSchema.extend({
   [trainerEnvironment.runId]: identifierSchema.optional(),
-  [trainerEnvironment.objects]: z.string().min(1).optional(),
+  [trainerEnvironment.objects]: objectsLocationSchema.optional(),
   [trainerEnvironment.cache]: z.string().min(1).optional(),
   [trainerEnvironment.threads]: z.coerce.number().pipe(z.int().min(1).max(256)).optional(),
   /** Where systems that follow the XDG convention keep what can be had again. */
@@ -48,7 +51,8 @@ const environmentSchema = z.object({
 });
 
 interface Arguments {
-  objects: ObjectStore;
+  objectsLocation: string;
+  s3: S3Settings;
   cacheDirectory: string;
   /** Of a native engine, where the definition of the run names no number; null: all cores. */
   threads: number | null;
@@ -62,14 +66,14 @@ async function main(): Promise<number> {
     return exitCodes.succeeded;
   }
   if (given.kind === 'invalid') return refuse(given.problems.map(({ message }) => message));
-  const { cacheDirectory, threads, run } = given.value;
-  const objects = withWriteHints(given.value.objects);
+  const { objectsLocation, s3, cacheDirectory, threads, run } = given.value;
+  const objects = withWriteHints(await openObjects(objectsLocation, s3));
   const reporter = consoleReporter(process.stdout);
   try {
     const stored = run.kind === 'stored' ? await findSpec(objects, run.runId) : await storeSpec(objects, run.path);
     if (stored.kind === 'refused') return refuse(stored.messages);
     const { runId } = stored;
-    const outcome = await attemptRun({ objects, runId, cacheDirectory, threads, signal: stopSignal(), reporter });
+    const outcome = await attemptRun({ objects, runId, cacheDirectory, s3, threads, signal: stopSignal(), reporter });
     reporter.end();
     await tellOutcome(objects, runId, outcome);
     return exitCodeOf(outcome);
@@ -115,7 +119,8 @@ function readArguments(): Checked<Arguments> | 'help' {
   return {
     kind: 'valid',
     value: {
-      objects: directoryObjectStore(environment.data[trainerEnvironment.objects] ?? join('data', 'objects')),
+      objectsLocation: environment.data[trainerEnvironment.objects] ?? join('data', 'objects'),
+      s3: s3SettingsOf(environment.data),
       cacheDirectory: resolve(environment.data[trainerEnvironment.cache] ?? join(cacheHome, 'stillhouse')),
       threads: environment.data[trainerEnvironment.threads] ?? null,
       run: path === undefined ? { kind: 'stored', runId: runId! } : { kind: 'file', path },

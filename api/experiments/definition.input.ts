@@ -26,7 +26,10 @@ registerEnumType(DeviceChoice, {
   },
 });
 
-@InputType({ description: 'Where rows come from: an absolute path, or `hf:owner/name/path` on the Hugging Face hub.' })
+@InputType({
+  description:
+    'Where rows come from: an absolute path, `s3://bucket/path`, or `hf:owner/name/path` on the Hugging Face hub.',
+})
 export class DataInput {
   @Field(() => String, { description: 'Train file (.csv, .jsonl); quiz and dev rows are taken from it.' })
   train: string;
@@ -81,7 +84,8 @@ export class FinetuneInput {
 export class TeacherInput implements GivenTeacher {
   @Field(() => String, {
     nullable: true,
-    description: 'A Hugging Face folder: an absolute path, or `hf:owner/name` (optionally `@revision`).',
+    description:
+      'A Hugging Face folder: an absolute path, `s3://bucket/path`, or `hf:owner/name` (optionally `@revision`).',
   })
   folder?: string | null;
 

@@ -29,7 +29,12 @@ async function main(): Promise<void> {
     parameters: { epochs: 1, batchSize: 16, studentUnits: 16, embeddingSize: 16, minWordCount: 1, loraRank: 4 },
   });
   if (spec.kind === 'invalid') throw new Error(JSON.stringify(spec.problems));
-  const setting = { objects: directoryObjectStore(folder), cacheDirectory: folder, engine: started.engine };
+  const setting = {
+    objects: directoryObjectStore(folder),
+    cacheDirectory: folder,
+    s3: { endpoint: null, region: null },
+    engine: started.engine,
+  };
   const signal = new AbortController().signal;
   const run = await loadInputs(spec.value, { ...setting, signal, onPhase: () => {} });
   if (run === 'interrupted' || run.kind === 'invalid') throw new Error(JSON.stringify(run));

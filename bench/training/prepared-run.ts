@@ -29,7 +29,7 @@ export async function prepareRun(step: MeasuredStep, folder: string, count: numb
   const files = dataFiles(folder);
   const spec = specOf(step, folder);
   const { needsTeacher, trains, usesQuiz } = methods[step.method];
-  const data = valid(await loadDataSet(spec.data, folder));
+  const data = valid(await loadDataSet(spec.data, { cacheDirectory: folder, s3: { endpoint: null, region: null } }));
   const texts = valid(prepareTexts(spec, data, usesQuiz));
   // In kd the cached logits are any numbers: the teacher itself takes no part in a step.
   const teacher =

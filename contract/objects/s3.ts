@@ -201,7 +201,7 @@ async function openBody(
   if (first === 'absent') return null;
   if (first === 'no bytes') return Readable.from([]);
   const rest = (received: number) => get(start + received, first.ETag);
-  return Readable.from(wholeBody(first, rest, explain), { objectMode: false });
+  return Readable.from(wholeBody(bodyOf(first), first.ContentLength!, rest, explain), { objectMode: false });
 }
 
 /** Connections that may carry one body. */
@@ -209,13 +209,13 @@ const bodyTries = 6;
 
 /** The bytes of an answer; where the connection breaks the rest is asked for, of the same version. */
 async function* wholeBody(
-  first: GetObjectCommandOutput,
+  first: Readable,
+  sizeBytes: number,
   rest: (received: number) => Promise<GetObjectCommandOutput>,
   explain: (error: unknown) => unknown,
 ): AsyncGenerator<Uint8Array> {
-  const sizeBytes = first.ContentLength!;
   let received = 0;
-  let body = first.Body as Readable;
+  let body = first;
   try {
     for (let breaks = 0; ; ) {
       const chunks = body[Symbol.asyncIterator]();
@@ -228,13 +228,18 @@ async function* wholeBody(
       if (!('error' in read)) return;
       // With all bytes received it is the checksum that does not hold.
       if (received === sizeBytes || ++breaks === bodyTries) throw read.error;
-      body = (await rest(received)).Body as Readable;
+      body = bodyOf(await rest(received));
     }
   } catch (error) {
     throw explain(error);
   } finally {
     body.destroy();
   }
+}
+
+/** A connection may break before anybody reads: the error then waits for the reader. */
+function bodyOf({ Body }: GetObjectCommandOutput): Readable {
+  return (Body as Readable).on('error', () => {});
 }
 
 /** null where nothing is stored. */

@@ -4,6 +4,7 @@ import { directoryObjectStore } from '../../contract/objects/directory';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { parseRunSpec, type RunSpecInput } from '../../contract/run-spec';
 import { type AttemptOutcome, attemptRun, type Reporter } from '../../trainer/attempt';
+import { sourcesIn } from './input-sources';
 
 /** The store of the trainers of a folder. */
 export const storeOf = (folder: string): ObjectStore => directoryObjectStore(join(folder, 'objects'));
@@ -24,7 +25,7 @@ export async function attemptIn(
   return attemptRun({
     objects,
     runId: spec.runId,
-    cacheDirectory: join(folder, 'cache'),
+    ...sourcesIn(join(folder, 'cache')),
     threads: 1,
     signal,
     reporter,

@@ -28,12 +28,21 @@ export interface TrainerProcess {
 }
 
 /** The trainer as the server starts it: a process of its own, with a channel. */
-export function startTrainer(folder: string, argumentsGiven: string[]): TrainerProcess {
+export function startTrainer(
+  folder: string,
+  argumentsGiven: string[],
+  environment: Record<string, string> = {},
+): TrainerProcess {
   const startedAt = performance.now();
   const child = spawn(process.execPath, ['--import', 'tsx', 'trainer/main.ts', ...argumentsGiven], {
     cwd: repository,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, STILLHOUSE_OBJECTS: join(folder, 'objects'), STILLHOUSE_CACHE: join(folder, 'cache') },
+    env: {
+      ...process.env,
+      STILLHOUSE_OBJECTS: join(folder, 'objects'),
+      STILLHOUSE_CACHE: join(folder, 'cache'),
+      ...environment,
+    },
   });
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {

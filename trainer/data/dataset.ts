@@ -1,8 +1,9 @@
 import { extname } from 'node:path';
 import type { Checked, DataDefinition } from '../../contract/run-spec';
 import { FileProblems } from './file-problems';
-import { locateFile } from './hub';
+import { locateFile } from './input-file';
 import { readCsv, readJsonLines, type TextRecord } from './records';
+import type { InputSources } from './sources';
 import { readTextFile } from './text-file';
 
 /** Rows of one file in its order: text as it stands there, class as its index among the classes. */
@@ -23,13 +24,13 @@ const readers = { '.csv': readCsv, '.jsonl': readJsonLines } as const;
 /**
  * Reads the train and the test file of a run. Everything that is wrong with either is told at once, by line.
  *
- * @param data Where the files are; `hf:` locations are downloaded into `cacheDirectory`.
+ * @param data Where the files are; `hf:` and `s3:` locations are downloaded.
  */
-export async function loadDataSet(data: DataDefinition, cacheDirectory: string): Promise<Checked<DataSet>> {
+export async function loadDataSet(data: DataDefinition, sources: InputSources): Promise<Checked<DataSet>> {
   const trainProblems = new FileProblems('data.train');
   const testProblems = new FileProblems('data.test');
-  const train = await readRecords(data.train, data, cacheDirectory, trainProblems);
-  const test = await readRecords(data.test, data, cacheDirectory, testProblems);
+  const train = await readRecords(data.train, data, sources, trainProblems);
+  const test = await readRecords(data.test, data, sources, testProblems);
 
   const classes = data.classes ?? classesOf(train);
   const trainRows = labelled(train, classes, trainProblems);
@@ -51,7 +52,7 @@ export async function loadDataSet(data: DataDefinition, cacheDirectory: string):
 async function readRecords(
   location: string,
   data: DataDefinition,
-  cacheDirectory: string,
+  sources: InputSources,
   problems: FileProblems,
 ): Promise<TextRecord[]> {
   const extension = extname(location).toLowerCase();
@@ -61,7 +62,7 @@ async function readRecords(
     );
     return [];
   }
-  const file = await locateFile(location, 'dataset', cacheDirectory);
+  const file = await locateFile(location, 'dataset', sources);
   if (file.kind !== 'found') {
     problems.add(file.message);
     return [];

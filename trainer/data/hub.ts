@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { access, mkdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { downloadFile } from '@huggingface/hub';
+import { exists, saveDownload } from './download';
 
 export type HubRepositoryType = 'model' | 'dataset';
 
@@ -17,11 +14,6 @@ export type HubFile =
 
 /** `hf:owner/name/path/to/file`, or with a revision `hf:owner/name@revision/path/to/file`. */
 const locationPattern = /^hf:([\w.-]+\/[\w.-]+)(?:@([\w.-]+))?\/(.+)$/;
-
-/** A file of a run's inputs on this machine: a path as it is, an `hf:` location downloaded. */
-export async function locateFile(location: string, type: HubRepositoryType, cacheDirectory: string): Promise<HubFile> {
-  return location.startsWith('hf:') ? fetchFromHub(location, type, cacheDirectory) : { kind: 'found', path: location };
-}
 
 /**
  * A file of the Hugging Face hub, from `cacheDirectory` or downloaded into it.
@@ -51,7 +43,7 @@ export async function fetchFromHub(
   try {
     const body = await downloadFile({ repo: { type, name }, revision, path, hubUrl });
     if (body === null) return { kind: 'absent', message: `the hub's ${type} ${name}@${revision} has no file ${path}` };
-    await save(body, cached);
+    await saveDownload(Readable.fromWeb(body.stream() as ReadableStream), body.size, cached);
     return { kind: 'found', path: cached };
   } catch (error) {
     const status = (error as { statusCode?: number }).statusCode;
@@ -80,26 +72,6 @@ function partsOf(location: string): { name: string; revision: string; path: stri
   const [, name, revision = 'main', path] = match as unknown as [string, string, string | undefined, string];
   return { name, revision, path };
 }
-
-async function save(body: Blob, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
-  try {
-    await pipeline(Readable.fromWeb(body.stream() as ReadableStream), createWriteStream(temporary, { flush: true }));
-    const { size } = await stat(temporary);
-    if (size !== body.size) throw new Error(`${size} of ${body.size} bytes arrived`);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** fetch says "fetch failed" and keeps the reason as its cause. */
 function reasonOf(error: unknown): string {

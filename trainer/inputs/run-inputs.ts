@@ -7,7 +7,8 @@ import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
 import type { Batch } from '../batch';
 import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches';
 import { type DataSet, loadDataSet } from '../data/dataset';
-import { locateFile } from '../data/hub';
+import { locateFile } from '../data/input-file';
+import type { InputSources } from '../data/sources';
 import { createMethod } from '../methods';
 import type { Classifier, Method, TrainingState } from '../methods/method';
 import type { ModelFiles } from '../models/teacher';
@@ -87,12 +88,12 @@ interface Sources {
   notes: string[];
 }
 
-async function locateSources(spec: RunSpec, { objects, cacheDirectory }: InputSetting): Promise<Checked<Sources>> {
+async function locateSources(spec: RunSpec, setting: InputSetting): Promise<Checked<Sources>> {
   const isStudent = methods[spec.method].trains === 'student';
   const [data, teacher, vectors] = await Promise.all([
-    loadDataSet(spec.data, cacheDirectory),
-    locateTeacher(spec, objects, cacheDirectory),
-    spec.vectors !== null && isStudent ? locateVectors(spec.vectors, cacheDirectory) : absent,
+    loadDataSet(spec.data, setting),
+    locateTeacher(spec, setting),
+    spec.vectors !== null && isStudent ? locateVectors(spec.vectors, setting) : absent,
   ]);
   if (data.kind === 'invalid' || teacher.kind === 'invalid' || vectors.kind === 'invalid')
     return allProblems([data, teacher, vectors]);
@@ -100,9 +101,9 @@ async function locateSources(spec: RunSpec, { objects, cacheDirectory }: InputSe
   return { kind: 'valid', value: { data: data.value, teacherFiles, vectorsFile: vectors.value, notes } };
 }
 
-async function locateVectors(location: string, cacheDirectory: string): Promise<Checked<string>> {
+async function locateVectors(location: string, sources: InputSources): Promise<Checked<string>> {
   const invalid = (message: string): Checked<never> => ({ kind: 'invalid', problems: [{ path: 'vectors', message }] });
-  const file = await locateFile(location, 'dataset', cacheDirectory);
+  const file = await locateFile(location, 'dataset', sources);
   if (file.kind !== 'found') return invalid(file.message);
   const isThere = await access(file.path).then(
     () => true,

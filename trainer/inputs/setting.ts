@@ -1,10 +1,10 @@
 import type { ObjectStore } from '../../contract/objects/object-store';
+import type { InputSources } from '../data/sources';
 import type { EngineDescription } from '../engine/engine';
 
 /** What loading the inputs of a run depends on besides its definition. */
-export interface InputSetting {
+export interface InputSetting extends InputSources {
   objects: ObjectStore;
-  cacheDirectory: string;
   engine: EngineDescription;
   signal: AbortSignal;
   /** Told what is being done, for a person. */

@@ -5,7 +5,7 @@ import { methods } from '../../contract/methods';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { resultSchema } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
-import { isHubLocation, modelFolder } from '../data/model-folder';
+import { modelFolder } from '../data/model-folder';
 import { createTokenizer, type TeacherTokenizer, type TokenizerFiles, wordVocabularyFile } from '../data/tokenizer';
 import { type HiddenStates, hiddenStateCache } from '../hidden-states';
 import type { Classifier } from '../methods/method';
@@ -16,6 +16,7 @@ import { addedPart, loraSettings, type PartlyTrained, partlyTrained } from '../m
 import { exportTeacher, localFolder, type ModelFiles, readTeacher, type Teacher } from '../models/teacher';
 import type { Weights } from '../models/weights';
 import { randomStream } from '../random';
+import type { InputSetting } from './setting';
 
 /** A teacher as a run uses it. */
 export interface TeacherModel {
@@ -39,15 +40,12 @@ export interface TeacherModel {
 /** Where a teacher's files are; null for one that starts from random weights. */
 export async function locateTeacher(
   spec: RunSpec,
-  objects: ObjectStore,
-  cacheDirectory: string,
+  { objects, ...sources }: Pick<InputSetting, 'objects' | 'cacheDirectory' | 's3'>,
 ): Promise<Checked<{ files: ModelFiles | null; notes: string[] }>> {
   const { teacher } = spec;
   if (teacher === null || teacher.kind === 'random') return { kind: 'valid', value: { files: null, notes: [] } };
   if (teacher.kind === 'run') return filesOfRun(teacher.runId, spec, objects);
-  const folder = isHubLocation(teacher.location)
-    ? await modelFolder(teacher.location, cacheDirectory)
-    : ({ kind: 'valid', value: teacher.location } as const);
+  const folder = await modelFolder(teacher.location, sources);
   if (folder.kind === 'invalid') return folder;
   const missing = await missingFiles(folder.value);
   return missing.length > 0

@@ -217,6 +217,15 @@ describeWithMoto('S3 with faults', (moto) => {
       }
     });
 
+    test('may break before anybody reads it', async () => {
+      await direct.write('body', body);
+      proxy.plan(/^GET/, { kind: 'short body', bytes: 100 });
+      const stream = (await store.readStream('body'))!;
+      await new Promise((later) => setTimeout(later, 50));
+
+      expect(Buffer.compare(await buffer(stream), body)).toBe(0);
+    });
+
     test('is never put together from two versions', async () => {
       await direct.write('body', body);
       proxy.plan(

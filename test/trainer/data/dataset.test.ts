@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { DataDefinition } from '../../../contract/run-spec';
 import { loadDataSet } from '../../../trainer/data/dataset';
+import { sourcesIn } from '../../testkit/input-sources';
 import { describeWithRealData, realData } from '../../testkit/real-data';
 import { useTestFolder } from '../../testkit/test-folder';
 
@@ -19,7 +20,7 @@ const definition = (train: string, test: string, more: Partial<DataDefinition> =
 const load = (train: string | Uint8Array, test: string, more: Partial<DataDefinition> = {}, kind = 'csv') =>
   loadDataSet(
     definition(folder.write(`train.${kind}`, train), folder.write(`test.${kind}`, test), more),
-    folder.path(),
+    sourcesIn(folder.path()),
   );
 
 /** `path: message` of everything that is wrong; fails the test where nothing is. */
@@ -143,7 +144,7 @@ describe('an unreadable data set', () => {
   });
 
   test('a file that is missing, empty, a folder or of another kind says so', async () => {
-    const missing = await problemsOf(loadDataSet(definition('/nowhere/train.csv', '/nowhere/test.txt'), ''));
+    const missing = await problemsOf(loadDataSet(definition('/nowhere/train.csv', '/nowhere/test.txt'), sourcesIn('')));
     expect(missing).toEqual([
       'data.train: "/nowhere/train.csv" does not exist: give the absolute path of a file',
       'data.test: "/nowhere/test.txt" is no file of a kind that is read: give one that ends in .csv or .jsonl',
@@ -151,9 +152,9 @@ describe('an unreadable data set', () => {
     expect((await problemsOf(load('', good)))[0]).toMatch(/train.csv" is empty$/);
     expect((await problemsOf(load('text,label\n', good)))[0]).toMatch(/train.csv" has no rows$/);
     folder.write('folder.csv/x', '');
-    expect((await problemsOf(loadDataSet(definition(`${folder.path()}/folder.csv`, '/nowhere/a.csv'), '')))[0]).toMatch(
-      /is a folder/,
-    );
+    expect(
+      (await problemsOf(loadDataSet(definition(`${folder.path()}/folder.csv`, '/nowhere/a.csv'), sourcesIn(''))))[0],
+    ).toMatch(/is a folder/);
   });
 
   test('another encoding is told with its line', async () => {
@@ -178,7 +179,7 @@ describe('an unreadable data set', () => {
 
 describeWithRealData('the Twitter financial news set', () => {
   test('has the rows of its description in each class', async () => {
-    const set = await validSet(loadDataSet(definition(realData.twitterTrain, realData.twitterTest), ''));
+    const set = await validSet(loadDataSet(definition(realData.twitterTrain, realData.twitterTest), sourcesIn('')));
 
     const perClass = (labels: Int32Array) => [0, 1, 2].map((index) => labels.filter((label) => label === index).length);
     expect(set.classes).toEqual(['0', '1', '2']);

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fetchFromHub, locateFile } from '../../../trainer/data/hub';
+import { fetchFromHub } from '../../../trainer/data/hub';
+import { locateFile } from '../../../trainer/data/input-file';
+import { sourcesIn } from '../../testkit/input-sources';
 import { LocalHub } from '../../testkit/local-hub';
 import { useTestFolder } from '../../testkit/test-folder';
 
@@ -91,7 +93,7 @@ test.each(['hf:owner/name', 'hf:owner', 'hf:owner/name/', 'hf:owner/name/../x', 
 );
 
 test('a path is taken as it is', async () => {
-  expect(await locateFile('/some/train.csv', 'dataset', folder.path())).toEqual({
+  expect(await locateFile('/some/train.csv', 'dataset', sourcesIn(folder.path()))).toEqual({
     kind: 'found',
     path: '/some/train.csv',
   });

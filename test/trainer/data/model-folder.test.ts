@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { modelFolder } from '../../../trainer/data/model-folder';
+import { hubModelFolder } from '../../../trainer/data/model-folder';
 import { LocalHub } from '../../testkit/local-hub';
 import { useTestFolder } from '../../testkit/test-folder';
 
@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => hub.stop());
 
-const get = (location = 'hf:owner/tiny') => modelFolder(location, cache.path(), url);
+const get = (location = 'hf:owner/tiny') => hubModelFolder(location, cache.path(), url);
 const problemOf = async (location?: string): Promise<string> => {
   const result = await get(location);
   return result.kind === 'invalid' ? result.problems.map(({ message }) => message).join() : `found ${result.value}`;

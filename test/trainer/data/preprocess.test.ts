@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { loadDataSet } from '../../../trainer/data/dataset';
 import { preprocess } from '../../../trainer/data/preprocess';
+import { sourcesIn } from '../../testkit/input-sources';
 import { describeWithRealData, realData } from '../../testkit/real-data';
 
 // Worked out by hand from methods.md, section 1.
@@ -31,7 +32,7 @@ describeWithRealData('the Twitter financial news set', () => {
         labelColumn: 'label',
         classes: null,
       },
-      '',
+      sourcesIn(''),
     );
     if (set.kind === 'invalid') throw new Error(JSON.stringify(set.problems));
 
