@@ -42,13 +42,22 @@ export function prepareOperation(
     const document = parse(given.query, { maxTokens: limits.tokens });
     const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
     const invalid = validate(schema, document, rules);
-    if (invalid.length > 0) return invalid;
+    if (invalid.length > 0) return invalid.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
+    // The cost is that of the variables, so they are read here first, and may be found not to fit.
     const beyond = checkLimits(schema, document, given.variables ?? {}, given.operationName);
     if (beyond.length > 0) return beyond;
     return { schema, document, variableValues: given.variables, operationName: given.operationName, contextValue };
   } catch (error) {
-    return [error instanceof GraphQLError ? error : new GraphQLError((error as Error).message)];
+    if (!(error instanceof GraphQLError)) throw error;
+    return [withCode(error, /^Syntax Error/.test(error.message) ? 'GRAPHQL_PARSE_FAILED' : 'BAD_USER_INPUT')];
   }
+}
+
+/** The codes by which Apollo Server, which the other way in runs on, tells these mistakes apart. */
+function withCode(error: GraphQLError, code: string): GraphQLError {
+  const { message, nodes, source, positions, path, originalError } = error;
+  const extensions = { code, ...error.extensions };
+  return new GraphQLError(message, { nodes, source, positions, path, originalError, extensions });
 }
 
 /** A result as a client may see it. */

@@ -4,7 +4,7 @@ import { badArguments, notFound } from '../errors';
 import { chunksAfter, type MetricChunk, readAttempts } from '../ingest/run-objects';
 import { isOver } from '../runs/run-life';
 import { type MetricCursor, metricCursor, parseMetricCursor, positionBefore } from './cursors';
-import { follow, type NewEvents } from './follow';
+import { type Followed, follow, type NewEvents } from './follow';
 
 /** Metric records of one chunk, or of a part of it where the chunk is large. */
 export interface MetricUpdate {
@@ -30,7 +30,7 @@ export async function followMetrics(
   services: Services,
   runId: string,
   after: string | null,
-): Promise<AsyncIterableIterator<MetricUpdate>> {
+): Promise<Followed<MetricUpdate>> {
   const start = after === null ? { attempt: 0, sequence: 0, parts: 0 } : parseMetricCursor(after);
   if (start === null)
     throw badArguments([

@@ -7,29 +7,32 @@ export interface RunChanges {
   runChanged(experimentId: string, runId: string): void;
   /** A chunk of metrics of a run is stored. */
   metricsWritten(runId: string): void;
-  /** Calls back on every hint about the topic until the returned function is called. */
-  listen(topic: ChangeTopic, listener: () => void): () => void;
+  /** Calls back on every hint about the topic until the returned function is called; null where nobody can wait. */
+  listen(topic: ChangeTopic, listener: () => void): (() => void) | null;
   /** How many listen, to all topics. */
   listeners(): number;
 }
 
 export type ChangeTopic = { experimentId: string } | { runId: string };
 
+export const topicName = (topic: ChangeTopic): string =>
+  'experimentId' in topic ? `experiment/${topic.experimentId}` : `run/${topic.runId}`;
+
 export function createRunChanges(): RunChanges {
   const listenersByTopic = new Map<string, Set<() => void>>();
-  const call = (name: string) => {
-    for (const listener of listenersByTopic.get(name) ?? []) listener();
+  const call = (topic: ChangeTopic) => {
+    for (const listener of listenersByTopic.get(topicName(topic)) ?? []) listener();
   };
   return {
     runChanged(experimentId, runId) {
-      call(`experiment/${experimentId}`);
-      call(`run/${runId}`);
+      call({ experimentId });
+      call({ runId });
     },
     metricsWritten(runId) {
-      call(`run/${runId}`);
+      call({ runId });
     },
     listen(topic, listener) {
-      const name = 'experimentId' in topic ? `experiment/${topic.experimentId}` : `run/${topic.runId}`;
+      const name = topicName(topic);
       const listeners = listenersByTopic.get(name) ?? new Set();
       listenersByTopic.set(name, listeners.add(listener));
       return () => {

@@ -2,7 +2,7 @@ import type { Services } from '../context';
 import type { RunTable } from '../database/tables';
 import { badArguments, notFound } from '../errors';
 import { parseRunCursor, type RunCursor, runCursor } from './cursors';
-import { follow, type NewEvents } from './follow';
+import { type Followed, follow, type NewEvents } from './follow';
 
 /** A run as it is after a change. */
 export interface RunUpdate {
@@ -21,7 +21,7 @@ export async function followRuns(
   services: Services,
   experimentId: string,
   after: string | null,
-): Promise<AsyncIterableIterator<RunUpdate>> {
+): Promise<Followed<RunUpdate>> {
   const start = after === null ? { updatedAt: '', runId: '' } : parseRunCursor(after);
   if (start === null)
     throw badArguments([{ path: 'after', message: `"${after}" is no cursor of runUpdated: pass one as you got it` }]);
