@@ -18,4 +18,6 @@ export interface Services {
 export interface ApiContext {
   services: Services;
   viewer: Viewer;
+  /** Where a stored subscription goes on: the cursor of the last event that was sent, which its `after` is behind of. */
+  position?: string | null;
 }

@@ -3,6 +3,7 @@ import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, exec
 import type { Context, SubscribePayload } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
+import { authorizationOf } from './access/authentication';
 import type { Viewer } from './access/viewer';
 import type { ApiContext } from './context';
 import { maskError } from './errors';
@@ -39,12 +40,6 @@ export function serveGraphqlSocket(http: Server, options: GraphqlOptions): { clo
     sockets,
   );
   return { close: async () => served.dispose() };
-}
-
-/** Browsers cannot set headers of a WebSocket: clients send the header's text in `connection_init`. */
-export function authorizationOf(parameters: Readonly<Record<string, unknown>> | null | undefined): string | undefined {
-  const authorization = parameters?.authorization ?? parameters?.Authorization;
-  return typeof authorization === 'string' ? authorization : undefined;
 }
 
 function refusalOf(request: IncomingMessage, open: number, openAccess: boolean): string | null {

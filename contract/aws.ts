@@ -6,9 +6,9 @@ import { runsPrefix } from './keys';
 export const functionVariables = {
   /** Name of the bucket with the objects. */
   bucket: 'STILLHOUSE_BUCKET',
-  /** Endpoint of the Aurora DSQL cluster: `<id>.dsql.<region>.on.aws`. */
+  /** Endpoint of the Aurora DSQL cluster: `<id>.dsql.<region>.on.aws`. Stand-ins are named as `postgres://...`. */
   databaseHost: 'STILLHOUSE_DATABASE_HOST',
-  /** Role in the database: `admin` migrates and grants, the others read and write. */
+  /** Role in the database: `admin` for `migrate`, `databaseRole` for the others. */
   databaseUser: 'STILLHOUSE_DATABASE_USER',
   /** Queue whose messages wake the reconciler. */
   reconcileQueueUrl: 'STILLHOUSE_RECONCILE_QUEUE_URL',
@@ -74,3 +74,14 @@ export const webSocketProtocol = 'graphql-transport-ws';
  * checkpoints' state files are told as well; the fan-out ignores them.
  */
 export const announcedObjects = { prefix: runsPrefix, suffixes: ['.json', '.jsonl'] } as const;
+
+/** Role in the database of all functions but `migrate`, which is its `admin`. */
+export const databaseRole = 'stillhouse';
+
+/** What `migrate` is told by the stack, as properties of its custom resource. */
+export interface MigrationRequest {
+  /** The role that may read and write all tables. */
+  role: string;
+  /** ARNs of the IAM roles that may connect as it. */
+  principals: string[];
+}

@@ -38,6 +38,11 @@ export const predictionsKey = (runId: string, split: 'dev' | 'test', epoch: numb
 /** The selected model: `student.safetensors` and its vocabulary, or a teacher as a Hugging Face folder. */
 export const modelKey = (runId: string, file: string): string => `${runPrefix(runId)}model/${file}`;
 
+/** The run that a key is of; null for any other key. */
+export function parseRunKey(key: string): string | null {
+  return /^runs\/([^/]+)\/./.exec(key)?.[1] ?? null;
+}
+
 /** The attempt and sequence numbers in the key of a metrics chunk; null for any other key. */
 export function parseMetricsKey(key: string): { attempt: number; sequence: number } | null {
   const match = /\/metrics\/(\d+)-(\d+)\.jsonl$/.exec(key);

@@ -36,3 +36,9 @@ export function createAccess({ tokens, oidc }: AccessOptions): Access {
     },
   };
 }
+
+/** Browsers cannot set headers of a WebSocket: clients send the header's text in `connection_init`. */
+export function authorizationOf(parameters: Readonly<Record<string, unknown>> | null | undefined): string | undefined {
+  const authorization = parameters?.authorization ?? parameters?.Authorization;
+  return typeof authorization === 'string' ? authorization : undefined;
+}

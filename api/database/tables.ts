@@ -13,6 +13,8 @@ export interface Tables {
   summary_metric: SummaryMetricTable;
   epoch_metric: EpochMetricTable;
   ingest: { run_id: string; last_key: string };
+  connection: ConnectionTable;
+  connection_operation: ConnectionOperationTable;
   migration: { name: string; applied_at: string };
   idempotency: { key: string; mutation: string; body_hash: string; response: string; created_at: string };
 }
@@ -127,4 +129,32 @@ export interface EpochMetricTable {
   elapsed_seconds: number;
   name: string;
   value: number;
+}
+
+/** A WebSocket of API Gateway whose client was let in. */
+export interface ConnectionTable {
+  /** As API Gateway names it. */
+  id: string;
+  viewer_name: string;
+  viewer_role: 'viewer' | 'editor' | 'admin';
+  /** 0 until `connection_init` came, where a header let the client in before. */
+  acknowledged: number;
+  /** When API Gateway ends it, or the token of its client does. */
+  expires_at: string;
+}
+
+/** A subscription on a connection, as far as it was answered. */
+export interface ConnectionOperationTable {
+  /** Its connection and its name there: `<connection>#<client's id>`. */
+  id: string;
+  connection_id: string;
+  client_id: string;
+  /** What has to change for it to have news: `experiment/<id>` or `run/<id>`. */
+  topic: string;
+  query: string;
+  operation_name: string | null;
+  /** JSON. */
+  variables: string;
+  /** Cursor of the last event that was sent; null before the first, when the operation's own `after` counts. */
+  position: string | null;
 }

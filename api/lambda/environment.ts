@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type FunctionVariable, functionVariables, type LambdaFunction, lambdaFunctions } from '../../contract/aws';
 import type { Checked, Problem } from '../../contract/run-spec';
-import { defaultRoleClaim, issuerSchema, roleMappingSchema } from '../access/oidc';
+import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from '../access/oidc';
 
 const text = (error: string) => z.string({ error: `is not set: ${error}` });
 const address = (what: string) =>
@@ -64,4 +64,12 @@ export function readEnvironment<Name extends LambdaFunction>(name: Name): Functi
   if (checked.kind === 'valid') return checked.value;
   const lines = checked.problems.map(({ path, message }) => `${path} ${message}`);
   throw new Error([`the function ${name} is not set up:`, ...lines].join('\n'));
+}
+
+/** Whose tokens a function takes. */
+export function oidcOf(
+  environment: Pick<Values, 'oidcIssuer' | 'oidcAudience' | 'oidcRoleClaim' | 'oidcRoles'>,
+): OidcOptions {
+  const { oidcIssuer: issuer, oidcAudience: audience, oidcRoleClaim: roleClaim, oidcRoles: roles } = environment;
+  return { issuer, audience, roleClaim, roles };
 }

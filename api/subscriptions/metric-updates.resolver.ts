@@ -3,6 +3,7 @@ import { Arg, Field, Float, ID, Int, ObjectType, Resolver, Root, Subscription } 
 import type { MetricRecord } from '../../contract/records';
 import type { ApiContext } from '../context';
 import { followMetrics, type MetricUpdate } from './metric-updates.service';
+import { startOf } from './start';
 
 @ObjectType({ description: 'One value of a metric at a step.' })
 export class LoggedValue {
@@ -59,7 +60,7 @@ export class MetricUpdatesResolver {
     description:
       'Metrics of a run: all from `after` on (without it, from the first), then live. Completes when the run is over.',
     subscribe: ({ args, context }) =>
-      followMetrics((context as ApiContext).services, args.runId, (args.after as string | null | undefined) ?? null),
+      followMetrics((context as ApiContext).services, args.runId, startOf(args, context)),
   })
   metricsLogged(
     @Root() update: MetricUpdate,

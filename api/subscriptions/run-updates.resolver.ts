@@ -3,6 +3,7 @@ import type { ApiContext } from '../context';
 import { RunType } from '../runs/run.type';
 import { runView } from '../runs/run-view';
 import { followRuns, type RunUpdate } from './run-updates.service';
+import { startOf } from './start';
 
 @ObjectType({ description: 'A run as it is after a change.' })
 export class RunUpdated {
@@ -19,11 +20,7 @@ export class RunUpdatesResolver {
     description:
       'Runs of an experiment as they change: first each that changed behind `after` (without it, each there is) as it is now, then live. Of changes in quick succession the last is given.',
     subscribe: ({ args, context }) =>
-      followRuns(
-        (context as ApiContext).services,
-        args.experimentId,
-        (args.after as string | null | undefined) ?? null,
-      ),
+      followRuns((context as ApiContext).services, args.experimentId, startOf(args, context)),
   })
   runUpdated(
     @Root() update: RunUpdate,

@@ -1,8 +1,10 @@
 import type { APIGatewayProxyEventV2, S3EventRecord, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { WebSocketEvent } from '../../api/lambda/web-socket-api';
 
 /**
  * Events as AWS documents them, with everything that they carry there:
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
  * https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
  */
@@ -115,3 +117,35 @@ export const s3TestMessage = JSON.stringify({
   RequestId: '5582815E1AEA5ADF',
   HostId: '8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE',
 });
+
+/** A message of a WebSocket API, or the opening or the end of a connection. Only the opening has headers. */
+export function webSocketEvent(given: {
+  routeKey: '$connect' | '$disconnect' | '$default';
+  connectionId: string;
+  connectedAt?: number;
+  headers?: Record<string, string>;
+  body?: string;
+}): WebSocketEvent {
+  const { routeKey, connectionId, connectedAt = Date.now(), headers, body } = given;
+  const types = { $connect: 'CONNECT', $disconnect: 'DISCONNECT', $default: 'MESSAGE' } as const;
+  return {
+    ...(headers === undefined ? {} : { headers }),
+    requestContext: {
+      routeKey,
+      eventType: types[routeKey],
+      extendedRequestId: 'JKJaXmPLvHcESHA=',
+      requestTime: '24/Nov/2026:12:00:00 +0000',
+      messageDirection: 'IN',
+      stage: 'live',
+      connectedAt,
+      requestTimeEpoch: Date.now(),
+      requestId: 'JKJaXmPLvHcESHA=',
+      domainName: 'def456.execute-api.eu-central-1.amazonaws.com',
+      connectionId,
+      apiId: 'def456',
+      ...(routeKey === '$default' ? { messageId: 'JKJaXcTqvHcCESg=' } : {}),
+    } as WebSocketEvent['requestContext'],
+    ...(body === undefined ? {} : { body }),
+    isBase64Encoded: false,
+  };
+}

@@ -1,0 +1,26 @@
+import { type Kysely, sql } from 'kysely';
+import type { MigrationRequest } from '../../contract/aws';
+import type { Tables } from './tables';
+import { retried } from './transaction';
+
+/**
+ * Lets others than the owner of the tables read and write them, and nothing else: a role of the database, and the IAM
+ * roles that may take it (Aurora DSQL alone knows these). To be done after every migration, which may bring tables.
+ */
+export async function grantAccess(database: Kysely<Tables>, { role, principals }: MigrationRequest): Promise<void> {
+  const known = await sql`select 1 from pg_roles where rolname = ${role}`.execute(database);
+  if (known.rows.length === 0) await carryOut(database, sql`create role ${sql.id(role)} with login`);
+  if (principals.length > 0) {
+    const mappings = await sql<{ arn: string }>`
+      select arn from sys.iam_pg_role_mappings where pg_role_name = ${role}`.execute(database);
+    for (const principal of principals)
+      if (!mappings.rows.some(({ arn }) => arn === principal))
+        await carryOut(database, sql`aws iam grant ${sql.id(role)} to ${sql.lit(principal)}`);
+  }
+  await carryOut(database, sql`grant usage on schema public to ${sql.id(role)}`);
+  await carryOut(database, sql`grant select, insert, update, delete on all tables in schema public to ${sql.id(role)}`);
+}
+
+/** Each in a transaction of its own, as Aurora DSQL wants it of what changes the schema. */
+const carryOut = (database: Kysely<Tables>, statement: ReturnType<typeof sql>): Promise<unknown> =>
+  retried(() => statement.execute(database));

@@ -1,0 +1,21 @@
+import { createAccess } from '../access/authentication';
+import { createApiSchema } from '../schema';
+import { apiGatewayConnections } from './connections';
+import { oidcOf, readEnvironment } from './environment';
+import { invocations } from './invocation';
+import { queueHints } from './queues';
+import { openStores } from './stores';
+import { createWebSocketHandler } from './web-socket-api';
+
+const environment = readEnvironment('socket');
+const [schema, stores] = await Promise.all([createApiSchema(), openStores(environment)]);
+const hints = queueHints(environment);
+
+export const handler = createWebSocketHandler({
+  schema,
+  access: createAccess({ tokens: [], oidc: oidcOf(environment) }),
+  introspection: environment.introspection,
+  hints,
+  begin: invocations(stores, hints),
+  connections: apiGatewayConnections(environment),
+});

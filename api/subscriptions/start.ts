@@ -1,0 +1,6 @@
+import type { ApiContext } from '../context';
+
+/** The cursor behind which a subscription begins: its `after`, or how far it was answered; null: with the first event. */
+export function startOf(args: { after?: string | null }, context: ApiContext): string | null {
+  return context.position ?? args.after ?? null;
+}

@@ -1,0 +1,70 @@
+import { createAccess } from '../../api/access/authentication';
+import { apiGatewayConnections } from '../../api/lambda/connections';
+import { type Announcement, type Hints, invocations } from '../../api/lambda/invocation';
+import { createLiveUpdatesHandler } from '../../api/lambda/live-updates';
+import { createWebSocketHandler } from '../../api/lambda/web-socket-api';
+import type { TestServices } from './api-services';
+import { apiSchema } from './ask';
+import { sqsEvent } from './lambda-events';
+import { startWebSocketGateway, type WebSocketGateway } from './web-socket-gateway';
+
+export const liveToken = 'a-secret-of-some-length';
+
+/** The live side of the functions: a gateway with the socket handler behind it, a queue, and the fan-out. */
+export interface LiveStack {
+  gateway: WebSocketGateway;
+  /** Bodies of messages that wait for the fan-out. */
+  queue: string[];
+  wakes: number;
+  /** Hands messages to the fan-out as one batch. @returns those that it reports as failed */
+  fanOut(bodies: readonly string[]): Promise<string[]>;
+  /** Hands on what waits until nothing does; what fails waits again. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startLiveStack(services: TestServices): Promise<LiveStack> {
+  // The SDK signs its requests; the gateway takes any signature.
+  process.env.AWS_ACCESS_KEY_ID ??= 'test';
+  process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
+  const queue: string[] = [];
+  const hints: Hints = {
+    wake: async () => {
+      stack.wakes += 1;
+    },
+    announce: async (announcement: Announcement) => void queue.push(JSON.stringify(announcement)),
+  };
+  const access = createAccess({ tokens: [{ name: 'ann', role: 'viewer', token: liveToken }], oidc: null });
+  const graphql = { schema: await apiSchema(), introspection: true };
+  const connectionsOf = (connectionsEndpoint: string) =>
+    apiGatewayConnections({ connectionsEndpoint, region: 'eu-central-1' });
+  const gateway = await startWebSocketGateway((endpoint) =>
+    createWebSocketHandler({
+      ...graphql,
+      access,
+      hints,
+      begin: invocations(services, hints),
+      connections: connectionsOf(endpoint),
+    }),
+  );
+  const handler = createLiveUpdatesHandler({
+    ...graphql,
+    stores: services,
+    hints,
+    connections: connectionsOf(gateway.endpoint),
+  });
+  const stack: LiveStack = {
+    gateway,
+    queue,
+    wakes: 0,
+    async fanOut(bodies) {
+      const { batchItemFailures } = await handler(sqsEvent(bodies), { getRemainingTimeInMillis: () => 60_000 });
+      return batchItemFailures.map(({ itemIdentifier }) => bodies[Number(itemIdentifier.split('-')[1])]!);
+    },
+    async drain() {
+      while (queue.length > 0) queue.push(...(await stack.fanOut(queue.splice(0, 10))));
+    },
+    close: () => gateway.close(),
+  };
+  return stack;
+}
