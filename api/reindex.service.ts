@@ -92,6 +92,8 @@ function experimentRow(id: string, definition: ExperimentDefinition, given: Part
     launched_at: now,
     archived_at: null,
     infrastructure_failures: 0,
+    max_cost: definition.maxCost ?? null,
+    stop_kind: null,
     ...given,
   };
 }

@@ -26,10 +26,8 @@ export const functionVariables = {
   oidcRoles: 'STILLHOUSE_OIDC_ROLES',
   /** `true` or `false`: whether clients may ask for the schema. Optional. */
   introspection: 'STILLHOUSE_INTROSPECTION',
-  /** Name or ARN of the job queue on spot instances. */
-  batchSpotQueue: 'STILLHOUSE_BATCH_SPOT_QUEUE',
-  /** Name or ARN of the job queue on on-demand instances. */
-  batchOnDemandQueue: 'STILLHOUSE_BATCH_ON_DEMAND_QUEUE',
+  /** The job queues by kind of GPU and capacity, as `formatQueues` (compute.ts) writes them. */
+  batchQueues: 'STILLHOUSE_BATCH_QUEUES',
   /** Name or ARN of the trainer's job definition. */
   batchJobDefinition: 'STILLHOUSE_BATCH_JOB_DEFINITION',
 } as const;
@@ -39,7 +37,7 @@ export type FunctionVariable = keyof typeof functionVariables;
 const stores = ['bucket', 'databaseHost', 'databaseUser'] as const;
 const hints = ['reconcileQueueUrl', 'liveUpdatesQueueUrl'] as const;
 const access = ['oidcIssuer', 'oidcAudience', 'oidcRoleClaim', 'oidcRoles', 'introspection'] as const;
-const batch = ['batchSpotQueue', 'batchOnDemandQueue', 'batchJobDefinition'] as const;
+const batch = ['batchQueues', 'batchJobDefinition'] as const;
 
 /** Every Lambda function (api/lambda/<name>.ts) with the variables it reads, and no others. */
 export const lambdaFunctions = {

@@ -43,6 +43,9 @@ export function parseRunKey(key: string): string | null {
   return /^runs\/([^/]+)\/./.exec(key)?.[1] ?? null;
 }
 
+/** The runs of an array job, in the order of its children. */
+export const jobManifestKey = (jobName: string): string => `jobs/${jobName}.json`;
+
 /** The attempt and sequence numbers in the key of a metrics chunk; null for any other key. */
 export function parseMetricsKey(key: string): { attempt: number; sequence: number } | null {
   const match = /\/metrics\/(\d+)-(\d+)\.jsonl$/.exec(key);
@@ -65,6 +68,14 @@ export const trainerEnvironment = {
   cache: 'STILLHOUSE_CACHE',
   /** The share of the cores this process may use, where the spec names no number of threads. */
   threads: 'STILLHOUSE_THREADS',
+  /** Instead of a run: the key of the manifest of an array job, whose child picks its run by its own index. */
+  manifest: 'STILLHOUSE_MANIFEST',
+} as const;
+
+/** What AWS Batch tells a container about its job. */
+export const batchEnvironment = {
+  jobId: 'AWS_BATCH_JOB_ID',
+  arrayIndex: 'AWS_BATCH_JOB_ARRAY_INDEX',
 } as const;
 
 /** Exit codes of the trainer process. `interrupted`: a checkpoint was written, another attempt continues. */

@@ -14,6 +14,10 @@ export const metricRecordSchema = z.strictObject({
 });
 export type MetricRecord = z.output<typeof metricRecordSchema>;
 
+/** The runs of an array job: child `i` carries out `runIds[i]`. */
+export const jobManifestSchema = z.strictObject({ version: z.literal(1), runIds: z.array(z.string()).min(2) });
+export type JobManifest = z.output<typeof jobManifestSchema>;
+
 /** Written once when an attempt begins, create-if-absent: it is the claim on the attempt's number. */
 export const attemptSchema = z.strictObject({
   version: z.literal(1),
@@ -36,6 +40,7 @@ export const attemptSchema = z.strictObject({
     .min(0)
     .nullable()
     .describe('Step of the checkpoint it continues from; null: from the start.'),
+  job: z.string().optional().describe('Id of the Batch job that runs it; absent outside Batch, and before 0.2.'),
 });
 export type Attempt = z.output<typeof attemptSchema>;
 

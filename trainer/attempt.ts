@@ -33,6 +33,8 @@ export interface AttemptSetting extends InputSources {
   runId: string;
   /** Threads of a native engine where the definition of the run names none; null: all cores. */
   threads: number | null;
+  /** Id of the Batch job that this process is; null outside Batch. */
+  job: string | null;
   /** Aborted when the process is asked to stop. */
   signal: AbortSignal;
   reporter: Reporter;
@@ -62,7 +64,7 @@ export async function attemptRun(setting: AttemptSetting): Promise<AttemptOutcom
   const spec = await readSpec(objects, runId);
   const engine = spec.kind === 'valid' ? await startEngine(withThreads(spec.value.execution, setting.threads)) : null;
   const { checkpoint, notes } = await readNewestCheckpoint(objects, runId);
-  const attempt = await claimAttempt(objects, describeAttempt(runId, engine, checkpoint));
+  const attempt = await claimAttempt(objects, describeAttempt(runId, engine, checkpoint, setting.job));
   reporter.attempt(attempt);
   for (const note of notes) reporter.note(note);
 
@@ -144,6 +146,7 @@ function describeAttempt(
   runId: string,
   engine: EngineChoice | null,
   checkpoint: Checkpoint | null,
+  job: string | null,
 ): Omit<Attempt, 'attempt' | 'version'> {
   const reason = engine === null ? 'not started: the definition of the run is not valid' : 'it did not start';
   const none = { name: 'portable' as const, version: 'none', device: 'none', threads: 0, reason };
@@ -156,6 +159,7 @@ function describeAttempt(
     node: process.version,
     code: packageJson.version,
     resumedFromStep: checkpoint?.state.step ?? null,
+    ...(job === null ? {} : { job }),
   };
 }
 

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { exitCodes, resultKey, specKey, trainerEnvironment } from '../contract/keys';
+import { batchEnvironment, exitCodes, resultKey, specKey, trainerEnvironment } from '../contract/keys';
 import { methodNames, methods } from '../contract/methods';
 import type { ObjectStore } from '../contract/objects/object-store';
 import { ObjectStoreError } from '../contract/objects/object-store-error';
@@ -20,6 +20,7 @@ import {
   type RunSpec,
   unreadParameters,
 } from '../contract/run-spec';
+import { findChildRun } from './array-job';
 import { type AttemptOutcome, attemptRun, failureOf } from './attempt';
 import { consoleReporter, resultTable } from './console';
 
@@ -45,6 +46,9 @@ const environmentSchema = s3EnvironmentSchema.extend({
   [trainerEnvironment.runId]: identifierSchema.optional(),
   [trainerEnvironment.objects]: objectsLocationSchema.optional(),
   [trainerEnvironment.cache]: z.string().min(1).optional(),
+  [trainerEnvironment.manifest]: z.string().min(1).optional(),
+  [batchEnvironment.jobId]: z.string().min(1).optional(),
+  [batchEnvironment.arrayIndex]: z.coerce.number().pipe(z.int().min(0)).optional(),
   [trainerEnvironment.threads]: z.coerce.number().pipe(z.int().min(1).max(256)).optional(),
   /** Where systems that follow the XDG convention keep what can be had again. */
   XDG_CACHE_HOME: z.string().min(1).optional(),
@@ -56,7 +60,12 @@ interface Arguments {
   cacheDirectory: string;
   /** Of a native engine, where the definition of the run names no number; null: all cores. */
   threads: number | null;
-  run: { kind: 'stored'; runId: string } | { kind: 'file'; path: string };
+  /** Id of the Batch job that this process is; null outside Batch. */
+  job: string | null;
+  run:
+    | { kind: 'stored'; runId: string }
+    | { kind: 'child'; manifest: string; index: number }
+    | { kind: 'file'; path: string };
 }
 
 async function main(): Promise<number> {
@@ -66,14 +75,23 @@ async function main(): Promise<number> {
     return exitCodes.succeeded;
   }
   if (given.kind === 'invalid') return refuse(given.problems.map(({ message }) => message));
-  const { objectsLocation, s3, cacheDirectory, threads, run } = given.value;
+  const { objectsLocation, s3, cacheDirectory, threads, job, run } = given.value;
   const objects = withWriteHints(await openObjects(objectsLocation, s3));
   const reporter = consoleReporter(process.stdout);
   try {
-    const stored = run.kind === 'stored' ? await findSpec(objects, run.runId) : await storeSpec(objects, run.path);
+    const stored = await findRun(objects, run);
     if (stored.kind === 'refused') return refuse(stored.messages);
     const { runId } = stored;
-    const outcome = await attemptRun({ objects, runId, cacheDirectory, s3, threads, signal: stopSignal(), reporter });
+    const outcome = await attemptRun({
+      objects,
+      runId,
+      cacheDirectory,
+      s3,
+      threads,
+      job,
+      signal: stopSignal(),
+      reporter,
+    });
     reporter.end();
     await tellOutcome(objects, runId, outcome);
     return exitCodeOf(outcome);
@@ -109,8 +127,9 @@ function readArguments(): Checked<Arguments> | 'help' {
     };
   }
   const runId = environment.data[trainerEnvironment.runId];
+  const manifest = environment.data[trainerEnvironment.manifest];
   const [path, ...more] = parsed.positionals;
-  if ((path === undefined) === (runId === undefined) || more.length > 0)
+  if ([path, runId, manifest].filter((given) => given !== undefined).length !== 1 || more.length > 0)
     return {
       kind: 'invalid',
       problems: [{ path: '', message: 'give a spec file or the id of a run, one of them. See --help.' }],
@@ -123,12 +142,38 @@ function readArguments(): Checked<Arguments> | 'help' {
       s3: s3SettingsOf(environment.data),
       cacheDirectory: resolve(environment.data[trainerEnvironment.cache] ?? join(cacheHome, 'stillhouse')),
       threads: environment.data[trainerEnvironment.threads] ?? null,
-      run: path === undefined ? { kind: 'stored', runId: runId! } : { kind: 'file', path },
+      job: environment.data[batchEnvironment.jobId] ?? null,
+      run: wantedRun({ path, runId, manifest, index: environment.data[batchEnvironment.arrayIndex] ?? 0 }),
     },
   };
 }
 
+/** Which of the ways to name a run was taken; exactly one was. */
+function wantedRun(given: {
+  path: string | undefined;
+  runId: string | undefined;
+  manifest: string | undefined;
+  index: number;
+}): Arguments['run'] {
+  const { path, runId, manifest, index } = given;
+  if (path !== undefined) return { kind: 'file', path };
+  return manifest === undefined ? { kind: 'stored', runId: runId! } : { kind: 'child', manifest, index };
+}
+
 type StoredSpec = { kind: 'stored'; runId: string } | { kind: 'refused'; messages: string[] };
+
+async function findRun(objects: ObjectStore, run: Arguments['run']): Promise<StoredSpec> {
+  switch (run.kind) {
+    case 'file':
+      return storeSpec(objects, run.path);
+    case 'stored':
+      return findSpec(objects, run.runId);
+    case 'child': {
+      const child = await findChildRun(objects, run.manifest, run.index);
+      return child.kind === 'found' ? findSpec(objects, child.runId) : child;
+    }
+  }
+}
 
 /** Without a definition there is no run whose attempts could be recorded. */
 async function findSpec(objects: ObjectStore, runId: string): Promise<StoredSpec> {

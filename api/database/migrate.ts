@@ -1,12 +1,13 @@
 import type { Kysely, SchemaModule } from 'kysely';
 import type { Migration, SchemaStatement } from './migration';
 import { initial } from './migrations/0001-initial';
+import { batchAndCost } from './migrations/0003-batch-and-cost';
 import { connections } from './migrations/0004-connections';
 import type { Tables } from './tables';
 import { codeOf, retried } from './transaction';
 
 /** All migrations, oldest first. One that was ever released is never changed: add another. */
-export const migrations: readonly Migration[] = [initial, connections];
+export const migrations: readonly Migration[] = [initial, batchAndCost, connections];
 
 /** The table that remembers which migrations were applied. */
 export const migrationTable = (schema: SchemaModule): SchemaStatement =>

@@ -15,6 +15,7 @@ export interface Tables {
   ingest: { run_id: string; last_key: string };
   connection: ConnectionTable;
   connection_operation: ConnectionOperationTable;
+  batch_job: BatchJobTable;
   migration: { name: string; applied_at: string };
   idempotency: { key: string; mutation: string; body_hash: string; response: string; created_at: string };
 }
@@ -34,6 +35,10 @@ export interface ExperimentTable {
   launched_at: string | null;
   archived_at: string | null;
   infrastructure_failures: number;
+  /** USD beyond which it launches nothing more. */
+  max_cost: number | null;
+  /** What `stop_reason` is about. */
+  stop_kind: 'failures' | 'cost' | null;
 }
 
 export const runStates = ['PENDING', 'SUBMITTED', 'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
@@ -78,6 +83,9 @@ export interface RunTable {
   result_notes: string | null;
   selected_epoch: number | null;
   heartbeat_at: string | null;
+  /** The Batch job of the newest attempts, and the place among its children; null in the local pool. */
+  job_name: string | null;
+  job_index: number | null;
   created_at: string;
   submitted_at: string | null;
   started_at: string | null;
@@ -86,6 +94,34 @@ export interface RunTable {
   updated_at: string;
   /** Counts the changes of the row; the condition of every transition. */
   revision: number;
+  /** The machine of the newest attempt, and its price now. */
+  instance_type: string | null;
+  price_per_hour: number | null;
+  /** Sums over all attempts; the cost is null while the price of any is unknown. */
+  billed_seconds: number | null;
+  cost: number | null;
+  energy_watt_hours: number | null;
+  energy_source: EnergySource | null;
+}
+
+/** `measured` where every part of the energy was. */
+export type EnergySource = 'measured' | 'estimated';
+
+/**
+ * A job that was, or is about to be, submitted to AWS Batch. The row is written with the claim of its runs, before
+ * anything is sent, so that whoever comes after a crash knows under which name to look for it.
+ */
+export interface BatchJobTable {
+  /** Unique for all time: a claim makes a new name. */
+  name: string;
+  queue: string;
+  /** Its runs; more than one make an array job. */
+  size: number;
+  timeout_seconds: number;
+  /** null until Batch is known to have it. */
+  job_id: string | null;
+  /** When somebody last took it upon them to send it: nobody else does for a while. */
+  sending_at: string;
 }
 
 export interface AttemptTable {
@@ -102,6 +138,18 @@ export interface AttemptTable {
   exit_code: number | null;
   failure_kind: string | null;
   failure_message: string | null;
+  /** Where its output is: a file, or a log stream. */
+  log: string | null;
+  instance_type: string | null;
+  capacity: 'spot' | 'on-demand' | null;
+  /** USD an hour for its share of the machine. */
+  price_per_hour: number | null;
+  /** Where that price is from, for a person. */
+  price_source: string | null;
+  billed_seconds: number | null;
+  cost: number | null;
+  energy_watt_hours: number | null;
+  energy_source: EnergySource | null;
 }
 
 /** One metric of a run over its whole history: what filters and orders look at. */

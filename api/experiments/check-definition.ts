@@ -1,6 +1,7 @@
+import { computeSchema } from '../../contract/compute';
 import { type MethodName, methodNames, methods } from '../../contract/methods';
 import { parametersSchema } from '../../contract/parameters';
-import type { Problem } from '../../contract/run-spec';
+import { type Problem, problemsOf } from '../../contract/run-spec';
 import { type ExperimentDefinition, teacherVariant } from './definition';
 
 /** Sizes of a definition; the number of runs has its own limit. */
@@ -27,6 +28,7 @@ export function checkDefinition(definition: ExperimentDefinition): Problem[] {
   checkSeeds(definition, problem);
   checkSharedParameters(definition, problem);
   checkGrid(definition, problem);
+  checkCompute(definition, problem);
   return problems;
 }
 
@@ -165,4 +167,16 @@ function checkGrid({ grid, variants, parameters }: ExperimentDefinition, problem
       if (texts.indexOf(text) < number) problem(`${path}.values.${number}`, `${text} is given twice`);
     });
   });
+}
+
+function checkCompute({ compute = {}, maxCost = null }: ExperimentDefinition, problem: Report): void {
+  const parsed = computeSchema.safeParse(compute, { reportInput: true });
+  if (!parsed.success) for (const { path, message } of problemsOf(parsed.error)) problem(`compute.${path}`, message);
+  for (const { path, message } of checkMaxCost(maxCost)) problem(path, message);
+}
+
+/** What is wrong with the most that an experiment may cost, in USD. */
+export function checkMaxCost(maxCost: number | null): Problem[] {
+  if (maxCost === null || (Number.isFinite(maxCost) && maxCost > 0)) return [];
+  return [{ path: 'maxCost', message: `${maxCost} must be a number above 0 (USD), or null for no limit` }];
 }

@@ -1,5 +1,6 @@
 import { GraphQLJSON, GraphQLJSONObject, GraphQLSafeInt } from 'graphql-scalars';
 import { Field, Float, ID, InputType, Int, registerEnumType } from 'type-graphql';
+import { type Capacity as CapacityName, type Compute, computeSchema, gpuNames, gpuTypes } from '../../contract/compute';
 import { executionSchema } from '../../contract/run-spec';
 import { limits } from '../limits';
 import { defaultSeeds, type GivenDefinition, type GivenParameters, type GivenTeacher } from './definition';
@@ -147,6 +148,43 @@ export class ExecutionInput {
   checkpointSeconds?: number | null;
 }
 
+export const Capacity = { spot: 'spot', onDemand: 'on-demand' } as const;
+registerEnumType(Capacity, {
+  name: 'Capacity',
+  description: 'How machines are bought.',
+  valuesConfig: {
+    spot: { description: 'Cheap, and may be taken away; the run goes on from its checkpoint.' },
+    onDemand: { description: 'At the list price, and kept until the run is over.' },
+  },
+});
+
+export const GpuType = Object.fromEntries(gpuTypes.map((name) => [name, name])) as Record<Compute['gpu'], string>;
+registerEnumType(GpuType, {
+  name: 'GpuType',
+  description: 'Kinds of GPU machine, by their EC2 family.',
+  valuesConfig: Object.fromEntries(gpuTypes.map((name) => [name, { description: gpuNames[name] }])),
+});
+
+@InputType({ description: 'On which machines runs are carried out, on AWS; one machine takes what it is.' })
+export class ComputeInput {
+  @Field(() => Capacity, {
+    nullable: true,
+    description: `${computeSchema.shape.capacity.description} Spot when left out.`,
+  })
+  capacity?: CapacityName | null;
+
+  @Field(() => GpuType, { nullable: true, description: `${computeSchema.shape.gpu.description} g5 when left out.` })
+  gpu?: Compute['gpu'] | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: `${computeSchema.shape.timeoutSeconds.description} 86,400 when left out.`,
+  })
+  timeoutSeconds?: number | null;
+}
+
+const maxCostDescription =
+  'USD beyond which it launches nothing more, all attempts counted, those at work too; no limit when left out.';
 /** Of the field by which a request is known when it comes again. */
 export const keyDescription =
   'Your own id of this request: sent again with the same body it gives the same answer, with another it is refused.';
@@ -189,6 +227,12 @@ export class ExperimentInput implements GivenDefinition {
   @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
   execution?: ExecutionInput | null;
 
+  @Field(() => ComputeInput, { nullable: true, description: 'On which machines.' })
+  compute?: ComputeInput | null;
+
+  @Field(() => Float, { nullable: true, description: maxCostDescription })
+  maxCost?: number | null;
+
   @Field(() => [String], { nullable: true, description: 'Words to find it by.' })
   tags?: string[] | null;
 
@@ -224,6 +268,12 @@ export class DefinitionChangesInput {
 
   @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
   execution?: ExecutionInput | null;
+
+  @Field(() => ComputeInput, { nullable: true, description: 'On which machines.' })
+  compute?: ComputeInput | null;
+
+  @Field(() => Float, { nullable: true, description: maxCostDescription })
+  maxCost?: number | null;
 
   @Field(() => [String], { nullable: true, description: 'Words to find it by.' })
   tags?: string[] | null;

@@ -1,3 +1,4 @@
+import { type Compute, computeSchema } from '../../contract/compute';
 import type { PresetName } from '../../contract/presets';
 import type { RunSpecInput } from '../../contract/run-spec';
 
@@ -17,6 +18,10 @@ export interface ExperimentDefinition {
   seeds: number[];
   grid: GridAxis[];
   execution: NonNullable<RunSpecInput['execution']>;
+  /** On which machines, where there is a choice. Missing in definitions of earlier versions. */
+  compute?: Partial<Compute>;
+  /** USD beyond which it launches nothing more; null: no limit. Missing in definitions of earlier versions. */
+  maxCost?: number | null;
   tags: string[];
   /** The preset it was made of and at which share of its full size; null: none. */
   preset: { name: PresetName; scale: number } | null;
@@ -65,6 +70,8 @@ export interface GivenDefinition {
   seeds?: number[] | null;
   grid?: GridAxis[] | null;
   execution?: object | null;
+  compute?: object | null;
+  maxCost?: number | null;
   tags?: string[] | null;
   preset?: ExperimentDefinition['preset'];
 }
@@ -89,10 +96,16 @@ export function completeDefinition(given: GivenDefinition): ExperimentDefinition
     seeds: given.seeds ?? defaultSeeds,
     grid: (given.grid ?? []).map(({ parameter, values }) => ({ parameter, values })),
     execution: withoutNulls(given.execution ?? {}) as ExperimentDefinition['execution'],
+    compute: withoutNulls(given.compute ?? {}) as Partial<Compute>,
+    maxCost: given.maxCost ?? null,
     tags: given.tags ?? [],
     preset: given.preset ?? null,
   };
 }
+
+/** The machines for the runs of a stored definition, defaults filled in. */
+export const computeOf = (definition: string): Compute =>
+  computeSchema.parse((JSON.parse(definition) as Partial<ExperimentDefinition>).compute ?? {});
 
 function completeTeacher({ folder, random, run, finetune }: GivenTeacher): TeacherSource {
   return {

@@ -141,6 +141,8 @@ async function insertPrepared(
     launched_at: launch ? now : null,
     archived_at: null,
     infrastructure_failures: 0,
+    max_cost: definition.maxCost ?? null,
+    stop_kind: null,
   };
   await insertExperiment(transaction, experiment, definition.tags);
   const changedAt = await nextChangeTime(transaction);

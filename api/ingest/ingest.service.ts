@@ -6,6 +6,7 @@ import type { Services } from '../context';
 import type { Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
+import { followJob } from './continued-attempts';
 import { findEpochRows, findSummaries, readPosition, storeEpochs, storePosition, storeSummaries } from './ingest.store';
 import { chunksAfter, readAttempts, readProgress, readResult } from './run-objects';
 import { epochRows, type Summaries, summarise } from './summary';
@@ -22,6 +23,7 @@ export async function ingestRun(services: Services, runId: string): Promise<void
   const { database, objects } = services;
   for (let more = true; more; ) {
     const attempts = await readAttempts(objects, runId);
+    await followJob(services, runId, attempts);
     const position = await readPosition(database, runId);
     const batch = await nextBatch(objects, runId, position, attempts);
     const progress = await readProgress(objects, runId);

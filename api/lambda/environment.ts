@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type FunctionVariable, functionVariables, type LambdaFunction, lambdaFunctions } from '../../contract/aws';
+import { parseQueues } from '../../contract/compute';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from '../access/oidc';
 
@@ -23,8 +24,12 @@ const variables = {
     .enum(['true', 'false'], { error: 'must be true or false' })
     .default('true')
     .transform((value) => value === 'true'),
-  batchSpotQueue: text('the job queue on spot instances'),
-  batchOnDemandQueue: text('the job queue on on-demand instances'),
+  batchQueues: text('the job queues').transform((given, context) => {
+    const queues = parseQueues(given);
+    if (queues.kind === 'valid') return queues.value;
+    for (const { message } of queues.problems) context.addIssue(message);
+    return z.NEVER;
+  }),
   batchJobDefinition: text('the job definition of the trainer'),
 } satisfies Record<FunctionVariable, z.ZodType>;
 

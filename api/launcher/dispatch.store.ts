@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Tables } from '../database/tables';
+import type { ExperimentTable, RunState, RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { nextChangeTime } from '../runs/run-life.service';
 
@@ -18,6 +18,8 @@ export async function findLaunchingExperiments(database: Kysely<Tables>): Promis
 
 export interface ReadyRun {
   id: string;
+  experiment_id: string;
+  group_id: string;
   spec: string;
 }
 
@@ -25,18 +27,20 @@ export interface ReadyRun {
 export function findReadyRuns(
   database: Kysely<Tables>,
   limit: number,
-  excluded: readonly string[],
+  excluded: { runs?: readonly string[]; experiments?: readonly string[] },
 ): Promise<ReadyRun[]> {
+  const { runs = [], experiments = [] } = excluded;
   let query = database
     .selectFrom('run')
     .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
     .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
-    .select(['run.id', 'run.spec'])
+    .select(['run.id', 'run.experiment_id', 'run.group_id', 'run.spec'])
     .where('run.state', '=', 'PENDING')
     .where('run.cancel_requested', '=', 0)
     .where('experiment.state', '=', 'launched')
     .where((where) => where.or([where('run.depends_on', 'is', null), where('teacher.state', '=', 'SUCCEEDED')]));
-  if (excluded.length > 0) query = query.where('run.id', 'not in', excluded);
+  if (runs.length > 0) query = query.where('run.id', 'not in', runs);
+  if (experiments.length > 0) query = query.where('run.experiment_id', 'not in', experiments);
   return query
     .orderBy('experiment.launched_at')
     .orderBy('run.experiment_id')
@@ -83,19 +87,55 @@ export async function findRevivedRuns(database: Kysely<Tables>): Promise<string[
   return rows.map(({ id }) => id);
 }
 
-export interface ActiveRun {
-  id: string;
-  attempt: number;
-  cancel_requested: number;
-  heartbeat_at: string | null;
-}
+/** A run that is under way by the records, with the Batch job it is in, if any. */
+export type ActiveRun = Pick<
+  RunTable,
+  | 'id'
+  | 'experiment_id'
+  | 'state'
+  | 'attempt'
+  | 'cancel_requested'
+  | 'heartbeat_at'
+  | 'waiting_reason'
+  | 'job_name'
+  | 'job_index'
+> & {
+  experimentState: ExperimentTable['state'];
+  jobId: string | null;
+  jobSize: number | null;
+  jobSentAt: string | null;
+};
 
-export function findActiveRuns(database: Kysely<Tables>): Promise<ActiveRun[]> {
-  return database
+/** @param of only the run of this id, or those of a Batch job */
+export function findActiveRuns(
+  database: Kysely<Tables>,
+  of: { id?: string; jobName?: string; jobIndex?: number } = {},
+): Promise<ActiveRun[]> {
+  const { id, jobName, jobIndex } = of;
+  let query = database
     .selectFrom('run')
-    .select(['id', 'attempt', 'cancel_requested', 'heartbeat_at'])
-    .where('state', 'in', ['SUBMITTED', 'STARTING', 'RUNNING'])
-    .execute();
+    .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
+    .leftJoin('batch_job', 'batch_job.name', 'run.job_name')
+    .select([
+      'run.id',
+      'run.experiment_id',
+      'run.state',
+      'run.attempt',
+      'run.cancel_requested',
+      'run.heartbeat_at',
+      'run.waiting_reason',
+      'run.job_name',
+      'run.job_index',
+      'experiment.state as experimentState',
+      'batch_job.job_id as jobId',
+      'batch_job.size as jobSize',
+      'batch_job.sending_at as jobSentAt',
+    ])
+    .where('run.state', 'in', ['SUBMITTED', 'STARTING', 'RUNNING']);
+  if (id !== undefined) query = query.where('run.id', '=', id);
+  if (jobName !== undefined) query = query.where('run.job_name', '=', jobName);
+  if (jobIndex !== undefined) query = query.where('run.job_index', '=', jobIndex);
+  return query.orderBy('run.job_name').orderBy('run.job_index').orderBy('run.id').execute();
 }
 
 export interface WaitingRun {
@@ -137,6 +177,7 @@ export async function storeWaitingReason(
   database: Kysely<Tables>,
   runIds: readonly string[],
   reason: string,
+  state: RunState,
 ): Promise<void> {
   for (let start = 0; start < runIds.length; start += idsPerStatement)
     await inTransaction(database, async (transaction) => {
@@ -145,7 +186,7 @@ export async function storeWaitingReason(
         .set({ waiting_reason: reason, updated_at: await nextChangeTime(transaction) })
         .set((column) => ({ revision: column('revision', '+', 1) }))
         .where('id', 'in', runIds.slice(start, start + idsPerStatement))
-        .where('state', '=', 'PENDING')
+        .where('state', '=', state)
         .execute();
     });
 }

@@ -54,22 +54,21 @@ export async function launchReadyRuns(
 ): Promise<void> {
   const { total, busy } = launcher.slots();
   if (busy >= total) return;
-  for (const run of await findReadyRuns(services.database, total - busy, excluded)) {
-    const job = await claim(services, run);
+  for (const run of await findReadyRuns(services.database, total - busy, { runs: excluded })) {
+    const job = await prepare(services, run);
     if (job === null) continue;
+    const changed = await applyEvent(services, run.id, { kind: 'claimed', attempt: job.attempt });
+    if (changed === null) continue;
+    await services.objects.delete(cancelledKey(run.id));
     claimed(job);
     launcher.launch(job);
   }
 }
 
-/** null where the run has its result already, or changed its mind meanwhile. */
-async function claim(services: Services, run: ReadyRun): Promise<Job | null> {
+/** Has the objects of a run ready for its trainer; null where its result is there already. */
+export async function prepare(services: Services, run: ReadyRun): Promise<Job | null> {
   if ((await ingestResult(services, run.id)) !== null) return null;
   await services.objects.write(specKey(run.id), `${JSON.stringify(JSON.parse(run.spec), null, 2)}\n`, { if: 'absent' });
   // The number that the trainer will take: the one behind the newest attempt that has a record.
-  const job = { runId: run.id, attempt: (await newestAttemptNumber(services.objects, run.id)) + 1 };
-  const changed = await applyEvent(services, run.id, { kind: 'claimed', attempt: job.attempt });
-  if (changed === null) return null;
-  await services.objects.delete(cancelledKey(run.id));
-  return job;
+  return { runId: run.id, attempt: (await newestAttemptNumber(services.objects, run.id)) + 1 };
 }

@@ -1,3 +1,5 @@
+import type { Failure } from '../runs/run-life';
+
 /** One attempt of a run, to be carried out by a trainer of its own. */
 export interface Job {
   runId: string;
@@ -15,7 +17,17 @@ export interface JobEnd {
   asked: boolean;
   /** Why it was asked to, where it had to be told from a wish: the trainer itself was at fault. */
   killedFor: string | null;
+  /** What the place where it ran knows of the cause, where the trainer itself could not tell. */
+  verdict?: Verdict;
 }
+
+export type Verdict =
+  /** The machine was taken away: no fault of the run. */
+  | { kind: 'reclaimed'; reason: string }
+  /** Another attempt would meet the same. */
+  | { kind: 'failed'; failure: Failure }
+  /** The machinery failed. */
+  | { kind: 'crashed'; message: string };
 
 /** What a launcher tells of its jobs. */
 export interface LauncherEvents {

@@ -1,12 +1,11 @@
 import type { Services } from '../context';
 import { ingestRun } from '../ingest/ingest.service';
 import { applyEvent } from '../runs/run-life.service';
-import { findActiveRuns } from './dispatch.store';
-import { followTeachers, launchReadyRuns, recordExperiments } from './dispatcher';
+import { launchReadyRuns } from './dispatcher';
 import type { Job, JobEnd, Launcher, LauncherEvents } from './launcher';
 import { removeOrphans } from './orphans';
+import { type JobPlace, reconcile, type Sighting } from './reconcile';
 import { settleAttempt } from './settle';
-import { explainWaiting } from './waiting';
 
 export interface RunnerOptions {
   objectsDirectory: string;
@@ -68,21 +67,34 @@ export function createRunner(
     ended: settle,
   });
 
+  const sightingOf = (runId: string): Sighting => {
+    if (underway.has(runId)) return { kind: 'at-work', since: null, log: null };
+    // A trainer of an earlier server is leaving.
+    return occupied.has(runId) ? { kind: 'unknown' } : { kind: 'ended', end: null };
+  };
+  const place: JobPlace = {
+    look: async (runs) => new Map(runs.map(({ id }) => [id, sightingOf(id)])),
+    follow: async () => {},
+    settle: async ({ id, attempt }, end) => settle({ runId: id, attempt }, end),
+    stop: async ({ id }, reason) => launcher.stop(id, reason.kind === 'stalled' ? reason.message : undefined),
+    async launchReady() {
+      if (closing) return [];
+      // An attempt whose end is in the records, but which is still being seen to, is no reason to begin the next one yet.
+      const excluded = [...occupied, ...underway.keys()];
+      await launchReadyRuns(services, launcher, excluded, (job) => underway.set(job.runId, null));
+      return [];
+    },
+    whyNotLaunched({ id }) {
+      if (occupied.has(id)) return 'waits until the trainer of an earlier server has left';
+      const { total, busy } = launcher.slots();
+      return `waits for a free slot (${busy} of ${total} busy)`;
+    },
+  };
   const look = async () => {
     if (closing) return;
-    for (const run of await findActiveRuns(services.database)) {
-      if (!underway.has(run.id) && !occupied.has(run.id)) settle({ runId: run.id, attempt: run.attempt }, null);
-      else if (run.cancel_requested === 1) launcher.stop(run.id);
-      else if (Date.now() - Date.parse(run.heartbeat_at ?? '') > options.stallMilliseconds)
-        launcher.stop(run.id, stalledReason(options.stallMilliseconds));
-    }
-    await recordExperiments(services, recorded);
-    await followTeachers(services);
-    if (closing) return;
-    // An attempt whose end is in the records, but which is still being seen to, is no reason to begin the next one yet.
-    const excluded = [...occupied, ...underway.keys()];
-    await launchReadyRuns(services, launcher, excluded, (job) => underway.set(job.runId, null));
-    await explainWaiting(services, launcher.slots(), occupied);
+    const { stallMilliseconds } = options;
+    for (const problem of await reconcile(services, place, { stallMilliseconds, recorded }))
+      logFailure('looking after a run')(problem);
   };
   const wakeUp = oneAtATime((_: 'everything') => look().catch(logFailure('looking after the runs')));
   const wake = () => wakeUp('everything');
@@ -110,9 +122,6 @@ export function createRunner(
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
-
-const stalledReason = (milliseconds: number): string =>
-  `the trainer gave no sign of life for ${Math.round(milliseconds / 1000)} seconds and was stopped`;
 
 async function recordStart(services: Services, job: Job, place: { host: string; pid: number }): Promise<void> {
   await services.database

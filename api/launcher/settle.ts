@@ -54,17 +54,28 @@ export function eventOfEnd(
   { crashLimit, interruptedReason }: SettlementOptions,
 ): RunEvent {
   if (end !== null && end.killedFor !== null) return crash(attempt, end.killedFor, advanced, crashLimit);
-  if (record?.outcome === 'interrupted' || (record === null && end?.exitCode === exitCodes.interrupted))
-    return { kind: 'interrupted', attempt, reason: interruptedReason, left: 'checkpoint' };
   if (record?.outcome === 'failed') {
     const { kind, message, problems } = record;
     return kind === 'crash'
       ? crash(attempt, message, advanced, crashLimit)
       : { kind: 'failed', attempt, failure: { kind, message, problems } };
   }
+  const leftCheckpoint =
+    record?.outcome === 'interrupted' || (record === null && end?.exitCode === exitCodes.interrupted);
+  // Before what the trainer says: one that ran out of its time leaves a checkpoint like any that was asked to stop.
+  if (end?.verdict?.kind === 'failed') return { kind: 'failed', attempt, failure: end.verdict.failure };
+  if (end?.verdict?.kind === 'crashed') return crash(attempt, end.verdict.message, advanced, crashLimit);
+  if (end?.verdict?.kind === 'reclaimed')
+    return {
+      kind: 'interrupted',
+      attempt,
+      reason: end.verdict.reason,
+      left: leftCheckpoint ? 'checkpoint' : 'nothing',
+    };
+  if (leftCheckpoint) return { kind: 'interrupted', attempt, reason: interruptedReason, left: 'checkpoint' };
   if (end === null) return { kind: 'interrupted', attempt, reason: lostReason, left: 'nothing' };
-  // It was too young to know the signal, or did not leave in time.
-  if (end.asked && end.signal !== null)
+  // It had not begun, was too young to know the signal, or did not leave in time.
+  if (end.asked && end.exitCode === null)
     return { kind: 'interrupted', attempt, reason: interruptedReason, left: 'nothing' };
   const kind = failureKindOf(end.exitCode);
   return kind === 'crash'

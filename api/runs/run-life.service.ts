@@ -23,6 +23,8 @@ export type RunFigures = Partial<
     | 'selected_epoch'
     | 'heartbeat_at'
     | 'waiting_reason'
+    | 'job_name'
+    | 'job_index'
   >
 >;
 
@@ -119,7 +121,8 @@ function consequences(run: RunTable, next: RunLife, event: RunEvent, now: string
     case 'started':
       return { heartbeat_at: now };
     case 'progressed':
-      return { started_at: run.started_at ?? now };
+    case 'continued':
+      return { started_at: run.started_at ?? now, waiting_reason: null };
     case 'succeeded':
       return { ...noFailure, waiting_reason: null, phase: null, finished_at: now };
     case 'failed':
@@ -174,7 +177,7 @@ async function recordAttempt(
       failure_message: failure?.message.slice(0, failureMessageLimit) ?? null,
     })
     .where('run_id', '=', run.id)
-    .where('number', '=', next.attempt)
+    .where('number', '=', event.kind === 'continued' ? run.attempt : next.attempt)
     .where('outcome', '=', 'running')
     .execute();
 }
@@ -192,6 +195,15 @@ async function beginAttempt(transaction: Transaction<Tables>, runId: string, num
     exit_code: null,
     failure_kind: null,
     failure_message: null,
+    log: null,
+    instance_type: null,
+    capacity: null,
+    price_per_hour: null,
+    price_source: null,
+    billed_seconds: null,
+    cost: null,
+    energy_watt_hours: null,
+    energy_source: null,
   } as const;
   await transaction
     .insertInto('attempt')

@@ -32,6 +32,8 @@ export type RunEvent =
   | { kind: 'started'; attempt: number }
   /** The attempt gave a sign of life. */
   | { kind: 'progressed'; attempt: number }
+  /** The job of the run began another attempt by itself. `left`: what the one before did. */
+  | { kind: 'continued'; attempt: number; left: 'checkpoint' | 'nothing' }
   /** A result is stored. */
   | { kind: 'succeeded' }
   /** The attempt ended for a reason that another one would meet again. */
@@ -57,6 +59,7 @@ const mayBeClaimed = (life: RunLife, attempt: number) =>
   life.state === 'PENDING' && !life.cancelRequested && attempt >= life.attempt;
 const mayStart = (life: RunLife, attempt: number) => life.state === 'SUBMITTED' && attempt === life.attempt;
 const isAtWork = (life: RunLife, attempt: number) => isActive(life.state) && attempt === life.attempt;
+const mayContinue = (life: RunLife, attempt: number) => isActive(life.state) && attempt > life.attempt;
 const maySucceed = (life: RunLife) => life.state === 'PENDING' || isActive(life.state);
 const mayBeRetried = (life: RunLife) => life.state === 'FAILED' || life.state === 'CANCELLED';
 const mayMissItsTeacher = (life: RunLife) => life.state === 'PENDING';
@@ -78,6 +81,8 @@ export function transition(life: RunLife, event: RunEvent): RunLife | null {
       return mayStart(life, event.attempt) ? { ...life, state: 'STARTING' } : null;
     case 'progressed':
       return isAtWork(life, event.attempt) ? { ...life, state: 'RUNNING' } : null;
+    case 'continued':
+      return mayContinue(life, event.attempt) ? { ...life, state: 'RUNNING', attempt: event.attempt } : null;
     case 'succeeded':
       return maySucceed(life) ? { ...life, state: 'SUCCEEDED', crashes: 0 } : null;
     case 'failed':
@@ -132,6 +137,8 @@ export function attemptOutcome(event: RunEvent, next: RunLife): AttemptTable['ou
     case 'failed':
     case 'crashed':
       return next.state === 'CANCELLED' ? 'cancelled' : 'failed';
+    case 'continued':
+      return event.left === 'checkpoint' ? 'interrupted' : 'lost';
     case 'interrupted':
       if (next.state === 'CANCELLED') return 'cancelled';
       return event.left === 'checkpoint' ? 'interrupted' : 'lost';

@@ -97,6 +97,8 @@ export async function insertRun(
     result_notes: null,
     selected_epoch: null,
     heartbeat_at: null,
+    job_name: null,
+    job_index: null,
     created_at: createdAt,
     submitted_at: null,
     started_at: null,

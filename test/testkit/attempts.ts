@@ -27,6 +27,7 @@ export async function attemptIn(
     runId: spec.runId,
     ...sourcesIn(join(folder, 'cache')),
     threads: 1,
+    job: null,
     signal,
     reporter,
   });

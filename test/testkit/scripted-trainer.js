@@ -6,10 +6,18 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const argument = (flag) => process.argv[process.argv.indexOf(flag) + 1];
-const runId = argument('--run');
-const prefix = path.join(argument('--objects'), 'runs', runId);
+const objects = process.env.STILLHOUSE_OBJECTS ?? argument('--objects');
+const runId = namedRun();
+const prefix = path.join(objects, 'runs', runId);
 const padded = (number, width) => String(number).padStart(width, '0');
 const now = () => new Date().toISOString();
+
+/** As the real trainer: on the command line, or as AWS Batch tells it. */
+function namedRun() {
+  const { STILLHOUSE_RUN_ID, STILLHOUSE_MANIFEST, AWS_BATCH_JOB_ARRAY_INDEX } = process.env;
+  if (STILLHOUSE_MANIFEST === undefined) return STILLHOUSE_RUN_ID ?? argument('--run');
+  return JSON.parse(fs.readFileSync(path.join(objects, STILLHOUSE_MANIFEST))).runIds[Number(AWS_BATCH_JOB_ARRAY_INDEX)];
+}
 
 function write(key, value) {
   const file = path.join(prefix, key);
@@ -28,6 +36,7 @@ function claim() {
   write(`attempts/${padded(attempt, 4)}.json`, {
     ...{ version: 1, runId, attempt, startedAt: now(), host, pid: process.pid, engine, node: process.version },
     ...{ code: '0', resumedFromStep: null },
+    ...(process.env.AWS_BATCH_JOB_ID === undefined ? {} : { job: process.env.AWS_BATCH_JOB_ID }),
   });
   return attempt;
 }

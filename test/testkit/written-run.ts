@@ -11,6 +11,7 @@ export async function writeAttempt(
   runId: string,
   attempt: number,
   resumedFromStep: number | null,
+  given: Partial<Attempt> = {},
 ) {
   const record: Attempt = {
     version: 1,
@@ -23,6 +24,7 @@ export async function writeAttempt(
     node: 'v20',
     code: '0',
     resumedFromStep,
+    ...given,
   };
   await objects.write(attemptKey(runId, attempt), JSON.stringify(record));
 }

@@ -12,8 +12,7 @@ const everything: Record<string, string> = {
   STILLHOUSE_CONNECTIONS_ENDPOINT: 'https://abc.execute-api.eu-central-1.amazonaws.com/live',
   STILLHOUSE_OIDC_ISSUER: 'https://issuer.example',
   STILLHOUSE_OIDC_AUDIENCE: 'stillhouse',
-  STILLHOUSE_BATCH_SPOT_QUEUE: 'spot',
-  STILLHOUSE_BATCH_ON_DEMAND_QUEUE: 'on-demand',
+  STILLHOUSE_BATCH_QUEUES: 'g5:spot=g5-spot,g5:on-demand=arn:aws:batch:eu-central-1:1:job-queue/g5',
   STILLHOUSE_BATCH_JOB_DEFINITION: 'trainer',
 };
 

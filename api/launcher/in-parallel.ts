@@ -1,0 +1,13 @@
+/** Requests under way at a time: objects and jobs answer in tens of milliseconds, and their services count requests. */
+const lanes = 8;
+
+/** Does `work` for every item, some at a time. @returns what it threw, once all are done */
+export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<Error[]> {
+  const problems: Error[] = [];
+  const remaining = items.values();
+  const lane = async () => {
+    for (const item of remaining) await work(item).catch((error: Error) => problems.push(error));
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
+  return problems;
+}
