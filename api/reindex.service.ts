@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { cancelledKey, experimentsPrefix, runsPrefix, specKey } from '../contract/keys';
+import { experimentsPrefix, runsPrefix, specKey } from '../contract/keys';
 import type { AttemptEnd } from '../contract/records';
 import { parseRunSpec, type RunSpec } from '../contract/run-spec';
 import type { Services } from './context';
@@ -10,7 +10,7 @@ import { insertExperiment, insertParameters, insertRuns } from './experiments/ex
 import { isExperimentKey, readExperimentRecord } from './experiments/experiment-record';
 import { planRuns } from './experiments/plan-runs';
 import { ingestResult, ingestRun } from './ingest/ingest.service';
-import { keysUnder, readAttemptEnd, readAttempts } from './ingest/run-objects';
+import { type Cancellation, keysUnder, readAttemptEnd, readAttempts, readCancellation } from './ingest/run-objects';
 import { newRun } from './runs/new-run';
 
 export interface ReindexReport {
@@ -156,13 +156,15 @@ async function restoreLife(services: Services, runId: string): Promise<void> {
     const times = { submitted_at: newest.startedAt, started_at: attempts[0]!.startedAt };
     await set({ ...times, state: 'STARTING', attempt: newest.attempt });
   }
-  await ingestRun(services, runId);
+  const wish = await readCancellation(objects, runId);
+  // Judgements were made in the order of arrivals, which is not that of the reindex: they are kept, not made again.
+  await ingestRun(services, runId, wish?.stoppedAtEpoch ?? null);
   let end: AttemptEnd | null = null;
   for (const { attempt } of attempts) {
     end = await readAttemptEnd(objects, runId, attempt);
     await restoreAttemptEnd(database, runId, attempt, end);
   }
-  if ((await ingestResult(services, runId)) === null) await set(await unfinishedState(services, runId, end));
+  if ((await ingestResult(services, runId)) === null) await set(unfinishedState(wish, end));
   // The time of the event would be that of the reindex.
   else if (end?.outcome === 'succeeded') await set({ finished_at: end.endedAt });
 }
@@ -178,16 +180,12 @@ async function restoreAttemptEnd(database: Kysely<Tables>, runId: string, attemp
     .execute();
 }
 
-/** A run without a result waits to be begun or gone on with, unless it failed or was cancelled. */
-async function unfinishedState(
-  { objects }: Services,
-  runId: string,
-  end: AttemptEnd | null,
-): Promise<Partial<RunTable>> {
-  const cancelled = await objects.info(cancelledKey(runId));
-  if (cancelled !== null) {
-    const finishedAt = cancelled.modifiedAt.toISOString();
-    return { state: 'CANCELLED', phase: null, cancel_requested: 1, finished_at: finishedAt };
+/** A run without a result waits to be begun or gone on with, unless it failed, was cancelled or stopped. */
+function unfinishedState(wish: Cancellation | null, end: AttemptEnd | null): Partial<RunTable> {
+  if (wish !== null) {
+    const stopped = wish.stoppedAtEpoch !== undefined;
+    const state = stopped ? ('STOPPED' as const) : ('CANCELLED' as const);
+    return { state, phase: null, cancel_requested: stopped ? 2 : 1, finished_at: wish.at };
   }
   if (end?.outcome !== 'failed') return { state: 'PENDING', phase: null };
   return {

@@ -16,7 +16,7 @@ const runFields = `
   failure { message }
   progress { phase step totalSteps epoch totalEpochs }`;
 
-const over = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED']);
+const over = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED', 'STOPPED']);
 
 /** Follows all runs of an experiment by subscription, with a progress bar, until each is over. */
 export async function runUntilOver(api: Api, experimentId: string): Promise<FollowedRun[]> {

@@ -10,7 +10,10 @@ export const runPrefix = (runId: string): string => `${runsPrefix}${runId}/`;
 export const specKey = (runId: string): string => `${runPrefix(runId)}spec.json`;
 export const resultKey = (runId: string): string => `${runPrefix(runId)}result.json`;
 export const progressKey = (runId: string): string => `${runPrefix(runId)}progress.json`;
-/** Written when somebody cancels the run, removed when it is taken up again: a wish that no trainer knows of. */
+/**
+ * Written when somebody cancels the run, or successive halving stops it, removed when it is taken up again: a wish that
+ * no trainer knows of.
+ */
 export const cancelledKey = (runId: string): string => `${runPrefix(runId)}cancelled.json`;
 export const historyKey = (runId: string): string => `${runPrefix(runId)}history.parquet`;
 

@@ -16,6 +16,7 @@ export interface Tables {
   connection: ConnectionTable;
   connection_operation: ConnectionOperationTable;
   batch_job: BatchJobTable;
+  rung_result: RungResultTable;
   migration: { name: string; applied_at: string };
   idempotency: { key: string; mutation: string; body_hash: string; response: string; created_at: string };
 }
@@ -41,7 +42,16 @@ export interface ExperimentTable {
   stop_kind: 'failures' | 'cost' | null;
 }
 
-export const runStates = ['PENDING', 'SUBMITTED', 'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
+export const runStates = [
+  'PENDING',
+  'SUBMITTED',
+  'STARTING',
+  'RUNNING',
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+  'STOPPED',
+] as const;
 export type RunState = (typeof runStates)[number];
 
 export interface RunTable {
@@ -68,6 +78,7 @@ export interface RunTable {
   failure_message: string | null;
   /** JSON list of { path, message }. */
   failure_problems: string | null;
+  /** 0; 1: somebody asked for its cancellation; 2: successive halving asked for its stop. */
   cancel_requested: number;
   phase: string | null;
   step: number;
@@ -205,4 +216,18 @@ export interface ConnectionOperationTable {
   variables: string;
   /** Cursor of the last event that was sent; null before the first, when the operation's own `after` counts. */
   position: string | null;
+}
+
+/** A run at a rung of successive halving. */
+export interface RungResultTable {
+  experiment_id: string;
+  /** Of the definition: its points compete with each other. */
+  variant: string;
+  epoch: number;
+  /** Counts arrivals at the rung, from 1. */
+  place: number;
+  run_id: string;
+  value: number;
+  goes_on: number;
+  decided_at: string;
 }

@@ -2,6 +2,7 @@ import { computeSchema } from '../../contract/compute';
 import { type MethodName, methodNames, methods } from '../../contract/methods';
 import { parametersSchema } from '../../contract/parameters';
 import { type Problem, problemsOf } from '../../contract/run-spec';
+import { randomSearchProblems } from '../search/random-search';
 import { type ExperimentDefinition, teacherVariant } from './definition';
 
 /** Sizes of a definition; the number of runs has its own limit. */
@@ -29,6 +30,8 @@ export function checkDefinition(definition: ExperimentDefinition): Problem[] {
   checkSharedParameters(definition, problem);
   checkGrid(definition, problem);
   checkCompute(definition, problem);
+  checkRandomSearch(definition, problem);
+  checkHalving(definition, problem);
   return problems;
 }
 
@@ -139,27 +142,14 @@ function checkSharedParameters({ parameters, variants }: ExperimentDefinition, p
 const unknownParameter = (name: string): string =>
   `there is no hyper-parameter "${name}"; there are ${Object.keys(parametersSchema.shape).join(', ')}`;
 
-function checkGrid({ grid, variants, parameters }: ExperimentDefinition, problem: Report): void {
+function checkGrid(definition: ExperimentDefinition, problem: Report): void {
+  const { grid } = definition;
   if (grid.length > allowed.axes) problem('grid', `${grid.length} axes, at most ${allowed.axes} are allowed`);
   grid.forEach(({ parameter, values }, place) => {
     const path = `grid.${place}`;
-    if (!isParameter(parameter)) problem(`${path}.parameter`, unknownParameter(parameter));
-    else if (!variants.some(({ method }) => reads(method, parameter)))
-      problem(
-        `${path}.parameter`,
-        `no variant reads "${parameter}": remove the axis, or add a variant whose method does`,
-      );
+    checkVaried(definition, parameter, `${path}.parameter`, 'an axis of the grid', problem);
     if (grid.findIndex((axis) => axis.parameter === parameter) < place)
       problem(`${path}.parameter`, `"${parameter}" is an axis already: give all its values there`);
-    if (Object.hasOwn(parameters, parameter))
-      problem(`parameters.${parameter}`, `"${parameter}" is an axis of the grid as well: give it in one place`);
-    variants.forEach((variant, number) => {
-      if (Object.hasOwn(variant.parameters, parameter))
-        problem(
-          `variants.${number}.parameters.${parameter}`,
-          `"${parameter}" is an axis of the grid as well: give it in one place`,
-        );
-    });
     if (values.length === 0 || values.length > allowed.axisValues)
       problem(`${path}.values`, `${values.length} values: give 1 to ${allowed.axisValues}`);
     const texts = values.map((value) => JSON.stringify(value));
@@ -179,4 +169,44 @@ function checkCompute({ compute = {}, maxCost = null }: ExperimentDefinition, pr
 export function checkMaxCost(maxCost: number | null): Problem[] {
   if (maxCost === null || (Number.isFinite(maxCost) && maxCost > 0)) return [];
   return [{ path: 'maxCost', message: `${maxCost} must be a number above 0 (USD), or null for no limit` }];
+}
+
+/** A hyper-parameter that takes several values must be read by somebody, and be given nowhere else. */
+function checkVaried(
+  { variants, parameters }: ExperimentDefinition,
+  parameter: string,
+  path: string,
+  what: string,
+  problem: Report,
+): void {
+  if (!isParameter(parameter)) problem(path, unknownParameter(parameter));
+  else if (!variants.some(({ method }) => reads(method, parameter)))
+    problem(path, `no variant reads "${parameter}": remove it, or add a variant whose method does`);
+  if (Object.hasOwn(parameters, parameter))
+    problem(`parameters.${parameter}`, `"${parameter}" is ${what} as well: give it in one place`);
+  variants.forEach((variant, number) => {
+    if (Object.hasOwn(variant.parameters, parameter))
+      problem(`variants.${number}.parameters.${parameter}`, `"${parameter}" is ${what} as well: give it in one place`);
+  });
+}
+
+function checkRandomSearch(definition: ExperimentDefinition, problem: Report): void {
+  const { random, grid } = definition;
+  if (!random) return;
+  for (const { path, message } of randomSearchProblems(random)) problem(path, message);
+  random.space.forEach(({ parameter }, place) => {
+    const path = `random.space.${place}.parameter`;
+    checkVaried(definition, parameter, path, 'drawn at random', problem);
+    if (grid.some((axis) => axis.parameter === parameter))
+      problem(path, `"${parameter}" is an axis of the grid as well: give it in one place`);
+  });
+}
+
+function checkHalving({ halving }: ExperimentDefinition, problem: Report): void {
+  if (!halving) return;
+  const { minEpochs, reduction } = halving;
+  if (!Number.isInteger(minEpochs) || minEpochs < 1)
+    problem('halving.minEpochs', `${minEpochs} must be a whole number of 1 or more`);
+  if (!Number.isInteger(reduction) || reduction < 2 || reduction > 10)
+    problem('halving.reduction', `${reduction} must be a whole number from 2 to 10`);
 }

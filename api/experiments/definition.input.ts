@@ -3,6 +3,7 @@ import { Field, Float, ID, InputType, Int, registerEnumType } from 'type-graphql
 import { type Capacity as CapacityName, type Compute, computeSchema, gpuNames, gpuTypes } from '../../contract/compute';
 import { executionSchema } from '../../contract/run-spec';
 import { limits } from '../limits';
+import { HalvingInput, RandomSearchInput } from '../search/search.input';
 import { defaultSeeds, type GivenDefinition, type GivenParameters, type GivenTeacher } from './definition';
 
 export const EngineChoice = { auto: 'auto', native: 'native', portable: 'portable' } as const;
@@ -189,7 +190,9 @@ const maxCostDescription =
 export const keyDescription =
   'Your own id of this request: sent again with the same body it gives the same answer, with another it is refused.';
 
-@InputType({ description: `An experiment: variants x grid x seeds, at most ${limits.runsPerExperiment} runs.` })
+@InputType({
+  description: `An experiment: variants x grid x random points x seeds, at most ${limits.runsPerExperiment} runs.`,
+})
 export class ExperimentInput implements GivenDefinition {
   @Field(() => String, { description: 'Name.' })
   name: string;
@@ -223,6 +226,15 @@ export class ExperimentInput implements GivenDefinition {
 
   @Field(() => [GridAxisInput], { nullable: true, description: 'Hyper-parameters tried with several values.' })
   grid?: GridAxisInput[] | null;
+
+  @Field(() => RandomSearchInput, {
+    nullable: true,
+    description: 'Hyper-parameters tried with values drawn at random.',
+  })
+  random?: RandomSearchInput | null;
+
+  @Field(() => HalvingInput, { nullable: true, description: 'Stops runs that fall behind; none is when left out.' })
+  halving?: HalvingInput | null;
 
   @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
   execution?: ExecutionInput | null;
@@ -265,6 +277,15 @@ export class DefinitionChangesInput {
 
   @Field(() => [GridAxisInput], { nullable: true, description: 'Hyper-parameters tried with several values.' })
   grid?: GridAxisInput[] | null;
+
+  @Field(() => RandomSearchInput, {
+    nullable: true,
+    description: 'Hyper-parameters tried with values drawn at random.',
+  })
+  random?: RandomSearchInput | null;
+
+  @Field(() => HalvingInput, { nullable: true, description: 'Stops runs that fall behind; none is when left out.' })
+  halving?: HalvingInput | null;
 
   @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
   execution?: ExecutionInput | null;

@@ -1,9 +1,22 @@
 import { type Compute, computeSchema } from '../../contract/compute';
 import type { PresetName } from '../../contract/presets';
 import type { RunSpecInput } from '../../contract/run-spec';
+import type { RandomSearch, SearchDimension } from '../search/random-search';
+import type { Halving } from '../search/successive-halving';
 
 /** Name of the variant that fine-tunes the experiment's own teacher. */
 export const teacherVariant = 'teacher';
+
+/** The name of a variant at one point of a search. */
+export const pointLabel = (variant: string, point: string): string => `${variant} [${point}]`;
+
+/** The variant of a definition that a run of this name is a point of. */
+export function baseVariant({ variants }: Pick<ExperimentDefinition, 'variants'>, name: string): string {
+  const candidates = variants
+    .map((variant) => variant.name)
+    .filter((base) => name === base || (name.startsWith(pointLabel(base, '').slice(0, -1)) && name.endsWith(']')));
+  return candidates.reduce((longest, base) => (base.length > longest.length ? base : longest), candidates[0] ?? name);
+}
 
 /** An experiment as a person defines it, before variants, grid and seeds become runs. Stored as given. */
 export interface ExperimentDefinition {
@@ -17,6 +30,10 @@ export interface ExperimentDefinition {
   variants: VariantDefinition[];
   seeds: number[];
   grid: GridAxis[];
+  /** Points drawn at random beside those of the grid. Missing in definitions of earlier versions, as is `halving`. */
+  random?: RandomSearch | null;
+  /** Whether runs that fall behind are stopped; null: none is. */
+  halving?: Halving | null;
   execution: NonNullable<RunSpecInput['execution']>;
   /** On which machines, where there is a choice. Missing in definitions of earlier versions. */
   compute?: Partial<Compute>;
@@ -69,6 +86,8 @@ export interface GivenDefinition {
   variants: { name: string; method: string; parameters?: GivenParameters | null }[];
   seeds?: number[] | null;
   grid?: GridAxis[] | null;
+  random?: { samples: number; seed?: number | null; space: SearchDimension[] } | null;
+  halving?: Halving | null;
   execution?: object | null;
   compute?: object | null;
   maxCost?: number | null;
@@ -95,6 +114,10 @@ export function completeDefinition(given: GivenDefinition): ExperimentDefinition
     variants: given.variants.map(({ name, method, parameters }) => ({ name, method, parameters: parameters ?? {} })),
     seeds: given.seeds ?? defaultSeeds,
     grid: (given.grid ?? []).map(({ parameter, values }) => ({ parameter, values })),
+    random: given.random
+      ? { samples: given.random.samples, seed: given.random.seed ?? 0, space: given.random.space.map(withoutNulls) }
+      : null,
+    halving: given.halving ? { minEpochs: given.halving.minEpochs, reduction: given.halving.reduction } : null,
     execution: withoutNulls(given.execution ?? {}) as ExperimentDefinition['execution'],
     compute: withoutNulls(given.compute ?? {}) as Partial<Compute>,
     maxCost: given.maxCost ?? null,
@@ -122,6 +145,6 @@ function completeTeacher({ folder, random, run, finetune }: GivenTeacher): Teach
   };
 }
 
-function withoutNulls(given: object): object {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined));
+function withoutNulls<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined)) as T;
 }

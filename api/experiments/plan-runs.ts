@@ -9,8 +9,15 @@ import {
 } from '../../contract/run-spec';
 import { limits } from '../limits';
 import type { PlannedRun } from '../runs/new-run';
+import { drawPoints, randomSearchProblems } from '../search/random-search';
 import { checkDefinition, isMethod, reads } from './check-definition';
-import { type ExperimentDefinition, type GivenParameters, type TeacherSource, teacherVariant } from './definition';
+import {
+  type ExperimentDefinition,
+  type GivenParameters,
+  pointLabel,
+  type TeacherSource,
+  teacherVariant,
+} from './definition';
 
 /** One variant at one point of the grid, with the place in the definition that each hyper-parameter came from. */
 interface VariantPoint {
@@ -28,8 +35,8 @@ interface VariantPoint {
 const parametersOfTheData = ['preprocessing', 'quizShare', 'devShare', 'splitSeed', 'trainShare', 'maxTokens'];
 
 /**
- * The runs of an experiment: the teacher's fine-tuning first, then variants in the order given, the points of the grid
- * within, seeds within. Or everything that is wrong with the definition, at once.
+ * The runs of an experiment: the teacher's fine-tuning first, then variants in the order given, the points of grid and
+ * random search within, seeds within. Or everything that is wrong with the definition, at once.
  */
 export function planRuns(definition: ExperimentDefinition, experimentId: string): Checked<PlannedRun[]> {
   const problems = checkDefinition(definition);
@@ -76,16 +83,20 @@ function checkSize(specs: readonly RunSpec[]): Problem | null {
   };
 }
 
-function checkCount({ variants, grid, seeds, teacher }: ExperimentDefinition): Problem | null {
+function checkCount({ variants, grid, random, seeds, teacher }: ExperimentDefinition): Problem | null {
   const points = variants
-    .map(({ method }) => grid.filter(({ parameter }) => reads(method, parameter)))
-    .reduce((sum, axes) => sum + axes.reduce((product, { values }) => product * values.length, 1), 0);
+    .map(({ method }) => {
+      const axes = grid.filter(({ parameter }) => reads(method, parameter));
+      const isDrawn = random?.space.some(({ parameter }) => reads(method, parameter)) ?? false;
+      return axes.reduce((product, { values }) => product * values.length, isDrawn ? random!.samples : 1);
+    })
+    .reduce((sum, count) => sum + count, 0);
   const count = points * seeds.length + (teacher?.finetune ? 1 : 0);
   if (count <= limits.runsPerExperiment) return null;
-  const sum = `${points} variants and grid points x ${seeds.length} seeds`;
+  const sum = `${points} points of variants, grid and random search x ${seeds.length} seeds`;
   return {
-    path: grid.length > 0 ? 'grid' : 'variants',
-    message: `${sum} make ${count} runs, at most ${limits.runsPerExperiment} are allowed: give fewer values or seeds`,
+    path: grid.length > 0 ? 'grid' : random ? 'random' : 'variants',
+    message: `${sum} make ${count} runs, at most ${limits.runsPerExperiment} are allowed: give fewer values, samples or seeds`,
   };
 }
 
@@ -115,17 +126,20 @@ function teacherPointOf({ teacher, parameters }: ExperimentDefinition): VariantP
   };
 }
 
-/** A variant at every point of those axes of the grid that it reads; the name says which, as the groups are told apart by it. */
+/**
+ * A variant at every point of what varies and it reads: the axes of the grid, then the points drawn at random. The name
+ * says which, as the groups are told apart by it.
+ */
 function pointsOf(
-  { grid, parameters }: ExperimentDefinition,
+  definition: ExperimentDefinition,
   variant: ExperimentDefinition['variants'][number],
   place: number,
 ): VariantPoint[] {
   const { method } = variant;
   if (!isMethod(method)) return [];
   const path = `variants.${place}`;
-  const shared = Object.entries(parameters).filter(([name]) => reads(method, name));
-  const start: VariantPoint & { labels: string[] } = {
+  const shared = Object.entries(definition.parameters).filter(([name]) => reads(method, name));
+  const start: VariantPoint = {
     name: variant.name,
     method,
     path,
@@ -134,28 +148,64 @@ function pointsOf(
       ...shared.map(([name]) => [name, `parameters.${name}`] as const),
       ...Object.keys(variant.parameters).map((name) => [name, `${path}.parameters.${name}`] as const),
     ]),
-    labels: [],
   };
-  // An axis without values, told of elsewhere, would leave no point on which to check the rest.
-  const axes = grid
-    .map((axis, axisPlace) => ({ ...axis, axisPlace }))
-    .filter(({ parameter, values }) => reads(method, parameter) && values.length > 0);
-  const points = axes.reduce<(typeof start)[]>(
-    (found, { parameter, values, axisPlace }) =>
-      found.flatMap((point) =>
-        values.map((value, number) => ({
-          ...point,
-          parameters: { ...point.parameters, [parameter]: value },
-          sources: new Map(point.sources).set(parameter, `grid.${axisPlace}.values.${number}`),
-          labels: [...point.labels, `${parameter}=${typeof value === 'string' ? value : JSON.stringify(value)}`],
-        })),
-      ),
-    [start],
-  );
-  return points.map(({ labels, ...point }) => ({
-    ...point,
-    name: labels.length === 0 ? point.name : `${point.name} [${labels.join(', ')}]`,
+  return choicesOf(definition, method).map((choices, number) => ({
+    ...start,
+    name: pointName(variant.name, choices, number),
+    parameters: {
+      ...start.parameters,
+      ...Object.fromEntries(choices.map(({ parameter, value }) => [parameter, value])),
+    },
+    sources: new Map([...start.sources, ...choices.map(({ parameter, source }) => [parameter, source] as const)]),
   }));
+}
+
+/** A value that a hyper-parameter takes at a point, and where in the definition it is from. */
+interface Choice {
+  parameter: string;
+  value: unknown;
+  source: string;
+}
+
+/** All points of the grid and of the random search for a method; one without any choice where it reads none of them. */
+function choicesOf({ grid, random }: ExperimentDefinition, method: MethodName): Choice[][] {
+  const axes = grid.flatMap(({ parameter, values }, place) =>
+    // An axis without values, told of elsewhere, would leave no point on which to check the rest.
+    !reads(method, parameter) || values.length === 0
+      ? []
+      : [values.map((value, number): Choice[] => [{ parameter, value, source: `grid.${place}.values.${number}` }])],
+  );
+  const drawn = drawnChoices(random ?? null, method);
+  return [...axes, ...(drawn.length > 0 ? [drawn] : [])].reduce<Choice[][]>(
+    (points, axis) => points.flatMap((point) => axis.map((choices) => [...point, ...choices])),
+    [[]],
+  );
+}
+
+/** The points of the random search as far as a method reads them; of those that then are alike only one. */
+function drawnChoices(random: ExperimentDefinition['random'], method: MethodName): Choice[][] {
+  if (!random || randomSearchProblems(random).length > 0) return [];
+  const dimensions = random.space.flatMap(({ parameter }, place) =>
+    reads(method, parameter) ? [{ parameter, source: `random.space.${place}` }] : [],
+  );
+  if (dimensions.length === 0) return [];
+  const points = drawPoints(random).map((point) =>
+    dimensions.map(({ parameter, source }): Choice => ({ parameter, value: point[parameter], source })),
+  );
+  const texts = points.map((choices) => JSON.stringify(choices));
+  return points.filter((_, place) => texts.indexOf(texts[place]!) === place);
+}
+
+/** The longest name of a variant that a run takes. */
+const nameLimit = 100;
+
+function pointName(variant: string, choices: readonly Choice[], number: number): string {
+  if (choices.length === 0) return variant;
+  const labels = choices.map(
+    ({ parameter, value }) => `${parameter}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  const name = pointLabel(variant, labels.join(', '));
+  return name.length <= nameLimit ? name : pointLabel(variant, `point ${number + 1}`);
 }
 
 /** The spec of a point for seed 0, or what is wrong with it, told by where in the definition it was given. */

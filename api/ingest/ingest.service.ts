@@ -1,11 +1,12 @@
 import type { Transaction } from 'kysely';
-import { parseMetricsKey } from '../../contract/keys';
+import { cancelledKey, parseMetricsKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { type Attempt, type AttemptRecords, type MetricRecord, type Progress, stitch } from '../../contract/records';
 import type { Services } from '../context';
 import type { Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
+import { judgeRun } from '../search/halving.service';
 import { followJob } from './continued-attempts';
 import { findEpochRows, findSummaries, readPosition, storeEpochs, storePosition, storeSummaries } from './ingest.store';
 import { chunksAfter, readAttempts, readProgress, readResult } from './run-objects';
@@ -17,9 +18,11 @@ const valuesPerTransaction = 1500;
 /**
  * Takes what a run has written since the last time into the records: attempts, progress, and the chunks of metrics in
  * order, each batch in one transaction with the position reached. Doing it twice, or at two places at once, changes
- * nothing: a batch counts only if the position is still where it was read.
+ * nothing: a batch counts only if the position is still where it was read. A batch with evaluations may stop the run, if its
+ * experiment stops those that fall behind.
+ * @param stoppedAt only where records are built anew: the epoch at which the run is known to have been stopped, or null
  */
-export async function ingestRun(services: Services, runId: string): Promise<void> {
+export async function ingestRun(services: Services, runId: string, stoppedAt?: number | null): Promise<void> {
   const { database, objects } = services;
   for (let more = true; more; ) {
     const attempts = await readAttempts(objects, runId);
@@ -31,14 +34,24 @@ export async function ingestRun(services: Services, runId: string): Promise<void
       if ((await readPosition(transaction, runId)) !== position) return 'overtaken';
       await recordAttempts(transaction, runId, attempts);
       if (batch.lastKey !== position) await takeBatch(transaction, runId, batch);
-      return recordProgress(transaction, runId, progress, attempts, batch.records.at(-1)?.elapsedSeconds ?? null);
+      const isJudged = batch.records.some(({ scope }) => scope === 'epoch');
+      const stoppedNow = isJudged ? await judgeRun(transaction, runId, stoppedAt) : null;
+      const elapsedSeconds = batch.records.at(-1)?.elapsedSeconds ?? null;
+      return { changed: await recordProgress(transaction, runId, progress, attempts, elapsedSeconds), stoppedNow };
     });
     // Another ingest was faster, and may have listed fewer chunks than are there now.
     more = taken === 'overtaken' || batch.more;
     if (taken === 'overtaken') continue;
-    if (taken !== null) services.changes.runChanged(taken.experimentId, runId);
+    if (taken.changed !== null) services.changes.runChanged(taken.changed.experimentId, runId);
+    if (taken.stoppedNow !== null) await keepStop(services, runId, taken.stoppedNow);
     if (batch.lastKey !== position) services.changes.metricsWritten(runId);
   }
+}
+
+/** Kept with the run as well, like a cancellation, for when the records are built anew; then its trainer is stopped. */
+async function keepStop({ objects, wake }: Services, runId: string, stoppedAtEpoch: number): Promise<void> {
+  await objects.write(cancelledKey(runId), `${JSON.stringify({ at: new Date().toISOString(), stoppedAtEpoch })}\n`);
+  wake();
 }
 
 /** Takes in the result of a run, after all else it wrote; null where it has none or the records know already. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   attemptEndKey,
   attemptsPrefix,
+  cancelledKey,
   checkpointStateFile,
   checkpointsPrefix,
   metricsPrefix,
@@ -88,6 +89,14 @@ export const readProgress = (objects: ObjectStore, runId: string): Promise<Progr
 
 export const readResult = (objects: ObjectStore, runId: string): Promise<Result | null> =>
   readObject(objects, resultKey(runId), resultSchema);
+
+const cancellationSchema = z.object({ at: z.iso.datetime(), stoppedAtEpoch: z.int().optional() });
+
+/** The wish that a run ends. `stoppedAtEpoch`: of successive halving. */
+export type Cancellation = z.output<typeof cancellationSchema>;
+
+export const readCancellation = (objects: ObjectStore, runId: string): Promise<Cancellation | null> =>
+  readObject(objects, cancelledKey(runId), cancellationSchema);
 
 /** The step of the newest complete checkpoint; null where there is none. */
 export async function newestCheckpointStep(objects: ObjectStore, runId: string): Promise<number | null> {

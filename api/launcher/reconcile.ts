@@ -85,10 +85,10 @@ export function decide(run: ActiveRun, sighting: Sighting, now: number, stallMil
     case 'ended':
       return { kind: 'settle', end: sighting.end };
     case 'waiting':
-      if (run.cancel_requested === 1) return { kind: 'stop', reason: { kind: 'cancelled' } };
+      if (run.cancel_requested !== 0) return { kind: 'stop', reason: { kind: 'cancelled' } };
       return run.experimentState === 'stopped' ? { kind: 'stop', reason: { kind: 'withdrawn' } } : { kind: 'leave' };
     case 'at-work': {
-      if (run.cancel_requested === 1) return { kind: 'stop', reason: { kind: 'cancelled' } };
+      if (run.cancel_requested !== 0) return { kind: 'stop', reason: { kind: 'cancelled' } };
       const newestSign = Math.max(Date.parse(run.heartbeat_at ?? '') || 0, sighting.since?.getTime() ?? 0);
       return now - newestSign > stallMilliseconds
         ? { kind: 'stop', reason: { kind: 'stalled', message: stalledMessage(stallMilliseconds) } }

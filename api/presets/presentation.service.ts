@@ -53,9 +53,11 @@ const scaleNotes = (preset: Preset | null, scale: number): string[] =>
 
 function missingNotes(runs: readonly EvaluatedRun[]): string[] {
   const unfinished = runs.filter(({ state }) => !isOver(state)).length;
-  const lost = runs.filter(({ state }) => isOver(state) && state !== 'SUCCEEDED').length;
+  const stopped = runs.filter(({ state }) => state === 'STOPPED').length;
+  const lost = runs.filter(({ state }) => isOver(state) && state !== 'SUCCEEDED').length - stopped;
   return [
     ...(unfinished > 0 ? [`${unfinished} of ${runs.length} runs are not over yet and are left out.`] : []),
+    ...(stopped > 0 ? [`${stopped} of ${runs.length} runs were stopped early and are left out.`] : []),
     ...(lost > 0 ? [`${lost} of ${runs.length} runs ended without a result and are left out.`] : []),
   ];
 }

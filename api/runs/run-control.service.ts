@@ -5,7 +5,7 @@ import type { Services } from '../context';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { resumeLaunching } from './experiment-halt';
-import { isOver } from './run-life';
+import { isOver, overStates } from './run-life';
 import { applyEvent, applyEventIn, type ChangedRun } from './run-life.service';
 
 /** What became of a wish about a run. `refused`: it has no sense for the run as it is, and the problem says why. */
@@ -30,7 +30,7 @@ export async function cancelRun(services: Services, runId: string): Promise<RunC
   const run = await findRun(services.database, runId);
   if (run === undefined) return { kind: 'not-found' };
   const changed = await requestCancel(services, runId);
-  if (changed === null && (run.state === 'SUCCEEDED' || run.state === 'FAILED'))
+  if (changed === null && (run.state === 'SUCCEEDED' || run.state === 'FAILED' || run.state === 'STOPPED'))
     return refused(`run ${runId} is over (${run.state}): there is nothing to cancel`);
   services.wake();
   return { kind: 'done', changed: changed !== null };
@@ -51,7 +51,7 @@ export async function cancelExperiment(services: Services, experimentId: string)
     .selectFrom('run')
     .select('id')
     .where('experiment_id', '=', experimentId)
-    .where('state', 'not in', ['SUCCEEDED', 'FAILED', 'CANCELLED'])
+    .where('state', 'not in', overStates)
     .execute();
   let changedRuns = 0;
   for (const { id } of unfinished) if ((await requestCancel(services, id)) !== null) changedRuns += 1;

@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { canonicalJson } from '../database/canonical-json';
 import type { AttemptTable, SummaryMetricTable, Tables } from '../database/tables';
 import { limits } from '../limits';
+import { findStoppedEpochs } from '../search/halving.store';
 
 export type ParameterRow = Tables['run_parameter'];
 
@@ -17,6 +18,8 @@ export interface RunDetails {
   parameters: DataLoader<string, ParameterRow[]>;
   metrics: DataLoader<MetricsKey, SummaryMetricTable[], string>;
   attempts: DataLoader<string, AttemptTable[]>;
+  /** Epochs at which successive halving stopped runs. */
+  stoppedEpochs: DataLoader<string, number | null>;
 }
 
 /** Loaders live for one request: what they keep is never older than it. */
@@ -29,6 +32,10 @@ export function createRunDetails(database: Kysely<Tables>): RunDetails {
     attempts: loader((ids) =>
       database.selectFrom('attempt').selectAll().where('run_id', 'in', ids).orderBy('number').execute(),
     ),
+    stoppedEpochs: new DataLoader(async (ids: readonly string[]) => {
+      const epochs = await findStoppedEpochs(database, ids);
+      return ids.map((id) => epochs.get(id) ?? null);
+    }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Services } from '../context';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { countInfrastructureFailures } from './experiment-halt';
-import { attemptOutcome, type Failure, type RunEvent, type RunLife, transition } from './run-life';
+import { attemptOutcome, type Failure, isOver, type RunEvent, type RunLife, transition } from './run-life';
 
 /** Figures that come with an event and are stored with it. */
 export type RunFigures = Partial<
@@ -97,7 +97,8 @@ export function lifeOf(run: RunTable): RunLife {
     state: run.state,
     attempt: run.attempt,
     crashes: run.crashes,
-    cancelRequested: run.cancel_requested === 1,
+    cancelRequested: run.cancel_requested !== 0,
+    stoppedEarly: run.cancel_requested === 2,
     failureKind: run.failure_kind as RunLife['failureKind'],
   };
 }
@@ -107,7 +108,7 @@ function columnsOf(life: RunLife) {
     state: life.state,
     attempt: life.attempt,
     crashes: life.crashes,
-    cancel_requested: life.cancelRequested ? 1 : 0,
+    cancel_requested: life.stoppedEarly ? 2 : life.cancelRequested ? 1 : 0,
     failure_kind: life.failureKind,
   };
 }
@@ -136,7 +137,8 @@ function consequences(run: RunTable, next: RunLife, event: RunEvent, now: string
     case 'interrupted':
       return next.state === 'PENDING' ? { waiting_reason: event.reason, phase: null } : finish(next, now);
     case 'cancel-requested':
-      return next.state === 'CANCELLED' ? finish(next, now) : { phase: 'stopping' };
+    case 'stopped-early':
+      return isOver(next.state) ? finish(next, now) : { phase: 'stopping' };
     case 'retried':
     case 'teacher-revived':
       return { ...noFailure, waiting_reason: null, finished_at: null };

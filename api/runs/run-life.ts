@@ -9,6 +9,8 @@ export interface RunLife {
   /** Attempts in a row that crashed without getting further than the one before. */
   crashes: number;
   cancelRequested: boolean;
+  /** It is successive halving that asked for the end: it is then STOPPED instead of CANCELLED. */
+  stoppedEarly: boolean;
   failureKind: FailureKind | null;
 }
 
@@ -43,15 +45,18 @@ export type RunEvent =
   /** The attempt was asked to stop, or went down with the server: no fault of the run. */
   | { kind: 'interrupted'; attempt: number; reason: string; left: 'checkpoint' | 'nothing' }
   | { kind: 'cancel-requested' }
+  /** It fell behind others of its search: as a cancellation, but with an end that counts up to there. */
+  | { kind: 'stopped-early' }
   | { kind: 'retried' }
   | { kind: 'teacher-failed'; failure: Failure }
   | { kind: 'teacher-revived' };
 
 const activeStates: readonly RunState[] = ['SUBMITTED', 'STARTING', 'RUNNING'];
 
+export const overStates: readonly RunState[] = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'STOPPED'];
+
 export const isActive = (state: RunState): boolean => activeStates.includes(state);
-export const isOver = (state: RunState): boolean =>
-  state === 'SUCCEEDED' || state === 'FAILED' || state === 'CANCELLED';
+export const isOver = (state: RunState): boolean => overStates.includes(state);
 
 // The conditions of the transitions.
 /** An attempt that died before it wrote its record leaves its number to the next. */
@@ -61,7 +66,8 @@ const mayStart = (life: RunLife, attempt: number) => life.state === 'SUBMITTED' 
 const isAtWork = (life: RunLife, attempt: number) => isActive(life.state) && attempt === life.attempt;
 const mayContinue = (life: RunLife, attempt: number) => isActive(life.state) && attempt > life.attempt;
 const maySucceed = (life: RunLife) => life.state === 'PENDING' || isActive(life.state);
-const mayBeRetried = (life: RunLife) => life.state === 'FAILED' || life.state === 'CANCELLED';
+const mayBeRetried = (life: RunLife) =>
+  life.state === 'FAILED' || life.state === 'CANCELLED' || life.state === 'STOPPED';
 const mayMissItsTeacher = (life: RunLife) => life.state === 'PENDING';
 const missedItsTeacher = (life: RunLife) => life.state === 'FAILED' && life.failureKind === 'teacher';
 
@@ -69,7 +75,7 @@ const missedItsTeacher = (life: RunLife) => life.state === 'FAILED' && life.fail
  * The life of a run after an event; null where the event changes nothing, because it came late, twice or for another
  * attempt.
  *
- *     PENDING -> SUBMITTED -> STARTING -> RUNNING -> SUCCEEDED | FAILED | CANCELLED
+ *     PENDING -> SUBMITTED -> STARTING -> RUNNING -> SUCCEEDED | FAILED | CANCELLED | STOPPED
  *        ^___________|___________|___________|           (interrupted, or crashed with tries left)
  *        ^______________________________________________ (retried)
  */
@@ -84,7 +90,7 @@ export function transition(life: RunLife, event: RunEvent): RunLife | null {
     case 'continued':
       return mayContinue(life, event.attempt) ? { ...life, state: 'RUNNING', attempt: event.attempt } : null;
     case 'succeeded':
-      return maySucceed(life) ? { ...life, state: 'SUCCEEDED', crashes: 0 } : null;
+      return maySucceed(life) ? succeeded(life) : null;
     case 'failed':
       return isAtWork(life, event.attempt) ? ended(life, event.failure) : null;
     case 'crashed':
@@ -92,7 +98,9 @@ export function transition(life: RunLife, event: RunEvent): RunLife | null {
     case 'interrupted':
       return isAtWork(life, event.attempt) ? waiting(life) : null;
     case 'cancel-requested':
-      return cancelled(life);
+      return askedToEnd(life);
+    case 'stopped-early':
+      return askedToEnd({ ...life, stoppedEarly: true });
     case 'retried':
       return mayBeRetried(life) ? revived(life) : null;
     case 'teacher-failed':
@@ -102,15 +110,21 @@ export function transition(life: RunLife, event: RunEvent): RunLife | null {
   }
 }
 
+/** It was faster than the wish to stop it early, of which nothing is left; a cancellation is remembered. */
+function succeeded(life: RunLife): RunLife {
+  const cancelRequested = life.cancelRequested && !life.stoppedEarly;
+  return { ...life, state: 'SUCCEEDED', crashes: 0, cancelRequested, stoppedEarly: false };
+}
+
 /** A run that was asked to stop is cancelled, however its attempt ended. */
 function ended(life: RunLife, failure: Failure): RunLife {
   return life.cancelRequested
-    ? { ...life, state: 'CANCELLED' }
+    ? { ...life, state: endOnRequest(life) }
     : { ...life, state: 'FAILED', failureKind: failure.kind };
 }
 
 function waiting(life: RunLife): RunLife {
-  return { ...life, state: life.cancelRequested ? 'CANCELLED' : 'PENDING' };
+  return { ...life, state: life.cancelRequested ? endOnRequest(life) : 'PENDING' };
 }
 
 function crashed(life: RunLife, event: Extract<RunEvent, { kind: 'crashed' }>): RunLife {
@@ -120,14 +134,18 @@ function crashed(life: RunLife, event: Extract<RunEvent, { kind: 'crashed' }>): 
 }
 
 /** Where nothing is at work there is nothing to wait for. */
-function cancelled(life: RunLife): RunLife | null {
-  if (life.state === 'PENDING') return { ...life, state: 'CANCELLED', cancelRequested: true };
+function askedToEnd(life: RunLife): RunLife | null {
+  if (life.state === 'PENDING') return { ...life, state: endOnRequest(life), cancelRequested: true };
   return isActive(life.state) && !life.cancelRequested ? { ...life, cancelRequested: true } : null;
 }
 
+const endOnRequest = (life: RunLife): RunState => (life.stoppedEarly ? 'STOPPED' : 'CANCELLED');
+
 function revived(life: RunLife): RunLife {
-  return { ...life, state: 'PENDING', crashes: 0, cancelRequested: false, failureKind: null };
+  return { ...life, state: 'PENDING', crashes: 0, cancelRequested: false, stoppedEarly: false, failureKind: null };
 }
+
+const endedOnRequest = ({ state }: RunLife): boolean => state === 'CANCELLED' || state === 'STOPPED';
 
 /** How an attempt ended by an event; null where the event ends none. */
 export function attemptOutcome(event: RunEvent, next: RunLife): AttemptTable['outcome'] | null {
@@ -136,11 +154,11 @@ export function attemptOutcome(event: RunEvent, next: RunLife): AttemptTable['ou
       return 'succeeded';
     case 'failed':
     case 'crashed':
-      return next.state === 'CANCELLED' ? 'cancelled' : 'failed';
+      return endedOnRequest(next) ? 'cancelled' : 'failed';
     case 'continued':
       return event.left === 'checkpoint' ? 'interrupted' : 'lost';
     case 'interrupted':
-      if (next.state === 'CANCELLED') return 'cancelled';
+      if (endedOnRequest(next)) return 'cancelled';
       return event.left === 'checkpoint' ? 'interrupted' : 'lost';
     default:
       return null;

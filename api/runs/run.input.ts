@@ -36,6 +36,10 @@ registerEnumType(RunState, {
     SUCCEEDED: { description: 'Its result is stored.' },
     FAILED: { description: 'It ended without a result; `failure` says why.' },
     CANCELLED: { description: 'Somebody cancelled it.' },
+    STOPPED: {
+      description:
+        'Successive halving ended it, because it fell behind others of its search; it counts up to `stoppedAtEpoch`.',
+    },
   },
 });
 

@@ -85,6 +85,15 @@ export class RunResolver {
     return rows.map(metricView);
   }
 
+  @FieldResolver(() => Int, {
+    nullable: true,
+    description:
+      'Where it is STOPPED: the epoch at which successive halving judged it last, and up to which it counts.',
+  })
+  async stoppedAtEpoch(@Root() { id, state }: RunType, @Ctx() context: ApiContext): Promise<number | null> {
+    return state === 'STOPPED' ? loadersOf(context).run.stoppedEpochs.load(id) : null;
+  }
+
   @FieldResolver(() => [Attempt], { description: 'Its attempts, the first first.', complexity: listCost(3) })
   async attempts(@Root() { id }: RunType, @Ctx() context: ApiContext): Promise<Attempt[]> {
     return (await loadersOf(context).run.attempts.load(id)).map(attemptView);

@@ -108,7 +108,7 @@ registerEnumType(AttemptOutcome, {
     interrupted: { description: 'It was asked to stop and left a checkpoint; another attempt continues.' },
     failed: { description: 'It ended for a reason another attempt would meet again.' },
     lost: { description: 'It died without a word.' },
-    cancelled: { description: 'The run was cancelled.' },
+    cancelled: { description: 'The run was cancelled, or stopped by successive halving.' },
   },
 });
 

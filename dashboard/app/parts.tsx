@@ -9,13 +9,14 @@ import type { Operation, Problem, RunCount, RunState } from './queries';
 export const runStates: RunState[] = [
   'SUCCEEDED',
   'FAILED',
+  'STOPPED',
   'CANCELLED',
   'RUNNING',
   'STARTING',
   'SUBMITTED',
   'PENDING',
 ];
-export const isOver = (state: RunState): boolean => ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(state);
+export const isOver = (state: RunState): boolean => ['SUCCEEDED', 'FAILED', 'CANCELLED', 'STOPPED'].includes(state);
 
 export const StateMark = ({ state }: { state: string }) => (
   <span class={`state state-${state.toLowerCase()}`}>{state.toLowerCase()}</span>

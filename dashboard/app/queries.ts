@@ -19,7 +19,15 @@ export const most = {
   curvePoints: 400,
 } as const;
 
-export type RunState = 'PENDING' | 'SUBMITTED' | 'STARTING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+export type RunState =
+  | 'PENDING'
+  | 'SUBMITTED'
+  | 'STARTING'
+  | 'RUNNING'
+  | 'SUCCEEDED'
+  | 'FAILED'
+  | 'CANCELLED'
+  | 'STOPPED';
 export interface RunCount {
   state: RunState;
   count: number;

@@ -46,7 +46,7 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
       <PageTitle title={`${run.variant}, seed ${run.seed}`}>
         {mayEdit && (
           <div class="row">
-            {(run.state === 'FAILED' || run.state === 'CANCELLED') && (
+            {(run.state === 'FAILED' || run.state === 'CANCELLED' || run.state === 'STOPPED') && (
               <ChangeButton
                 label="Retry"
                 question="Try this run again, from its newest checkpoint?"

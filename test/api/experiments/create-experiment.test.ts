@@ -199,7 +199,7 @@ describe('creating an experiment', () => {
         seeds: Array.from({ length: 100 }, (_, seed) => seed),
         grid: [{ parameter: 'temperature', values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }],
       },
-      { grid: /11 variants and grid points x 100 seeds make 1101 runs, at most 1000/ },
+      { grid: /11 points of variants, grid and random search x 100 seeds make 1101 runs, at most 1000/ },
     ],
   ])('refuses %s', async (_, changes, expected) => {
     const problems = await problemsOf(changes);

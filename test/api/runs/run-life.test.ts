@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { attemptOutcome, isActive, isOver, type RunEvent, type RunLife, transition } from '../../../api/runs/run-life';
 
-const pending: RunLife = { state: 'PENDING', attempt: 0, crashes: 0, cancelRequested: false, failureKind: null };
+const pending: RunLife = {
+  state: 'PENDING',
+  attempt: 0,
+  crashes: 0,
+  cancelRequested: false,
+  stoppedEarly: false,
+  failureKind: null,
+};
 const failure = { kind: 'crash' as const, message: 'it died', problems: [] };
 const crashed = (attempt: number, advanced = false): RunEvent => ({
   kind: 'crashed',
@@ -66,6 +73,19 @@ describe('the life of a run', () => {
     expect(transition(asked, crashed(1))?.state).toBe('CANCELLED');
   });
 
+  it('is stopped early as it is cancelled, with an end of its own that a retry takes back', () => {
+    const asked = lifeAfter(...running(1), { kind: 'stopped-early' });
+    expect(asked.state).toBe('RUNNING');
+    const stopped = transition(asked, interrupted(1));
+    expect(stopped?.state).toBe('STOPPED');
+    expect(attemptOutcome(interrupted(1), stopped!)).toBe('cancelled');
+    expect(transition(stopped!, { kind: 'retried' })).toEqual({ ...pending, attempt: 1 });
+    expect(transition(lifeAfter(...running(1), { kind: 'cancel-requested' }), { kind: 'stopped-early' })).toBeNull();
+    expect(transition(asked, { kind: 'succeeded' })).toMatchObject({
+      ...{ state: 'SUCCEEDED', cancelRequested: false, stoppedEarly: false },
+    });
+  });
+
   it('keeps a result that was faster than the wish to cancel', () => {
     const asked = lifeAfter(...running(1), { kind: 'cancel-requested' });
     expect(transition(asked, { kind: 'succeeded' })?.state).toBe('SUCCEEDED');
@@ -111,6 +131,7 @@ const anyEvent: fc.Arbitrary<RunEvent> = fc
         crashed(attempt, true),
         interrupted(attempt),
         { kind: 'cancel-requested' },
+        { kind: 'stopped-early' },
         { kind: 'retried' },
         { kind: 'teacher-failed', failure: { ...failure, kind: 'teacher' } },
         { kind: 'teacher-revived' },
