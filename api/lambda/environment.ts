@@ -3,6 +3,7 @@ import { type FunctionVariable, functionVariables, type LambdaFunction, lambdaFu
 import { parseQueues } from '../../contract/compute';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from '../access/oidc';
+import { type BatchSettings, batchDefaults } from '../launcher/batch-settings';
 
 const text = (error: string) => z.string({ error: `is not set: ${error}` });
 const address = (what: string) =>
@@ -77,4 +78,10 @@ export function oidcOf(
 ): OidcOptions {
   const { oidcIssuer: issuer, oidcAudience: audience, oidcRoleClaim: roleClaim, oidcRoles: roles } = environment;
   return { issuer, audience, roleClaim, roles };
+}
+
+/** What of AWS Batch the functions use. */
+export function batchSettings(environment: Pick<Values, 'batchQueues' | 'batchJobDefinition'>): BatchSettings {
+  const { batchQueues: queues, batchJobDefinition: jobDefinition } = environment;
+  return { jobDefinition, queues, ...batchDefaults };
 }

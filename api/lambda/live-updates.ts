@@ -2,7 +2,7 @@ import type { Context, S3Event, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { z } from 'zod';
 import { attemptsPrefix, metricsPrefix, parseRunKey, progressKey, resultKey } from '../../contract/keys';
 import type { Services } from '../context';
-import { inLanes } from '../in-lanes';
+import { inParallel } from '../in-parallel';
 import { ingestResult, ingestRun } from '../ingest/ingest.service';
 import { type Delivery, deliver } from '../subscriptions/deliver';
 import { topicName } from '../subscriptions/run-changes';
@@ -13,8 +13,6 @@ export interface LiveUpdatesOptions extends Omit<Delivery, 'services'> {
   hints: Hints;
 }
 
-/** Runs that are taken in at a time. */
-const runsAtOnce = 4;
 /** Kept of the time of the invocation to send what is under way, and to say what is not. */
 const reserveMilliseconds = 10_000;
 
@@ -112,7 +110,7 @@ async function takeIn(
 ): Promise<Set<string>> {
   const finished = new Set(tasks.flatMap(({ runs }) => [...runs].flatMap(([id, { result }]) => (result ? [id] : []))));
   const failed = new Set<string>();
-  await inLanes(runsAtOnce, [...known.keys()], async (runId) => {
+  await inParallel([...known.keys()], async (runId) => {
     try {
       if (!finished.has(runId)) await ingestRun(services, runId);
       // What waits for this run may begin.

@@ -5,6 +5,7 @@ import type { JobManifest } from '../../contract/records';
 import type { Services } from '../context';
 import { inTransaction } from '../database/transaction';
 import { computeOf } from '../experiments/definition';
+import { inParallel } from '../in-parallel';
 import type { Failure } from '../runs/run-life';
 import { applyEvent, applyEventIn } from '../runs/run-life.service';
 import { type Batch, requestMilliseconds, secondJob, terminate } from './batch-connection';
@@ -21,7 +22,6 @@ import {
 import { retryStrategy } from './batch-sighting';
 import { findLaunchingExperiments, type ReadyRun } from './dispatch.store';
 import { prepare } from './dispatcher';
-import { inParallel } from './in-parallel';
 import type { Job } from './launcher';
 
 /**

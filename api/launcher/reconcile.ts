@@ -1,7 +1,7 @@
 import type { Services } from '../context';
+import { inParallel } from '../in-parallel';
 import { type ActiveRun, findActiveRuns, type WaitingRun } from './dispatch.store';
 import { followTeachers, recordExperiments } from './dispatcher';
-import { inParallel } from './in-parallel';
 import type { JobEnd } from './launcher';
 import { explainWaiting } from './waiting';
 

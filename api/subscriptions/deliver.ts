@@ -1,7 +1,7 @@
 import { createSourceEventStream, type ExecutionArgs, execute, type GraphQLError } from 'graphql';
 import type { ApiContext, Services } from '../context';
 import { maskError } from '../errors';
-import { inLanes } from '../in-lanes';
+import { inParallel } from '../in-parallel';
 import { type GraphqlOptions, masked, prepareOperation, smallEnough } from '../operation';
 import {
   advanceOperations,
@@ -50,14 +50,15 @@ export async function deliver(
 ): Promise<DeliveryOutcome> {
   const outcome: DeliveryOutcome = { undelivered: [], unfinished: [] };
   const operations = await findOperations(delivery.services.database, wanted, new Date());
-  await inLanes(groupsAtOnce, groupsOf(operations), async (group) => {
+  const deliverTo = async (group: StoredOperation[]) => {
     try {
       await deliverGroup(delivery, group, until, outcome);
     } catch (error) {
       console.error(`delivery to ${group.length} operations on ${group[0]!.topic} failed: ${(error as Error).stack}`);
       outcome.undelivered.push(...group);
     }
-  });
+  };
+  await inParallel(groupsOf(operations), deliverTo, groupsAtOnce);
   return outcome;
 }
 
@@ -165,7 +166,7 @@ async function send(
 ): Promise<StoredOperation[]> {
   const sent: StoredOperation[] = [];
   const gone: string[] = [];
-  await inLanes(postsAtOnce, operations, async (operation) => {
+  const sendTo = async (operation: StoredOperation) => {
     const { connection_id: connectionId, client_id } = operation;
     try {
       for (const message of messagesFor(client_id))
@@ -178,7 +179,8 @@ async function send(
       console.error(`a message did not reach ${connectionId}: ${(error as Error).message}`);
       outcome.undelivered.push(operation);
     }
-  });
+  };
+  await inParallel(operations, sendTo, postsAtOnce);
   await deleteConnections(services.database, gone);
   return sent;
 }

@@ -1,17 +1,16 @@
 import type { Services } from '../context';
-import { inLanes } from '../in-lanes';
+import { inParallel } from '../in-parallel';
 import { deleteConnections, findExpiredConnections } from './connection.store';
 import type { Connections } from './connections';
 
 /** In one look; the next goes on. */
 const connectionsPerLook = 500;
-const closedAtOnce = 10;
 
 /** Ends connections whose time, or whose token's time, is over, and forgets what is on them. */
 export async function endExpiredConnections({ database }: Services, connections: Connections): Promise<void> {
   const expired = await findExpiredConnections(database, new Date(), connectionsPerLook);
   const ended: string[] = [];
-  await inLanes(closedAtOnce, expired, async (id) => {
+  await inParallel(expired, async (id) => {
     try {
       await connections.close(id);
       ended.push(id);

@@ -1,8 +1,12 @@
 /** Requests under way at a time: objects and jobs answer in tens of milliseconds, and their services count requests. */
-const lanes = 8;
+const usualLanes = 8;
 
 /** Does `work` for every item, some at a time. @returns what it threw, once all are done */
-export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<Error[]> {
+export async function inParallel<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+  lanes: number = usualLanes,
+): Promise<Error[]> {
   const problems: Error[] = [];
   const remaining = items.values();
   const lane = async () => {

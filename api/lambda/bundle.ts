@@ -1,0 +1,65 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+import { bundleFolder, type LambdaFunction, lambdaFunctions } from '../../contract/aws';
+
+const repository = join(__dirname, '..', '..');
+
+/** The largest a bundle may be: loading it is most of a cold start. */
+const mostBytes = 2_000_000;
+
+/** zod brings its messages in every language, a quarter of a megabyte; they are looked up by name in English alone. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /locales\/index\.js$/ }, ({ importer, resolveDir, kind }) =>
+      importer.includes('/zod/') ? resolve('../locales/en.js', { resolveDir, kind }) : undefined,
+    );
+  },
+};
+
+/**
+ * Bundles the functions, each into one file with all it needs: the AWS SDK too, since that of the runtime is another
+ * version, is not tree-shaken, and loads more slowly.
+ * @returns bytes by function
+ * @throws Error where a bundle is too large
+ */
+export async function bundleFunctions(root: string = repository): Promise<Map<LambdaFunction, number>> {
+  const sizes = new Map<LambdaFunction, number>();
+  for (const name of Object.keys(lambdaFunctions) as LambdaFunction[]) {
+    const folder = join(root, bundleFolder(name));
+    rmSync(folder, { recursive: true, force: true });
+    const { metafile } = await build({
+      entryPoints: [join(__dirname, `${name}.ts`)],
+      outfile: join(folder, 'index.mjs'),
+      bundle: true,
+      minify: true,
+      metafile: true,
+      sourcemap: false,
+      platform: 'node',
+      target: 'node20',
+      // An ES module waits at its top for what it opens, which Lambda counts as its start, with a whole processor.
+      format: 'esm',
+      mainFields: ['module', 'main'],
+      banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+      // Asked for at run time by those who have them: validation by decorators and the native driver are not used.
+      external: ['class-validator', 'pg-native'],
+      plugins: [englishOnly],
+      tsconfig: join(repository, 'tsconfig.json'),
+      logLevel: 'warning',
+    });
+    const [output] = Object.values(metafile.outputs);
+    sizes.set(name, output!.bytes);
+    if (output!.bytes > mostBytes)
+      throw new Error(`the bundle of ${name} has ${output!.bytes} bytes, at most ${mostBytes} are wanted`);
+  }
+  return sizes;
+}
+
+/** `npm run bundle` */
+async function main(): Promise<void> {
+  for (const [name, bytes] of await bundleFunctions())
+    console.log(`${bundleFolder(name).padEnd(26)} ${(bytes / 1e6).toFixed(2)} MB`);
+}
+
+if (require.main === module) void main();

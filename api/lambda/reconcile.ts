@@ -1,0 +1,20 @@
+import { reconcileBatch } from '../launcher/batch';
+import { connectBatch } from '../launcher/batch-connection';
+import { endExpiredConnections } from '../subscriptions/expired';
+import { apiGatewayConnections } from './connections';
+import { batchSettings, readEnvironment } from './environment';
+import { invocations } from './invocation';
+import { queueHints } from './queues';
+import { openStores } from './stores';
+
+const environment = readEnvironment('reconcile');
+const begin = invocations(await openStores(environment), queueHints(environment));
+const batch = connectBatch(batchSettings(environment));
+const connections = apiGatewayConnections(environment);
+
+/** One look at everything, by a schedule or because somebody wished it: messages say no more than that. */
+export async function handler(): Promise<void> {
+  const { services, finish } = begin();
+  await endExpiredConnections(services, connections);
+  await reconcileBatch(services, batch).finally(finish);
+}
