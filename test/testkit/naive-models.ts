@@ -134,16 +134,19 @@ export function naiveBert(
 }
 
 /** Logits of the student on one sequence; weights by the names of `initialiseBilstm`. */
-export function naiveBilstm(weights: NaiveWeights, ids: number[]): number[] {
+export const naiveBilstm = (weights: NaiveWeights, ids: number[]): number[] => naiveBilstmStates(weights, ids).logits;
+
+/** As `naiveBilstm`, with what leads there; `scores` only where the weights hold an attention. */
+export function naiveBilstmStates(weights: NaiveWeights, ids: number[]) {
   const w = (name: string): Array64 => weights[name]!;
   const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-  const run = (direction: string, inputs: number[][]): number[] => {
+  const run = (direction: string, inputs: number[][]): number[][] => {
     const { shape, values } = w(`lstm.${direction}.weight`);
     const gates = shape[1]!;
     const units = gates / 4;
     let h = new Array<number>(units).fill(0);
     let cell = new Array<number>(units).fill(0);
-    for (const x of inputs) {
+    return inputs.map((x) => {
       const joined = [...x, ...h];
       const z = Array.from({ length: gates }, (_, g) =>
         joined.reduce(
@@ -153,16 +156,33 @@ export function naiveBilstm(weights: NaiveWeights, ids: number[]): number[] {
       );
       cell = cell.map((c, u) => sigmoid(z[units + u]!) * c + sigmoid(z[u]!) * Math.tanh(z[2 * units + u]!));
       h = cell.map((c, u) => sigmoid(z[3 * units + u]!) * Math.tanh(c));
-    }
-    return h;
+      return h;
+    });
   };
   const vectors = ids.map((id) => rowOf(w('embedding.weight'), id));
-  const state = [...run('forward', vectors), ...run('backward', [...vectors].reverse())];
-  return Array.from(
+  const forward = run('forward', vectors);
+  const backward = run('backward', [...vectors].reverse()).reverse();
+  const wordStates = forward.map((h, word) => [...h, ...backward[word]!]);
+  const scores = 'attention.weight' in weights ? wordStates.map((h) => attentionScore(weights, h)) : null;
+  const shares = scores && softmax(scores);
+  const state = shares
+    ? wordStates[0]!.map((_, i) => shares.reduce((sum, share, word) => sum + share * wordStates[word]![i]!, 0))
+    : [...forward.at(-1)!, ...backward[0]!];
+  const logits = Array.from(
     { length: w('dense.bias').shape[0]! },
     (_, c) => dot(w('dense.weight'), c, state) + w('dense.bias').values[c]!,
   );
+  return { logits, state, vectors, wordStates, scores };
 }
+
+/** v^T tanh(U h) */
+const attentionScore = (weights: NaiveWeights, h: number[]): number => {
+  const [u, v] = [weights['attention.weight']!, weights['attention.vector']!];
+  return Array.from({ length: u.shape[0]! }, (_, row) => v.values[row]! * Math.tanh(dot(u, row, h))).reduce(
+    (sum, term) => sum + term,
+    0,
+  );
+};
 
 /** d f / d weights[name][index] by a central difference. */
 export function centralDifference(

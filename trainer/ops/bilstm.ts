@@ -36,13 +36,33 @@ export function bilstmFinalStates(
   forwardWeights: LstmWeights,
   backwardWeights: LstmWeights,
 ): Tensor2D {
-  const directions = [forwardWeights, backwardWeights];
+  return bilstm(x, lengths, [forwardWeights, backwardWeights], () => lastPlaces(lengths));
+}
+
+/** As `bilstmFinalStates`, but the two directions' states at every token, [n, 2u]. */
+export function bilstmStates(
+  x: Tensor2D,
+  lengths: Int32Array,
+  forwardWeights: LstmWeights,
+  backwardWeights: LstmWeights,
+): Tensor2D {
+  return bilstm(x, lengths, [forwardWeights, backwardWeights], (places) => places.placeOf);
+}
+
+/** @param placesRead rows of a direction's states [t b, u] that come out, by where its tokens stand there */
+function bilstm(
+  x: Tensor2D,
+  lengths: Int32Array,
+  directions: readonly [LstmWeights, LstmWeights],
+  placesRead: (places: TimeMajorPlaces) => Int32Array,
+): Tensor2D {
+  const [forwardWeights, backwardWeights] = directions;
   const batch = lengths.length;
   const steps = lengths.reduce((longest, length) => Math.max(longest, length), 0);
   const units = forwardWeights.bias.shape[0] / 4;
   const [tokens, inputs] = x.shape;
   return differentiable<'x' | 'forward' | 'forwardBias' | 'backward' | 'backwardBias', Tensor2D>({
-    name: 'bilstmFinalStates',
+    name: 'bilstm',
     inputs: {
       x,
       forward: forwardWeights.weight,
@@ -51,30 +71,31 @@ export function bilstmFinalStates(
       backwardBias: backwardWeights.bias,
     },
     forward: () => {
-      const ends = tf.tensor1d(lastPlaces(lengths), 'int32');
       const passes = directions.map(({ weight, bias }, direction) => {
-        const { tokenAt, placeOf } = timeMajorPlaces(lengths, steps, direction === 1);
-        const padded = tf.reshape(tf.gather(x, tf.tensor1d(tokenAt, 'int32')), [steps, batch, inputs]) as Tensor3D;
-        const trace = lstmForward(padded, weight, bias);
-        const final = tf.gather(tf.reshape(trace.hidden, [steps * batch, units]), ends); // [b, u]
-        return { final, saved: [padded, tf.tensor1d(placeOf, 'int32'), ...traceNames.map((name) => trace[name])] };
+        const places = timeMajorPlaces(lengths, steps, direction === 1);
+        const placeOf = tf.tensor1d(places.placeOf, 'int32');
+        const read = tf.tensor1d(placesRead(places), 'int32');
+        const padded = tf.reshape(tf.gather(x, tf.tensor1d(places.tokenAt, 'int32')), [steps, batch, inputs]);
+        const trace = lstmForward(padded as Tensor3D, weight, bias);
+        const states = tf.gather(tf.reshape(trace.hidden, [steps * batch, units]), read); // [b or n, u]
+        return { states, saved: [padded, placeOf, read, ...traceNames.map((name) => trace[name])] };
       });
       const weights = directions.flatMap(({ weight, bias }) => [weight, bias]);
       return {
         output: tf.concat(
-          passes.map(({ final }) => final),
+          passes.map(({ states }) => states),
           1,
         ) as Tensor2D,
-        saved: [ends, ...weights, ...passes.flatMap(({ saved }) => saved)],
+        saved: [...weights, ...passes.flatMap(({ saved }) => saved)],
       };
     },
-    gradient: (dy, [ends, ...saved], needs) => {
-      const dFinals = tf.split(dy, 2, 1); // [b, u] each
+    gradient: (dy, saved, needs) => {
+      const dStates = tf.split(dy, 2, 1); // [b or n, u] each
       const perDirection = directions.map((_, direction) => {
         const [weight, bias] = saved.slice(2 * direction) as [Tensor2D, Tensor1D];
-        const [padded, placeOf, ...traced] = saved.slice(4 + direction * (2 + traceNames.length));
+        const [padded, placeOf, read, ...traced] = saved.slice(4 + direction * (3 + traceNames.length));
         const trace = Object.fromEntries(traceNames.map((name, index) => [name, traced[index]]));
-        const dHidden = tf.unsortedSegmentSum(dFinals[direction]!, ends as Tensor1D, steps * batch);
+        const dHidden = tf.unsortedSegmentSum(dStates[direction]!, read as Tensor1D, steps * batch);
         const gradient = lstmGradient(
           padded as Tensor3D,
           weight,
@@ -102,15 +123,18 @@ function lastPlaces(lengths: Int32Array): Int32Array {
   return lengths.map((length, sequence) => (length - 1) * lengths.length + sequence);
 }
 
+interface TimeMajorPlaces {
+  /** [t b]: token at each place. */
+  tokenAt: Int32Array;
+  /** [n]: place of each token. */
+  placeOf: Int32Array;
+}
+
 /**
  * Where tokens stand in [t b]: step t of sequence s at row t b + s, or counted from the sequence's end where `reversed`.
  * Rows beyond an end read the first token; nothing reads what comes of it.
  */
-function timeMajorPlaces(
-  lengths: Int32Array,
-  steps: number,
-  reversed: boolean,
-): { tokenAt: Int32Array; placeOf: Int32Array } {
+function timeMajorPlaces(lengths: Int32Array, steps: number, reversed: boolean): TimeMajorPlaces {
   const batch = lengths.length;
   const tokenAt = new Int32Array(steps * batch);
   const placeOf = new Int32Array(lengths.reduce((sum, length) => sum + length, 0));

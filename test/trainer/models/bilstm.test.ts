@@ -1,11 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Sequences } from '../../../trainer/batch';
 import { valueAndGradients } from '../../../trainer/gradients';
-import { bilstmLogits, dropoutMasks, embeddingName, initialiseBilstm } from '../../../trainer/models/bilstm';
+import {
+  bilstmLogits,
+  bilstmStates,
+  dropoutMasks,
+  embeddingName,
+  initialiseBilstm,
+} from '../../../trainer/models/bilstm';
 import type { Weights } from '../../../trainer/models/weights';
 import { randomStream } from '../../../trainer/random';
 import { describeOnEveryEngine } from '../../testkit/engines';
-import { centralDifference, type NaiveWeights, naiveBilstm } from '../../testkit/naive-models';
+import { centralDifference, type NaiveWeights, naiveBilstm, naiveBilstmStates } from '../../testkit/naive-models';
 import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';
 
 const sequences = [[3, 1, 5, 2], [4], [2, 2, 6]];
@@ -74,6 +80,71 @@ describeOnEveryEngine('BiLSTM', () => {
       valueAndGradients(loss, weights);
     });
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describeOnEveryEngine('the student with attention over its words', () => {
+  const attentive = (): Weights =>
+    redrawn(initialiseBilstm({ ...size, attentionUnits: 5 }, embedding(), randomStream(0, 'student')), 0.7);
+
+  it('gives the logits and has the gradients of the float64 model', () => {
+    const weights = attentive();
+    const exact = toFloat64(weights);
+    const expected = sequences.flatMap((ids) => naiveBilstm(exact, ids));
+    expect(largestDifference(bilstmLogits(weights, words), expected)).toBeLessThan(1e-5);
+    const { gradients } = valueAndGradients(loss, weights);
+    expect(Object.keys(gradients)).toContain('attention.vector');
+    for (const [name, gradient] of Object.entries(gradients)) {
+      const values = gradient.dataSync();
+      const slopes = Array.from(values, (_, index) => centralDifference(naiveLoss, exact, name, index));
+      const scale = Math.max(...slopes.map(Math.abs));
+      expect({ name, close: largestDifference(values, slopes) / scale < 1e-4 }).toEqual({ name, close: true });
+    }
+  });
+
+  it('gives a sequence the same logits whatever it is batched with', () => {
+    const weights = attentive();
+    const alone = bilstmLogits(weights, { ids: Int32Array.of(4), lengths: Int32Array.of(1) });
+    expect(largestDifference(alone, bilstmLogits(weights, words).dataSync().slice(3, 6))).toBeLessThan(1e-6);
+  });
+
+  it.each(['final states', 'attention'])('tells all states that lead to its logits, by %s', (kind) => {
+    const weights = kind === 'attention' ? attentive() : tinyStudent();
+    const found = bilstmStates(weights, words);
+    const expected = sequences.map((ids) => naiveBilstmStates(toFloat64(weights), ids));
+    expect(
+      largestDifference(
+        found.logits,
+        expected.flatMap(({ logits }) => logits),
+      ),
+    ).toBeLessThan(1e-5);
+    expect(
+      largestDifference(
+        found.state,
+        expected.flatMap(({ state }) => state),
+      ),
+    ).toBeLessThan(1e-5);
+    expect(
+      largestDifference(
+        found.vectors,
+        expected.flatMap(({ vectors }) => vectors.flat()),
+      ),
+    ).toBeLessThan(1e-6);
+    const states = expected.flatMap(({ wordStates }) => wordStates.flat());
+    expect(largestDifference(found.wordStates, states)).toBeLessThan(1e-5);
+    if (kind === 'attention') {
+      const scores = expected.flatMap((of) => of.scores!);
+      expect(largestDifference(found.attention!.scores, scores)).toBeLessThan(1e-5);
+    }
+  });
+
+  it('has the same gradients whether the states are told or not', () => {
+    const weights = tinyStudent();
+    const told = (w: Weights): tf.Scalar =>
+      tf.sum(tf.mul(tf.square(bilstmStates(w, words).logits), tf.tensor2d(factors, [3, 3])));
+    const [plain, withStates] = [valueAndGradients(loss, weights), valueAndGradients(told, weights)];
+    for (const name of Object.keys(weights))
+      expect(largestDifference(plain.gradients[name]!, withStates.gradients[name]!)).toBeLessThan(1e-5);
   });
 });
 
