@@ -9,6 +9,7 @@ export const metricNames = {
   trainLoss: 'train/loss',
   trainCrossEntropy: 'train/cross-entropy',
   trainDistillation: 'train/distillation',
+  trainHint: 'train/hint-loss',
   quizLoss: 'quiz/loss',
   studentFeedback: 'train/student-feedback',
   metaGradientNorm: 'train/meta-gradient-norm',

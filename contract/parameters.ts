@@ -100,6 +100,19 @@ export const parametersSchema = z.strictObject({
     .max(0.9)
     .default(0.1)
     .describe('Dropout on the word embeddings and on the final state.'),
+  studentPooling: z
+    .enum(['final-states', 'attention'])
+    .default('final-states')
+    .describe(
+      'What the student classifies: the final states of both directions, or the mean of all states weighted by an attention over its words.',
+    ),
+  attentionUnits: z
+    .int()
+    .min(1)
+    .max(4096)
+    .nullable()
+    .default(null)
+    .describe('Width of the hidden layer of the attention (studentPooling: attention); null: studentUnits.'),
   studentOptimizer: optimizerName.default('adam').describe('Optimizer of the student.'),
   studentLearningRate: learningRate.default(1e-3).describe('Learning rate of the student.'),
   studentWeightDecay: z.number().min(0).max(1).default(0).describe('Weight decay of the student.'),
@@ -140,6 +153,27 @@ export const parametersSchema = z.strictObject({
     .default(1)
     .describe('Weight of the correlation between examples, class by class, in the dist loss; 1 as in its paper.'),
   logitsOverTemperature: z.boolean().default(false).describe('Divide the logits by the temperature in the mse loss.'),
+
+  // Imitation of the inside of a teacher
+  hintWeight: weight
+    .default(1)
+    .describe(
+      "Weight of the imitation of the teacher's states beside distillation and cross-entropy. By method: pkd 100, tinybert 1, distilbert 0.5.",
+    ),
+  patientLayers: z
+    .enum(['skip', 'last'])
+    .default('skip')
+    .describe(
+      'Layers of the teacher whose [CLS] pkd imitates: every second, or as many right below the last. skip is the better one in its paper.',
+    ),
+  attributionSteps: z
+    .int()
+    .min(20)
+    .max(1000)
+    .default(20)
+    .describe(
+      'Points on the line along which dixtill integrates the gradients of the teacher; a row whose attributions do not add up is done again with 4 and 16 times as many.',
+    ),
 
   // Teacher
   teacherOptimizer: optimizerName.default('adamw').describe('Optimizer of the teacher (meta methods, fine-tuning).'),

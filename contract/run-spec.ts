@@ -107,6 +107,12 @@ export const runSpecSchema = z
         `${teacher.heads} heads do not divide a hidden size of ${teacher.hidden}`,
         teacher.heads,
       );
+    if (method === 'dixtill' && parameters.studentPooling !== 'attention')
+      problem(
+        ['parameters', 'studentPooling'],
+        'dixtill teaches the attention of its student: studentPooling must be "attention"',
+        parameters.studentPooling,
+      );
     if (methods[method].usesQuiz && parameters.quizShare === 0)
       problem(['parameters', 'quizShare'], `method "${method}" learns from quiz rows: quizShare must be above 0`, 0);
   });

@@ -17,4 +17,6 @@ export interface Batch {
   words: Sequences | null;
   /** Word pieces for the teacher, [CLS] and [SEP] included; null where no teacher reads them. */
   tokens: Sequences | null;
+  /** Row of `words.ids` that each word piece of `tokens.ids` belongs to; -1: none. Left out where nothing asks for it. */
+  wordRows?: Int32Array;
 }

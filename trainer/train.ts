@@ -63,6 +63,7 @@ function takeStep(run: RunInputs, session: Session, batch: Batch): void {
       batch,
       quiz: run.quizBatch(step),
       teacherLogits: run.teacherLogits?.(batch.rows) ?? null,
+      hints: run.hints?.(batch) ?? null,
       step,
       random: randomStream(run.spec.seed, 'step', step),
     });

@@ -10,6 +10,11 @@ export interface Examples {
   words: SequenceTable | null;
   /** null where no teacher reads them. */
   tokens: SequenceTable | null;
+  /**
+   * Word of its example, from 0, that each word piece of `tokens` belongs to; -1: none that the student reads. Left out where
+   * the method does not compare teacher and student word by word.
+   */
+  wordOf?: Int32Array;
 }
 
 /** Batches of which a pool is sorted by length: as many as keep the order random enough (PyTorch reference). */
@@ -22,7 +27,20 @@ export function batchOf(examples: Examples, positions: Int32Array): Batch {
     labels: positions.map((position) => examples.labels[position]!),
     words: examples.words && selectSequences(examples.words, positions),
     tokens: examples.tokens && selectSequences(examples.tokens, positions),
+    ...(examples.wordOf && { wordRows: wordRows(examples, positions) }),
   };
+}
+
+/** Row among the words of a batch that each of its word pieces belongs to; -1: none. */
+function wordRows({ words, tokens, wordOf }: Examples, positions: Int32Array): Int32Array {
+  const rows: number[] = [];
+  let firstWord = 0;
+  for (const position of positions) {
+    for (let piece = tokens!.offsets[position]!; piece < tokens!.offsets[position + 1]!; piece++)
+      rows.push(wordOf![piece]! < 0 ? -1 : firstWord + wordOf![piece]!);
+    firstWord += sequenceLength(words!, position);
+  }
+  return Int32Array.from(rows);
 }
 
 /**

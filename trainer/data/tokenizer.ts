@@ -1,6 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import type { Checked, Problem } from '../../contract/run-spec';
+import { wordsOf } from './preprocess';
 import { type SequenceTable, sequenceTable } from './sequences';
 
 /** Contents of the tokenizer's files in a Hugging Face folder; null for one that is not there. */
@@ -16,6 +17,8 @@ export interface TeacherTokenizer {
   vocabularySize: number;
   /** Ids of [CLS] text [SEP], cut to `maxTokens`, the two included. No text gives the other special tokens. */
   encode(text: string, maxTokens: number): number[];
+  /** As `encode` of the words with spaces between them, and the word that each id belongs to; -1 for [CLS] and [SEP]. */
+  encodeWords(words: readonly string[], maxTokens: number): { ids: number[]; wordOf: number[] };
   /** What to save beside exported weights, so that the folder is whole. */
   files: TokenizerFiles;
 }
@@ -60,6 +63,17 @@ export function createTokenizer(files: TokenizerFiles, embeddingRows: number | n
         const { ids } = tokenizer.encode(text, { add_special_tokens: false });
         return [cls, ...ids.slice(0, maxTokens - 2), sep];
       },
+      encodeWords(words, maxTokens) {
+        const ids: number[] = [];
+        const wordOf: number[] = [];
+        for (const [index, word] of words.entries()) {
+          const pieces = tokenizer.encode(word, { add_special_tokens: false }).ids.slice(0, maxTokens - 2 - ids.length);
+          ids.push(...pieces);
+          wordOf.push(...pieces.map(() => index));
+          if (ids.length === maxTokens - 2) break;
+        }
+        return { ids: [cls, ...ids, sep], wordOf: [-1, ...wordOf, -1] };
+      },
     },
   };
 }
@@ -67,6 +81,23 @@ export function createTokenizer(files: TokenizerFiles, embeddingRows: number | n
 /** Encodes all texts once, before training. */
 export function encodeTokens(tokenizer: TeacherTokenizer, texts: readonly string[], maxTokens: number): SequenceTable {
   return sequenceTable(texts.map((text) => tokenizer.encode(text, maxTokens)));
+}
+
+/**
+ * Word pieces of all texts with the word of the student that each belongs to, exactly: every word is cut into pieces by
+ * itself. BERT's normaliser and pre-tokenizer never look across white space, so the ids are those of `encodeTokens` but in
+ * texts with characters that are white space to the student and none to BERT (U+0085), which joins two words there.
+ *
+ * @param maxWords words the student reads; the pieces of those behind belong to none
+ */
+export function encodeAlignedTokens(
+  tokenizer: TeacherTokenizer,
+  texts: readonly string[],
+  { maxTokens, maxWords }: { maxTokens: number; maxWords: number },
+): { tokens: SequenceTable; wordOf: Int32Array } {
+  const encoded = texts.map((text) => tokenizer.encodeWords(wordsOf(text), maxTokens));
+  const wordOf = encoded.flatMap((text) => text.wordOf.map((word) => (word < maxWords ? word : -1)));
+  return { tokens: sequenceTable(encoded.map(({ ids }) => ids)), wordOf: Int32Array.from(wordOf) };
 }
 
 /**

@@ -3,8 +3,9 @@ import type { Examples } from '../data/batches';
 import type { DataSet, LabelledTexts } from '../data/dataset';
 import { preprocess } from '../data/preprocess';
 import { type Splits, splitRows } from '../data/splits';
-import { encodeTokens } from '../data/tokenizer';
+import { encodeAlignedTokens, encodeTokens } from '../data/tokenizer';
 import { encodeWords } from '../data/words';
+import { hintRowsOf } from '../methods';
 import type { StudentModel } from './student-model';
 import type { TeacherModel } from './teacher-model';
 
@@ -35,18 +36,21 @@ export type RunExamples = Readonly<Record<'train' | 'quiz' | 'dev' | 'test', Exa
 
 /** Encodes every row that is used, for the models that read it. */
 export function encodeExamples(
-  { parameters }: RunSpec,
+  { parameters, method }: RunSpec,
   { train, test, splits }: RunTexts,
   student: StudentModel | null,
   teacher: TeacherModel | null,
 ): RunExamples {
+  const comparesWords = hintRowsOf[method] === 'word';
   const examples = ({ texts, labels }: LabelledTexts, rows: Int32Array): Examples => {
     const used = Array.from(rows, (row) => texts[row]!);
     return {
       rows,
       labels: rows.map((row) => labels[row]!),
       words: student && encodeWords(student.vocabulary, used, parameters.maxWords),
-      tokens: teacher && encodeTokens(teacher.tokenizer, used, parameters.maxTokens),
+      ...(teacher && comparesWords
+        ? encodeAlignedTokens(teacher.tokenizer, used, parameters)
+        : { tokens: teacher && encodeTokens(teacher.tokenizer, used, parameters.maxTokens) }),
     };
   };
   return {

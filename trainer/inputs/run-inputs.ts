@@ -12,6 +12,7 @@ import type { InputSources } from '../data/sources';
 import { createMethod } from '../methods';
 import type { Classifier, Method, TrainingState } from '../methods/method';
 import type { ModelFiles } from '../models/teacher';
+import { randomStream } from '../random';
 import { evaluationBatchSize } from '../teacher-logits';
 import { encodeExamples, prepareTexts, type RunExamples } from './run-examples';
 import { type TeacherOfRun, teacherOfRun } from './scored-teacher';
@@ -127,6 +128,13 @@ function assemble(spec: RunSpec, classes: readonly string[], examples: RunExampl
     totalSteps,
     student: student?.classifier ?? null,
     teacher: teacher?.classifier ?? null,
+    hints: student &&
+      teacher && {
+        student: student.states,
+        stateSize: student.stateSize,
+        teacher: teacher.config,
+        random: randomStream(seed, 'projections'),
+      },
   });
   const evaluationBatches = (of: typeof dev) =>
     evaluationOrder(of, evaluationBatchSize).map((positions) => batchOf(of, positions));

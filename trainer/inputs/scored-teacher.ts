@@ -3,14 +3,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import { methods } from '../../contract/methods';
 import type { Split } from '../../contract/metric-names';
 import type { RunSpec } from '../../contract/run-spec';
+import type { Batch } from '../batch';
 import { batchOf, type Examples, evaluationOrder } from '../data/batches';
 import { hiddenStateLimitBytes } from '../hidden-states';
+import { keptOutputs } from '../kept-outputs';
 import type { TrainingState } from '../methods/method';
 import { predict } from '../predict';
 import type { Predictions } from '../records/predictions';
 import { evaluationBatchSize, type TeacherLogits, teacherLogitsCache } from '../teacher-logits';
+import { rowOffsets } from '../teacher-states';
 import type { RunExamples } from './run-examples';
 import type { InputSetting } from './setting';
+import { teacherHints, valuesByRow } from './teacher-hints';
 import type { TeacherModel } from './teacher-model';
 
 /** The teacher of a run as something to be scored. */
@@ -24,6 +28,8 @@ export interface ScoredTeacher {
 export interface TeacherOfRun {
   /** Logits of a frozen teacher on rows of the train file, [b, c]; null where the teacher learns or is absent. */
   teacherLogits: ((rows: Int32Array) => Tensor2D) | null;
+  /** What a frozen teacher tells of its inside, a row an example or a word; null where the method does not ask. */
+  hints: ((batch: Batch) => Tensor2D) | null;
   /** null in scratch. */
   teacher: ScoredTeacher | null;
   /** What a reader of the result must know. */
@@ -41,14 +47,15 @@ export async function teacherOfRun(
   setting: InputSetting,
 ): Promise<TeacherOfRun | 'interrupted'> {
   const { cacheDirectory, engine, signal, onPhase } = setting;
-  if (teacher === null) return { teacher: null, teacherLogits: null, notes: [] };
+  if (teacher === null) return { teacher: null, teacherLogits: null, hints: null, notes: [] };
   const { classifier, learning: weights, frozen, constants } = teacher;
   const circumstances = { constants, engine: `${engine.name} ${engine.version} ${engine.device}` };
+  const kept = keptOutputs({ classifier, weights, frozen, circumstances }, cacheDirectory);
   const cache = teacherLogitsCache({ classifier, weights, frozen, circumstances }, cacheDirectory);
   if (methods[spec.method].teacherUse === 'learns') {
     const notes = await keepHiddenStates(teacher, examples.train, setting);
     if (notes === 'interrupted') return 'interrupted';
-    return { teacher: learningTeacher(spec, teacher, examples, cache), teacherLogits: null, notes };
+    return { teacher: learningTeacher(spec, teacher, examples, cache), teacherLogits: null, hints: null, notes };
   }
 
   onPhase("computing the teacher's logits");
@@ -58,14 +65,18 @@ export async function teacherOfRun(
     if (ofSplit === null) return 'interrupted';
     logits[split] = ofSplit;
   }
-  tf.dispose(Object.values(frozen));
+  const hints = await teacherHints(spec, teacher, examples.train, kept, setting);
+  if (hints === 'interrupted') return 'interrupted';
+  if (!hints.computes) tf.dispose(Object.values(frozen));
+  const width = logits.train!.length / examples.train.rows.length;
   return {
     teacher: {
       isScoredAt: (epoch) => epoch === 0,
       predict: async (split) => predictionsOf(examples[split], logits[split]!),
     },
-    teacherLogits: logitsByRow(examples.train, logits.train!),
-    notes: [],
+    teacherLogits: valuesByRow(examples.train, logits.train!, rowOffsets(examples.train, 'example'), width),
+    hints: hints.of,
+    notes: hints.notes,
   };
 }
 
@@ -109,16 +120,3 @@ function learningTeacher(
 }
 
 const predictionsOf = ({ rows, labels }: Examples, logits: Float32Array): Predictions => ({ rows, labels, logits });
-
-function logitsByRow({ rows }: Examples, logits: Float32Array): (rows: Int32Array) => Tensor2D {
-  const width = logits.length / rows.length;
-  const positionOf = new Map(Array.from(rows, (row, position) => [row, position]));
-  return (wanted) => {
-    const values = new Float32Array(wanted.length * width);
-    wanted.forEach((row, i) => {
-      const position = positionOf.get(row)!;
-      values.set(logits.subarray(position * width, (position + 1) * width), i * width);
-    });
-    return tf.tensor2d(values, [wanted.length, width]); // [b, c]
-  };
-}

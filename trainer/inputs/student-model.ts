@@ -1,11 +1,19 @@
 import type { Checked, RunSpec } from '../../contract/run-spec';
+import type { Batch } from '../batch';
 import { packWeights } from '../checkpoint/weights-file';
 import { initialEmbedding, readWordVectors, type WordVectors } from '../data/embeddings';
 import { countWords, type WordVocabulary, wordVocabulary } from '../data/words';
-import type { Classifier } from '../methods/method';
-import { bilstmLogits, dropoutMasks, embeddingName, initialiseBilstm } from '../models/bilstm';
+import type { Classifier, StudentReader } from '../methods/method';
+import {
+  bilstmLogits,
+  bilstmStates,
+  dropoutMasks,
+  embeddingName,
+  initialiseBilstm,
+  withoutTrainingOnly,
+} from '../models/bilstm';
 import type { Weights } from '../models/weights';
-import { randomStream } from '../random';
+import { type RandomStream, randomStream } from '../random';
 
 /** A student as a run uses it. */
 export interface StudentModel {
@@ -13,6 +21,10 @@ export interface StudentModel {
   /** What learns, to begin with: all but the word embedding where that is frozen. */
   learning: Weights;
   classifier: Classifier;
+  /** As the classifier, with the states that lead to its logits. */
+  states: StudentReader;
+  /** Width of the state that the dense layer reads. */
+  stateSize: number;
   notes: string[];
   /** The files of the trained student. */
   exportFiles(learnt: Weights): Promise<Record<string, Uint8Array | string>>;
@@ -39,10 +51,18 @@ export async function buildStudent(
   }
   const vocabulary = wordVocabulary(counts, vectors, minWordCount);
   const values = initialEmbedding(vocabulary, vectors, embeddingSize, randomStream(seed, 'embedding'));
-  const architecture = { units: studentUnits, classes: classes.length };
+  const { studentPooling, attentionUnits } = parameters;
+  const architecture = {
+    units: studentUnits,
+    classes: classes.length,
+    attentionUnits: studentPooling === 'attention' ? (attentionUnits ?? studentUnits) : null,
+  };
   const weights = initialiseBilstm(architecture, { values, size: embeddingSize }, randomStream(seed, 'student'));
   const { [embeddingName]: embedding, ...rest } = weights;
   const frozen: Weights = embeddingTrainable ? {} : { [embeddingName]: embedding! };
+  // Of `weights` only the shapes are read, which outlive the tensors.
+  const masksOf = (batch: Batch, dropout: RandomStream | null) =>
+    dropout && dropoutMasks(weights, batch.words!, studentDropout, dropout);
   const known = vectors && vocabulary.filter((word) => vectors.has(word)).length;
   return {
     kind: 'valid',
@@ -50,13 +70,17 @@ export async function buildStudent(
       vocabulary,
       learning: embeddingTrainable ? weights : rest,
       classifier: (batch, dropout) => {
-        // Of `weights` only the shapes are read, which outlive the tensors.
-        const masks = dropout && dropoutMasks(weights, batch.words!, studentDropout, dropout);
+        const masks = masksOf(batch, dropout);
         return (learnt) => bilstmLogits({ ...frozen, ...learnt }, batch.words!, masks);
       },
+      states: (batch, dropout) => {
+        const masks = masksOf(batch, dropout);
+        return (learnt) => bilstmStates({ ...frozen, ...learnt }, batch.words!, masks);
+      },
+      stateSize: 2 * studentUnits,
       notes: known === null ? [] : [`${known} of the student's ${vocabulary.length - 2} words have a given vector`],
       exportFiles: async (learnt) => ({
-        'student.safetensors': await packWeights({ ...frozen, ...learnt }),
+        'student.safetensors': await packWeights({ ...frozen, ...withoutTrainingOnly(learnt) }),
         'vocabulary.txt': `${vocabulary.join('\n')}\n`,
         'config.json': `${JSON.stringify({ model: 'bilstm', classes, parameters }, null, 2)}\n`,
       }),

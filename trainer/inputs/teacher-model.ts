@@ -9,6 +9,7 @@ import { modelFolder } from '../data/model-folder';
 import { createTokenizer, type TeacherTokenizer, type TokenizerFiles, wordVocabularyFile } from '../data/tokenizer';
 import { type HiddenStates, hiddenStateCache } from '../hidden-states';
 import type { Classifier } from '../methods/method';
+import { patientLayers } from '../methods/pkd';
 import { bertHiddenStates, bertLogits } from '../models/bert';
 import { type BertConfig, bertConfig, initialiseBert } from '../models/bert-config';
 import { loraScale, mergeLora } from '../models/lora';
@@ -26,6 +27,7 @@ export interface TeacherModel {
   /** What does not. */
   frozen: Weights;
   classifier: Classifier;
+  config: BertConfig;
   /** Where the lower layers do not learn, what comes out of these: empty at first. null: every layer may change. */
   hiddenStates: HiddenStates | null;
   /** What besides weights and tokens decides its logits. */
@@ -129,6 +131,7 @@ export async function buildTeacher(
       learning,
       frozen,
       hiddenStates,
+      config,
       classifier: (batch, dropout) => {
         const states = hiddenStates?.of(batch.tokens!) ?? null;
         return (weights) =>
@@ -201,6 +204,11 @@ function misfits({ method, parameters }: RunSpec, { config }: Teacher): Problem[
     problems.push({
       path: 'parameters.maxTokens',
       message: `${parameters.maxTokens} tokens, but the teacher has ${config.maxPositions} positions`,
+    });
+  if (method === 'pkd' && patientLayers(parameters.patientLayers, config.layers).length === 0)
+    problems.push({
+      path: 'parameters.patientLayers',
+      message: `"${parameters.patientLayers}" leaves no layer of a teacher of ${config.layers}: ${parameters.patientLayers === 'skip' && config.layers === 2 ? 'use "last", or ' : ''}give a deeper teacher`,
     });
   if (!trainsPart(method)) return problems;
   const beyond = (parameters.loraLayers ?? []).filter((layer) => layer >= config.layers);

@@ -1,6 +1,7 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../contract/parameters';
 import type { Batch } from '../batch';
+import type { StudentStates } from '../models/bilstm';
 import type { Logits, Weights } from '../models/weights';
 import type { OptimizerState } from '../optimizers';
 import type { RandomStream } from '../random';
@@ -27,6 +28,12 @@ export interface StepInputs {
   quiz: Batch | null;
   /** Logits of a frozen teacher on the batch, [b, c]; null where the teacher learns or is absent. */
   teacherLogits: Tensor2D | null;
+  /**
+   * What a frozen teacher tells of its inside, left out where the method does not ask. pkd: [CLS] after its layers, side by side
+   * [b, m d]; distilbert: the last [CLS] [b, d]; tinybert: 1 or 0, embedding and last state of every word [n, 1 + 2d];
+   * dixtill: attribution of every word [n, 1].
+   */
+  hints?: Tensor2D | null;
   /** Steps done before this one, over all epochs: the position in a learning-rate schedule. */
   step: number;
   /** Random numbers of this step alone, the same in every attempt. */
@@ -53,6 +60,20 @@ export type Step = (state: TrainingState, inputs: StepInputs) => StepOutcome;
  */
 export type Classifier = (batch: Batch, dropout: RandomStream | null) => Logits;
 
+/** A student whose inner states are told; the rest as `Classifier`. */
+export type StudentReader = (batch: Batch, dropout: RandomStream | null) => (weights: Weights) => StudentStates;
+
+/** What methods need that imitate the inside of a frozen teacher. */
+export interface HintSetting {
+  student: StudentReader;
+  /** Width of the student's state. */
+  stateSize: number;
+  /** Size of the teacher. */
+  teacher: { hidden: number; layers: number };
+  /** Where training-only projections are drawn from. */
+  random: RandomStream;
+}
+
 /** What `createMethod` makes: how training begins, and its step. */
 export interface Method {
   /** The state before the first step. It takes over the given tensors (learning weights only) and adds its own. */
@@ -67,6 +88,8 @@ export interface MethodSetting {
   totalSteps: number;
   /** null in fine-tuning. */
   student: Classifier | null;
-  /** null in scratch and kd, which see the teacher's logits at most. */
+  /** null where the teacher is absent or frozen. */
   teacher: Classifier | null;
+  /** Left out where the method does not imitate the inside of a teacher. */
+  hints?: HintSetting | null;
 }

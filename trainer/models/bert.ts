@@ -2,7 +2,7 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core
 import * as tf from '@tensorflow/tfjs-core';
 import type { Sequences } from '../batch';
 import { type AttentionLayout, attention, attentionLayout } from '../ops/attention';
-import { lookUpSum, selectRows } from '../ops/embedding';
+import { type Lookup, lookUpSum, selectRows } from '../ops/embedding';
 import { gelu } from '../ops/gelu';
 import { addLayerNorm } from '../ops/layer-norm';
 import { linear } from '../ops/linear';
@@ -25,6 +25,8 @@ export interface BertOptions {
   loraScale?: number;
   /** Dropout of hidden states, attention probabilities and the pooled state; null (default): none. */
   dropout?: { rate: number; random: RandomStream } | null;
+  /** Word vectors of the tokens, [n, d], in the place of those looked up; unpadded. */
+  wordVectors?: Tensor2D | null;
   /** States that enter a layer, [n, d], by `bertHiddenStates`: the layers below are not run. Not with padding or dropout. */
   from?: { layer: number; states: Tensor2D } | null;
 }
@@ -64,7 +66,7 @@ export function bertLogits(
   const pass = preparePass(weights, config, tokens, options);
   if (from !== null && (padding === 'batch' || pass.dropoutMask !== null))
     throw new Error('hidden states computed before are unpadded and without dropout, and so is what goes on from them');
-  const states = from?.states ?? embed(pass, tokens, padding === 'batch');
+  const states = from?.states ?? embed(pass, tokens, padding === 'batch', options.wordVectors ?? null);
   const last = config.layers - 1;
   const cls = encoderLayer(pass, last, encoderLayers(pass, from?.layer ?? 0, last, states), true); // [b, d]
   const pooled = tf.tanh(dense(pass, 'pooler.dense', cls)); // [b, d]
@@ -80,6 +82,21 @@ export function bertLogits(
 export function bertHiddenStates(weights: Weights, config: BertConfig, tokens: Sequences, layer: number): Tensor2D {
   const pass = preparePass(weights, config, tokens, {});
   return encoderLayers(pass, 0, layer, embed(pass, tokens, false));
+}
+
+/**
+ * The states that enter the first layer and those that leave every layer, in evaluation mode: one more than there are
+ * layers, [n, d] each, and where in n the [CLS] of each sequence stands.
+ */
+export function bertStates(
+  weights: Weights,
+  config: BertConfig,
+  tokens: Sequences,
+): { states: Tensor2D[]; firstTokens: Int32Array } {
+  const pass = preparePass(weights, config, tokens, {});
+  const states = [embed(pass, tokens, false)];
+  for (let index = 0; index < config.layers; index++) states.push(encoderLayer(pass, index, states[index]!, false));
+  return { states, firstTokens: pass.firstTokens };
 }
 
 function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, options: BertOptions): Pass {
@@ -98,14 +115,15 @@ function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, op
 }
 
 /** What enters the first layer, [n, d]. */
-function embed(pass: Pass, tokens: Sequences, paddedRows: boolean): Tensor2D {
+function embed(pass: Pass, tokens: Sequences, paddedRows: boolean, wordVectors: Tensor2D | null = null): Tensor2D {
   const { ids, positions } = tokenRows(tokens, pass.layout, paddedRows);
   const table = (name: string) => pass.weights[`embeddings.${name}_embeddings.weight`] as Tensor2D;
-  const embedded = lookUpSum([
-    { table: table('word'), indices: ids },
-    { table: table('position'), indices: positions },
-    { table: table('token_type'), indices: new Int32Array(ids.length) },
-  ]);
+  const position: Lookup = { table: table('position'), indices: positions };
+  const type: Lookup = { table: table('token_type'), indices: new Int32Array(ids.length) };
+  const embedded =
+    wordVectors === null
+      ? lookUpSum([{ table: table('word'), indices: ids }, position, type])
+      : tf.add<Tensor2D>(wordVectors, lookUpSum([position, type]));
   return drop(pass, addNorm(pass, 'embeddings.LayerNorm', embedded, null));
 }
 

@@ -21,6 +21,13 @@ export interface BilstmConfig {
 /** The word embedding's name: the weight that the caller leaves out of what it trains where it is frozen. */
 export const embeddingName = 'embedding.weight';
 
+/** Name of a weight that a method learns beside the student and that is no part of it. */
+export const trainingOnly = (name: string): string => `training-only.${name}`;
+
+/** The student without what was learnt for training alone. */
+export const withoutTrainingOnly = (weights: Weights): Weights =>
+  Object.fromEntries(Object.entries(weights).filter(([name]) => !name.startsWith(trainingOnly(''))));
+
 const attentionName = 'attention.weight';
 
 /**
