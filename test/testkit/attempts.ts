@@ -15,7 +15,7 @@ export async function attemptIn(
   spec: RunSpecInput,
   objects: ObjectStore = storeOf(folder),
   signal = new AbortController().signal,
-  watch: Partial<{ record(record: { scope: string }): unknown }> = {},
+  watch: Partial<{ record(record: { scope: string }): unknown; phase(phase: string): unknown }> = {},
 ): Promise<AttemptOutcome> {
   const parsed = parseRunSpec(spec);
   if (parsed.kind === 'invalid') throw new Error(JSON.stringify(parsed.problems));

@@ -1,8 +1,10 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { MethodName } from '../../contract/methods';
 import type { Batch, Sequences } from '../../trainer/batch';
-import type { Classifier } from '../../trainer/methods/method';
+import type { Classifier, HintSetting } from '../../trainer/methods/method';
 import { bertLogits } from '../../trainer/models/bert';
 import { type BertConfig, bertConfig, initialiseBert } from '../../trainer/models/bert-config';
-import { bilstmLogits, dropoutMasks, initialiseBilstm } from '../../trainer/models/bilstm';
+import { bilstmLogits, bilstmStates, dropoutMasks, initialiseBilstm } from '../../trainer/models/bilstm';
 import type { Weights } from '../../trainer/models/weights';
 import { randomStream } from '../../trainer/random';
 import { redrawn } from './tensors';
@@ -28,14 +30,52 @@ export const tinyTeacher =
 
 const student = { units: 2, classes };
 const embeddingSize = 2;
-const initialStudent = () =>
+const initialStudent = (attentionUnits: number | null = null) =>
   initialiseBilstm(
-    student,
+    { ...student, attentionUnits },
     { values: new Float32Array(vocabulary * embeddingSize), size: embeddingSize },
     randomStream(0),
   );
 
 export const tinyStudentWeights = (): Weights => redrawn(initialStudent(), 0.7);
+
+/** The same with an attention over the words, three wide. */
+export const tinyAttentiveWeights = (): Weights => redrawn(initialStudent(3), 0.7);
+
+/** What methods that imitate the inside of a teacher of `tinyBert`'s size are made with; `rate` is the student's dropout. */
+export const tinyHints = (rate = 0, seed = 0): HintSetting => ({
+  student: (batch, dropout) => {
+    const masks = dropout && dropoutMasks(initialStudent(), batch.words!, rate, dropout);
+    return (weights) => bilstmStates(weights, batch.words!, masks);
+  },
+  stateSize: 2 * student.units,
+  teacher: { hidden: tinyBert.hidden, layers: tinyBert.layers },
+  random: randomStream(seed, 'projections'),
+});
+
+/** Made-up hints of the shape that a method reads on a batch; of two words the second is none the teacher reads. */
+export function tinyTeacherHints(method: MethodName, { words, labels }: Batch): tf.Tensor2D | null {
+  const random = randomStream(words!.ids.length, 'hints');
+  const { hidden } = tinyBert;
+  const drawn = (rows: number, width: number) =>
+    Array.from({ length: rows }, () => Array.from(random.fillNormal(new Float32Array(width))));
+  const [examples, pieces] = [labels.length, words!.ids.length];
+  switch (method) {
+    case 'pkd':
+    case 'distilbert':
+      return tf.tensor2d(drawn(examples, hidden));
+    case 'tinybert':
+      return tf.tensor2d(
+        drawn(pieces, 2 * hidden)
+          .map((row, word) => (word % 2 ? row.map(() => 0) : row))
+          .map((row, word) => [1 - (word % 2), ...row]),
+      );
+    case 'dixtill':
+      return tf.tensor2d(drawn(pieces, 1));
+    default:
+      return null;
+  }
+}
 
 /** A BiLSTM of two units (even numbers: TensorFlow warns of odd ones); `rate` is its dropout. */
 export const tinyStudent =

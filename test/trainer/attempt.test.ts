@@ -1,13 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
+import { modelKey } from '../../contract/keys';
+import type { MethodName } from '../../contract/methods';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { AttemptEnd } from '../../contract/records';
 import type { RunSpecInput } from '../../contract/run-spec';
 import { readNewestCheckpoint } from '../../trainer/checkpoint/checkpoint';
 import { attemptIn, storeOf } from '../testkit/attempts';
 import { useTestFolder } from '../testkit/test-folder';
-import { tinyRun } from '../testkit/tiny-runs';
+import { tinyRun, tinyTeacher } from '../testkit/tiny-runs';
 import { outcomeOf, readEnds, readResult } from '../testkit/trainer-process';
 
 const folder = useTestFolder();
@@ -92,6 +94,70 @@ describe('an attempt', () => {
     });
     expect(await attempt(stopped)).toMatchObject({ outcome: 'succeeded' });
     expect(await outcomeOf(folder.path(), 'stopped')).toEqual(await outcomeOf(folder.path(), 'undisturbed'));
+  });
+
+  it.each<[MethodName, string[]]>([
+    ['pkd', ['student', 'student-optimizer']],
+    ['distilbert', ['student', 'student-optimizer']],
+    ['tinybert', ['student', 'student-optimizer']],
+    ['dixtill', ['student', 'student-optimizer']],
+    ['mpl', ['pilot-optimizer', 'student', 'student-optimizer', 'teacher', 'teacher-optimizer']],
+    ['mpl-lora', ['pilot-optimizer', 'student', 'student-optimizer', 'teacher', 'teacher-optimizer']],
+  ])('of %s that is stopped in the middle of an epoch goes on bit by bit', async (method, files) => {
+    const definition = {
+      teacher: { ...tinyTeacher, layers: 3 },
+      ...(method.startsWith('mpl') && { parameters: { pilotOptimizer: 'adam' as const } }),
+      execution: { checkpointSeconds: 0 },
+    };
+    await attempt(tinyRun(folder.path(), method, { runId: 'undisturbed', ...definition }));
+    const controller = new AbortController();
+    const stopping = watchedStore((key) => {
+      if (key.includes('checkpoints/0000000008/')) controller.abort();
+    });
+    const stopped = tinyRun(folder.path(), method, { runId: 'stopped', ...definition });
+
+    expect(await attempt(stopped, stopping, controller.signal)).toMatchObject({ outcome: 'interrupted', step: 8 });
+    expect(await attempt(stopped)).toMatchObject({ outcome: 'succeeded' });
+
+    const outcome = await outcomeOf(folder.path(), 'stopped');
+    expect(outcome).toEqual(await outcomeOf(folder.path(), 'undisturbed'));
+    const kept = Object.keys(outcome.files).flatMap(
+      (name) => /^checkpoints.*\/([a-z-]+)\.safetensors$/.exec(name)?.[1] ?? [],
+    );
+    expect(kept.sort()).toEqual(files);
+    const exported = await store().read(modelKey('stopped', 'student.safetensors'));
+    expect(Buffer.from(exported!).includes('training-only')).toBe(false);
+  });
+
+  it('of dixtill tells how complete its attributions are, and computes them once for all seeds', async () => {
+    const spec = tinyRun(folder.path(), 'dixtill', { parameters: { epochs: 1 } });
+    await attempt(spec);
+    const phases: string[] = [];
+
+    await attempt({ ...spec, runId: 'another', teacher: spec.teacher, seed: 0 }, store(), undefined, {
+      phase: (phase) => phases.push(phase),
+    });
+
+    const told =
+      /^Integrated Gradients of 96 train rows in 20 steps: they miss F\(x\) - F\(x'\) by [\d.e-]+ % at the median/;
+    expect(readResult(folder.path(), 'dixtill').notes).toContainEqual(expect.stringMatching(told));
+    expect(phases.filter((phase) => phase.startsWith('computing Integrated Gradients'))).toEqual([]);
+    expect(readResult(folder.path(), 'another').notes).toEqual(readResult(folder.path(), 'dixtill').notes);
+  });
+
+  it('refuses what a teacher of this depth cannot give', async () => {
+    const spec = tinyRun(folder.path(), 'pkd', { teacher: { ...tinyTeacher, layers: 2 } });
+    const end = await attempt(spec);
+    expect(end).toMatchObject({
+      outcome: 'failed',
+      kind: 'input',
+      problems: [
+        {
+          path: 'parameters.patientLayers',
+          message: '"skip" leaves no layer of a teacher of 2: use "last", or give a deeper teacher',
+        },
+      ],
+    });
   });
 
   it('stopped while loading ends as interrupted with nothing to keep', async () => {

@@ -5,6 +5,7 @@ import { preprocess } from '../../../trainer/data/preprocess';
 import { readCsv } from '../../../trainer/data/records';
 import {
   createTokenizer,
+  encodeAlignedTokens,
   encodeTokens,
   type TeacherTokenizer,
   type TokenizerFiles,
@@ -32,6 +33,45 @@ function problemsOf(given: TokenizerFiles, embeddingRows: number | null = null):
 }
 
 const small = '[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##aff\n##able\nCafé\ncafe\n!\n';
+
+describe('word pieces aligned with the words of the student', () => {
+  const aligned = (text: string, cut: { maxTokens: number; maxWords: number }) => {
+    const { tokens, wordOf } = encodeAlignedTokens(tokenizer(files(small)), [text], cut);
+    return { ids: [...tokens.ids], wordOf: [...wordOf] };
+  };
+  const ample = { maxTokens: 64, maxWords: 64 };
+
+  test.each([
+    ['un unaffable!  un', ample, [2, 4, 4, 5, 6, 9, 4, 3], [-1, 0, 1, 1, 1, 1, 2, -1]],
+    ['', ample, [2, 3], [-1, -1]],
+    // The teacher reads one of the three pieces of the second word, and nothing of the third.
+    ['un unaffable un', { maxTokens: 4, maxWords: 64 }, [2, 4, 4, 3], [-1, 0, 1, -1]],
+    ['un un un', { maxTokens: 4, maxWords: 64 }, [2, 4, 4, 3], [-1, 0, 1, -1]],
+    // The student reads the first word alone.
+    ['un unaffable', { maxTokens: 64, maxWords: 1 }, [2, 4, 4, 5, 6, 3], [-1, 0, -1, -1, -1, -1]],
+    // U+0085 parts words for the student, but BERT deletes it.
+    ['un\u0085un', ample, [2, 4, 4, 3], [-1, 0, 1, -1]],
+  ])('%j, cut to %o', (text, cut, ids, wordOf) => {
+    expect(aligned(text, cut)).toEqual({ ids, wordOf });
+  });
+});
+
+describeWithRealData('word pieces of the real data, aligned', () => {
+  test.each(['thesis', 'light', 'none'] as const)('are those of the whole texts: %s', (mode) => {
+    const real = tokenizer(files(readFileSync(realData.bertVocabulary, 'utf8')));
+    const columns = { text: 'text', label: 'label' };
+    const records = readCsv(readFileSync(realData.twitterTrain, 'utf8'), columns, new FileProblems('train'));
+    const texts = records.map(({ text }) => preprocess(text, mode));
+    const { tokens } = encodeAlignedTokens(real, texts, { maxTokens: 64, maxWords: 64 });
+    const whole = encodeTokens(real, texts, 64);
+    const differing = texts.filter((_, text) => {
+      const of = ({ ids, offsets }: typeof whole) => String(ids.subarray(offsets[text], offsets[text + 1]));
+      return of(tokens) !== of(whole);
+    });
+    expect(differing.every((text) => text.includes('\u0085'))).toBe(true);
+    expect(differing.length).toBeLessThanOrEqual(1);
+  });
+});
 
 describe('WordPiece over a small vocabulary, worked out by hand', () => {
   test.each([
