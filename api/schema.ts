@@ -6,6 +6,7 @@ import { ViewerResolver } from './access/viewer.resolver';
 import { ComparedPairResolver, ComparisonResolver } from './comparison/comparison.resolver';
 import { ExperimentResolver } from './experiments/experiment.resolver';
 import { ExperimentMutationsResolver } from './experiments/experiment-mutations.resolver';
+import { ExportResolver } from './exports/export.resolver';
 import { Conflict, Failure, InvalidInput, NotFound } from './failures.type';
 import { MethodResolver } from './methods/method.resolver';
 import { MetricHistoryResolver } from './metrics/metric-history.resolver';
@@ -33,6 +34,7 @@ export function createApiSchema(): Promise<GraphQLSchema> {
       ComparedPairResolver,
       ExperimentMutationsResolver,
       ExperimentResolver,
+      ExportResolver,
       MethodResolver,
       MetricHistoryResolver,
       MetricUpdatesResolver,

@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+import type { Settings } from '../../api/env';
+import { scriptedTrainer } from './test-runner';
+
+/** Settings of a service of its own, on a free port, with a trainer that trains nothing. */
+export const serviceSettings = (folder: string, given: Partial<Settings> = {}): Settings => ({
+  port: 0,
+  host: '127.0.0.1',
+  dataDirectory: join(folder, 'data'),
+  databaseUrl: null,
+  slots: 1,
+  gpus: [],
+  tokens: [],
+  oidc: null,
+  introspection: true,
+  crashLimit: 2,
+  stallMilliseconds: 60_000,
+  stopMilliseconds: 500,
+  trainerCommand: [process.execPath, scriptedTrainer],
+  environment: process.env,
+  ...given,
+});
