@@ -13,6 +13,7 @@ import { MetricHistoryResolver } from './metrics/metric-history.resolver';
 import { PresetResolver } from './presets/preset.resolver';
 import { RunResolver } from './runs/run.resolver';
 import { RunMutationsResolver } from './runs/run-mutations.resolver';
+import { SearchResolver } from './search/search.resolver';
 import { MetricUpdatesResolver } from './subscriptions/metric-updates.resolver';
 import { RunUpdatesResolver } from './subscriptions/run-updates.resolver';
 
@@ -42,6 +43,7 @@ export function createApiSchema(): Promise<GraphQLSchema> {
       RunMutationsResolver,
       RunResolver,
       RunUpdatesResolver,
+      SearchResolver,
       ViewerResolver,
     ],
     orphanedTypes: [Failure, InvalidInput, NotFound, Conflict],
