@@ -32,7 +32,9 @@ export const settingsSchema = z.object({
     .refine(isPostgresUrl, { error: 'must be as in postgres://user:password@host:5432/database' })
     .optional()
     .describe('PostgreSQL or Aurora DSQL database of the records; default: a SQLite file in the data directory.'),
-  slots: wholeNumber(1, 256).optional().describe('Runs at a time; default: one a GPU, without GPUs one for two cores.'),
+  slots: wholeNumber(0, 256)
+    .optional()
+    .describe('Runs at a time; 0: none, all wait. Default: one a GPU, without GPUs one for two cores.'),
   gpus: z
     .enum(['auto', 'none'])
     .default('auto')
