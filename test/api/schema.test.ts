@@ -73,6 +73,7 @@ describe('the GraphQL schema', () => {
         'launchExperiment',
         'retryFailedRuns',
         'retryRun',
+        'setMaxCost',
         'tagExperiment',
       ].sort(),
     );

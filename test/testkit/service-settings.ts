@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { noPrices } from '../../api/cost/prices';
 import type { Settings } from '../../api/env';
 import { scriptedTrainer } from './test-runner';
 
@@ -11,6 +12,7 @@ export const serviceSettings = (folder: string, given: Partial<Settings> = {}): 
   slots: 1,
   gpus: [],
   tokens: [],
+  prices: noPrices,
   oidc: null,
   introspection: true,
   crashLimit: 2,
