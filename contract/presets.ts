@@ -157,7 +157,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     title: 'Time budgets',
     question: 'Which method makes the best student within a given time?',
     notes: [
-      'The clock of a run begins with its training; the fine-tuning of the teacher comes on top.',
+      'The clock of a run begins with its process: loading, cached logits and evaluations are in the budget, the fine-tuning of the teacher comes on top.',
       'A run that ended before its budget counts with its last epoch.',
     ],
     parameters: {},

@@ -156,7 +156,7 @@ describe('creating an experiment', () => {
     });
     expect(problems).toEqual({
       name: expect.stringContaining('empty'),
-      'data.train': expect.stringMatching(/must be an absolute path, or hf:.*given "train.csv"/),
+      'data.train': expect.stringMatching(/must be an absolute path, .*hf:.*given "train.csv"/),
       'data.classes': expect.stringContaining('given ["only one"]'),
       'seeds.1': expect.stringContaining('3 is given twice'),
       'seeds.2': expect.stringContaining('-1 must be a whole number from 0'),
