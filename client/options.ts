@@ -38,8 +38,30 @@ export const serverUsage = (dataDirectory: string): string => `\
   --exit               stop the server at the end [without a terminal: yes; in one it stays until Ctrl-C]
 `;
 
-/** Hyper-parameters one by one. */
-export const setOption = z.array(z.string().regex(/^\w+=/, { error: 'must be NAME=VALUE' })).default([]);
+/** Options about the runs, of every command that makes an experiment. */
+export const runOptions = (seeds: number) => ({
+  vectors: location.optional(),
+  seeds: wholeNumber(1, 100).default(seeds),
+  epochs: wholeNumber(1, 1000).optional(),
+  'teacher-epochs': wholeNumber(1, 1000).optional(),
+  set: z.array(z.string().regex(/^\w+=/, { error: 'must be NAME=VALUE' })).default([]),
+  name: z.string().min(1).max(200).optional(),
+});
+
+/** What such options mean in a definition. */
+export function givenRuns(options: {
+  seeds: number;
+  epochs?: number | undefined;
+  'teacher-epochs'?: number | undefined;
+  set: readonly string[];
+}): { seeds: number[]; parameters: Record<string, unknown>; teacherParameters: Record<string, unknown> } {
+  const teacherEpochs = options['teacher-epochs'];
+  return {
+    seeds: Array.from({ length: options.seeds }, (_, seed) => seed),
+    parameters: { ...(options.epochs !== undefined && { epochs: options.epochs }), ...givenParameters(options.set) },
+    teacherParameters: teacherEpochs === undefined ? {} : { epochs: teacherEpochs },
+  };
+}
 
 /** `help`: print the text and end, with this code. */
 export type ReadOptions<T> = { kind: 'run'; options: T } | { kind: 'help'; text: string; exitCode: number };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { launch } from '../client/create';
 import { NoSource } from '../client/data-folder';
 import type { Api } from '../client/graphql';
-import { givenParameters } from '../client/options';
+import { givenRuns } from '../client/options';
 import { carryOut, command } from '../client/session';
 import { printComparison } from '../client/tables';
 import { type Options, readOptions } from './options';
@@ -16,20 +16,18 @@ async function demo(options: Options): Promise<number> {
 }
 
 function createExperiment(api: Api, options: Options, sources: Sources): Promise<string | null> {
-  const chosen = givenParameters(options.set);
-  const epochs = options.epochs === undefined ? {} : { epochs: options.epochs };
-  const teacherEpochs = options['teacher-epochs'] === undefined ? {} : { epochs: options['teacher-epochs'] };
+  const { seeds, parameters, teacherParameters } = givenRuns(options);
   return launch(api, 'createExperiment', 'ExperimentInput', {
     name: options.name ?? 'Demo: which way to shrink a teacher?',
     question: 'How good is the student of each method, over seeds, and how sure is that?',
     ...{ data: sources.data, vectors: options.vectors ?? null },
     teacher: {
       ...sources.teacher,
-      finetune: { parameters: { ...sources.teacherParameters, ...teacherEpochs } },
+      finetune: { parameters: { ...sources.teacherParameters, ...teacherParameters } },
     },
-    parameters: { ...sources.dataParameters, ...sources.studentParameters, ...epochs, ...chosen },
+    parameters: { ...sources.dataParameters, ...sources.studentParameters, ...parameters },
     variants: options.methods.map((method) => ({ name: method, method })),
-    seeds: Array.from({ length: options.seeds }, (_, seed) => seed),
+    seeds,
     tags: ['demo'],
     clientRequestId: randomUUID(),
   });

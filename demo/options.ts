@@ -4,10 +4,9 @@ import {
   location,
   type ReadOptions,
   readWords,
+  runOptions,
   serverOptions,
   serverUsage,
-  setOption,
-  wholeNumber,
 } from '../client/options';
 
 const dataDirectory = 'data/demo';
@@ -32,15 +31,10 @@ ${serverUsage(dataDirectory)}`;
 const optionsSchema = z.strictObject({
   data: z.string().min(1).optional(),
   teacher: location.optional(),
-  vectors: location.optional(),
   methods: commaList
     .pipe(z.array(z.enum(['scratch', 'kd', 'meta-full', 'meta-lora'])).min(1))
     .default(['scratch', 'kd', 'meta-full', 'meta-lora']),
-  seeds: wholeNumber(1, 100).default(3),
-  epochs: wholeNumber(1, 1000).optional(),
-  'teacher-epochs': wholeNumber(1, 1000).optional(),
-  set: setOption,
-  name: z.string().min(1).max(200).optional(),
+  ...runOptions(3),
   ...serverOptions(dataDirectory),
 });
 export type Options = z.output<typeof optionsSchema>;

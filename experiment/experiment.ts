@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { launch } from '../client/create';
 import { findData, NoSource, requireInputs } from '../client/data-folder';
 import type { Api } from '../client/graphql';
-import { givenParameters } from '../client/options';
+import { givenRuns } from '../client/options';
 import { fetchPresentation, tableLines } from '../client/result-tables';
 import { carryOut, command } from '../client/session';
 import { printComparison } from '../client/tables';
@@ -22,17 +22,16 @@ async function printOutcome(api: Api, experimentId: string): Promise<void> {
 }
 
 function createExperiment(api: Api, options: Options, data: { train: string; test: string }): Promise<string | null> {
-  const epochs = options.epochs === undefined ? {} : { epochs: options.epochs };
-  const teacherEpochs = options['teacher-epochs'] === undefined ? {} : { epochs: options['teacher-epochs'] };
+  const { seeds, parameters, teacherParameters } = givenRuns(options);
   return launch(api, 'createExperimentFromPreset', 'PresetExperimentInput', {
     preset: options.preset,
     data,
-    teacher: { folder: options.teacher, finetune: { parameters: teacherEpochs } },
+    teacher: { folder: options.teacher, finetune: { parameters: teacherParameters } },
     vectors: options.vectors ?? null,
     scale: options.scale,
     variants: options.methods ?? null,
-    parameters: { ...epochs, ...givenParameters(options.set) },
-    seeds: Array.from({ length: options.seeds }, (_, seed) => seed),
+    parameters,
+    seeds,
     name: options.name ?? null,
     clientRequestId: randomUUID(),
   });

@@ -4,10 +4,9 @@ import {
   location,
   type ReadOptions,
   readWords,
+  runOptions,
   serverOptions,
   serverUsage,
-  setOption,
-  wholeNumber,
 } from '../client/options';
 import { presetNames, presets } from '../contract/presets';
 
@@ -36,14 +35,9 @@ const optionsSchema = z.strictObject({
   preset: z.enum(presetNames, { error: `must be one of ${presetNames.join(', ')}` }),
   data: location,
   teacher: location,
-  vectors: location.optional(),
   scale: z.coerce.number({ error: share }).positive({ error: share }).max(1, { error: share }).default(1),
   methods: commaList.optional(),
-  seeds: wholeNumber(1, 100).default(5),
-  epochs: wholeNumber(1, 1000).optional(),
-  'teacher-epochs': wholeNumber(1, 1000).optional(),
-  set: setOption,
-  name: z.string().min(1).max(200).optional(),
+  ...runOptions(5),
   ...serverOptions(dataDirectory),
 });
 export type Options = z.output<typeof optionsSchema>;
