@@ -5,7 +5,6 @@ import { z } from 'zod';
 import type { Checked, Problem } from '../contract/run-spec';
 import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from './access/oidc';
 import { type AccessToken, parseTokens } from './access/tokens';
-import { type PriceSettings, pricesSchema } from './cost/prices';
 
 const number = (kind: z.ZodNumber, name: string, least: number, most: number) => {
   const error = `must be a ${name} from ${least} to ${most}`;
@@ -33,9 +32,7 @@ export const settingsSchema = z.object({
     .refine(isPostgresUrl, { error: 'must be as in postgres://user:password@host:5432/database' })
     .optional()
     .describe('PostgreSQL or Aurora DSQL database of the records; default: a SQLite file in the data directory.'),
-  slots: wholeNumber(0, 256)
-    .optional()
-    .describe('Runs at a time; 0: none, all wait. Default: one a GPU, without GPUs one for two cores.'),
+  slots: wholeNumber(1, 256).optional().describe('Runs at a time; default: one a GPU, without GPUs one for two cores.'),
   gpus: z
     .enum(['auto', 'none'])
     .default('auto')
@@ -57,12 +54,6 @@ export const settingsSchema = z.object({
     'What values of that claim mean, `value=role` with commas between; default: the names of the roles themselves.',
   ),
   introspection: flag.default(true).describe('Whether clients may ask for the schema; the explorer needs it.'),
-  price_per_hour: number(z.number(), 'number', 0, 10_000)
-    .optional()
-    .describe('USD an hour that a run on this machine costs; default: runs have no cost.'),
-  prices: pricesSchema.describe(
-    'USD an hour of EC2 machines, `g5.xlarge=1.10,g5.xlarge:spot=0.42`; default: the list prices of us-east-1.',
-  ),
   crash_limit: wholeNumber(1, 1000)
     .default(3)
     .describe('Crashes in a row without getting further, after which a run has failed.'),
@@ -89,7 +80,6 @@ export interface Settings {
   /** GPUs of which each slot gets one; empty where slots share the cores. */
   gpus: string[];
   tokens: AccessToken[];
-  prices: PriceSettings;
   oidc: OidcOptions | null;
   introspection: boolean;
   crashLimit: number;
@@ -180,7 +170,6 @@ function resolveSettings(
     // With more slots than GPUs nobody could have one of its own.
     gpus: slots <= found.length ? found.slice(0, slots) : [],
     tokens,
-    prices: { perHour: settings.price_per_hour ?? null, machines: settings.prices },
     oidc: oidcOptions(settings),
     introspection: settings.introspection,
     crashLimit: settings.crash_limit,

@@ -49,7 +49,6 @@ export async function startService(settings: Settings, log: (line: string) => vo
     objects: directoryObjectStore(paths.objects),
     changes: createRunChanges(),
     wake: () => runner?.wake(),
-    prices: settings.prices,
   };
   runner = createLocalRunner(services, settings, log);
   const { launcher } = runner;

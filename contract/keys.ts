@@ -33,6 +33,8 @@ export const checkpointPrefix = (runId: string, step: number): string =>
 export const checkpointKey = (runId: string, step: number, file: string): string =>
   `${checkpointPrefix(runId, step)}${file}`;
 export const checkpointStateFile = 'state.json';
+/** A tag of every object of a checkpoint, where objects have tags: by it a bucket deletes those that are old. */
+export const checkpointTag = { key: 'stillhouse', value: 'checkpoint' } as const;
 
 export const predictionsPrefix = (runId: string): string => `${runPrefix(runId)}predictions/`;
 export const predictionsKey = (runId: string, split: 'dev' | 'test', epoch: number): string =>
@@ -46,8 +48,9 @@ export function parseRunKey(key: string): string | null {
   return /^runs\/([^/]+)\/./.exec(key)?.[1] ?? null;
 }
 
+export const jobsPrefix = 'jobs/';
 /** The runs of an array job, in the order of its children. */
-export const jobManifestKey = (jobName: string): string => `jobs/${jobName}.json`;
+export const jobManifestKey = (jobName: string): string => `${jobsPrefix}${jobName}.json`;
 
 /** The attempt and sequence numbers in the key of a metrics chunk; null for any other key. */
 export function parseMetricsKey(key: string): { attempt: number; sequence: number } | null {

@@ -17,8 +17,11 @@ export async function grantAccess(database: Kysely<Tables>, { role, principals }
       if (!mappings.rows.some(({ arn }) => arn === principal))
         await carryOut(database, sql`aws iam grant ${sql.id(role)} to ${sql.lit(principal)}`);
   }
-  await carryOut(database, sql`grant usage on schema public to ${sql.id(role)}`);
-  await carryOut(database, sql`grant select, insert, update, delete on all tables in schema public to ${sql.id(role)}`);
+  // Everybody may look into `public`; Aurora DSQL takes no grants on it as a whole, since it counts it as its own.
+  const tables = await sql<{ name: string }>`
+    select tablename as name from pg_tables where schemaname = current_schema()`.execute(database);
+  for (const { name } of tables.rows)
+    await carryOut(database, sql`grant select, insert, update, delete on ${sql.table(name)} to ${sql.id(role)}`);
 }
 
 /** Each in a transaction of its own, as Aurora DSQL wants it of what changes the schema. */

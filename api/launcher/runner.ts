@@ -87,9 +87,7 @@ export function createRunner(
     whyNotLaunched({ id }) {
       if (occupied.has(id)) return 'waits until the trainer of an earlier server has left';
       const { total, busy } = launcher.slots();
-      return total === 0
-        ? 'waits for a server with slots: this one has none'
-        : `waits for a free slot (${busy} of ${total} busy)`;
+      return `waits for a free slot (${busy} of ${total} busy)`;
     },
   };
   const look = async () => {

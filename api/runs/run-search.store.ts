@@ -31,7 +31,6 @@ const textColumns = {
   failureKind: 'run.failure_kind',
   engine: 'run.engine',
   device: 'run.device',
-  instanceType: 'run.instance_type',
 } as const;
 const numberColumns = {
   seed: 'run.seed',
@@ -40,9 +39,6 @@ const numberColumns = {
   elapsedSeconds: 'run.elapsed_seconds',
   trainedParameters: 'run.trained_parameters',
   modelBytes: 'run.model_bytes',
-  billedSeconds: 'run.billed_seconds',
-  cost: 'run.cost',
-  energyWattHours: 'run.energy_watt_hours',
 } as const;
 const timeColumns = {
   createdAt: 'run.created_at',

@@ -12,6 +12,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { checkpointTag, parseCheckpointKey } from '../keys';
 import { pageLimit, requireByteRange, requireKeyPrefix, requireObjectKey, requirePageSize } from './object-requests';
 import type { ByteRange, ListPage, ObjectInfo, ObjectStore, WriteOptions, WriteOutcome } from './object-store';
 import { ObjectStoreError } from './object-store-error';
@@ -66,7 +67,7 @@ export function s3ObjectStore(place: S3Bucket, patience: Partial<S3Patience> = {
     readStream,
     async write(key, body, options = {}) {
       const target = at(key);
-      return explained(key, 'write', () => writeObject(client, target, body, options.if));
+      return explained(key, 'write', () => writeObject(client, target, body, options.if, tagsOf(place, key)));
     },
     async read(key, range) {
       const stream = await readStream(key, range);
@@ -120,9 +121,10 @@ async function writeObject(
   target: Target,
   body: Uint8Array | string | Readable,
   condition: WriteOptions['if'],
+  tags: { Tagging?: string },
 ): Promise<WriteOutcome> {
   const mark = randomUUID();
-  const params = { ...target, ...headersOf(condition), Body: body, Metadata: { [markName]: mark } };
+  const params = { ...target, ...headersOf(condition), ...tags, Body: body, Metadata: { [markName]: mark } };
   for (let round = 1; ; round++) {
     try {
       const { ETag } = await new Upload({ client, params, partSize: partBytes, queueSize: partsAtOnce }).done();
@@ -141,6 +143,12 @@ async function writeObject(
       await sleep(crossedMilliseconds * 2 ** round * Math.random());
     }
   }
+}
+
+/** Marks what a bucket on AWS may delete by its age. Other storages are left in peace: not all of them know tags. */
+export function tagsOf({ endpoint }: S3Bucket, key: string): { Tagging?: string } {
+  const isMarked = endpoint === null && parseCheckpointKey(key) !== null;
+  return isMarked ? { Tagging: `${checkpointTag.key}=${checkpointTag.value}` } : {};
 }
 
 const headersOf = (condition: WriteOptions['if']): { IfNoneMatch?: '*'; IfMatch?: string } => {

@@ -28,7 +28,6 @@ export async function attemptIn(
     ...sourcesIn(join(folder, 'cache')),
     threads: 1,
     job: null,
-    machine: null,
     signal,
     reporter,
   });

@@ -1,6 +1,6 @@
 import { progressKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
-import type { Energy, Progress } from '../../contract/records';
+import type { Progress } from '../../contract/records';
 
 /** The heartbeat of an attempt: where it is, overwritten in the store every few seconds for as long as it lives. */
 export interface ProgressReport {
@@ -12,16 +12,12 @@ export interface ProgressReport {
 
 const heartbeatSeconds = 3;
 
-/**
- * @param energy what the attempt has used so far
- * @param onFailure told when a heartbeat could not be written; the run goes on, since a heartbeat is no result
- */
+/** @param onFailure told when a heartbeat could not be written; the run goes on, since a heartbeat is no result. */
 export function startProgress(
   objects: ObjectStore,
   runId: string,
   attempt: number,
   onFailure: (error: unknown) => void,
-  energy?: () => Energy,
 ): ProgressReport {
   let progress: Progress = {
     attempt,
@@ -37,7 +33,7 @@ export function startProgress(
   const beat = () => {
     if (busy) return;
     busy = true;
-    progress = { ...progress, at: new Date().toISOString(), ...(energy === undefined ? {} : { energy: energy() }) };
+    progress = { ...progress, at: new Date().toISOString() };
     writing = objects
       .write(progressKey(runId), `${JSON.stringify(progress)}\n`)
       .then(() => {}, onFailure)

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../../contract/objects/object-store';
-import type { Energy, MetricRecord } from '../../contract/records';
+import type { MetricRecord } from '../../contract/records';
 import { type MetricLog, openMetricLog } from './metric-log';
 import { type ProgressReport, startProgress } from './progress';
 
@@ -17,7 +17,6 @@ export interface RunRecords {
 /**
  * @param elapsedBefore seconds of the run up to the checkpoint this attempt continues from.
  * @param startedAt `performance.now()` when this attempt began.
- * @param energy what this attempt has used so far.
  * @param watcher told of every metric record, and of heartbeats that could not be written.
  */
 export function openRunRecords(
@@ -27,8 +26,7 @@ export function openRunRecords(
     attempt,
     elapsedBefore,
     startedAt,
-    energy,
-  }: { runId: string; attempt: number; elapsedBefore: number; startedAt: number; energy?: () => Energy },
+  }: { runId: string; attempt: number; elapsedBefore: number; startedAt: number },
   watcher: { record(record: MetricRecord): void; note(text: string): void },
 ): RunRecords {
   const log = openMetricLog(objects, runId, attempt);
@@ -43,12 +41,8 @@ export function openRunRecords(
         watcher.record(record);
       },
     },
-    progress: startProgress(
-      objects,
-      runId,
-      attempt,
-      (error) => watcher.note(`no heartbeat: ${(error as Error).message}`),
-      energy,
+    progress: startProgress(objects, runId, attempt, (error) =>
+      watcher.note(`no heartbeat: ${(error as Error).message}`),
     ),
     elapsedSeconds: () => elapsedBefore + (performance.now() - startedAt) / 1000,
   };

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { checkpointKey, resultKey } from '../../../contract/keys';
 import type { ObjectStore } from '../../../contract/objects/object-store';
-import { s3ObjectStore } from '../../../contract/objects/s3';
+import { s3ObjectStore, tagsOf } from '../../../contract/objects/s3';
 import type { S3Bucket } from '../../../contract/objects/s3-location';
 import { type Fault, type FaultyProxy, startFaultyProxy } from '../../testkit/faulty-proxy';
 import { describeWithMoto, type MotoServer } from '../../testkit/moto-server';
@@ -323,5 +324,15 @@ describeWithMoto('S3 with faults', (moto) => {
 
       await expect(store.delete('k')).rejects.toThrow(/asks for fewer requests: try again later \(SlowDown.*4 tries/);
     });
+  });
+});
+
+describe('tags', () => {
+  const onAws: S3Bucket = { bucket: 'bucket', prefix: '', endpoint: null, region: null };
+
+  test('mark checkpoints on AWS, by which a bucket forgets the old ones, and nothing else', () => {
+    expect(tagsOf(onAws, checkpointKey('run', 7, 'student.safetensors'))).toEqual({ Tagging: 'stillhouse=checkpoint' });
+    expect(tagsOf(onAws, resultKey('run'))).toEqual({});
+    expect(tagsOf({ ...onAws, endpoint: 'http://storage' }, checkpointKey('run', 7, 'state.json'))).toEqual({});
   });
 });

@@ -1,0 +1,63 @@
+import { CfnParameter } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+
+/** What whoever deploys decides: `npm run cdk -- deploy --parameters OidcIssuer=...`. */
+export class Parameters extends Construct {
+  /** Who signs the tokens. */
+  readonly oidcIssuer: string;
+  readonly oidcAudience: string;
+  readonly oidcRoleClaim: string;
+  readonly oidcRoles: string;
+  readonly allowedOrigins: string[];
+  readonly alarmEmail: string;
+  readonly monthlyBudgetDollars: number;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.oidcIssuer = this.text('OidcIssuer', {
+      description: 'Issuer of the tokens (iss), where /.well-known/openid-configuration is found.',
+      allowedPattern: 'https://.+',
+      constraintDescription: 'must be an address beginning with https://',
+    });
+    this.oidcAudience = this.text('OidcAudience', {
+      description: 'Audience of the tokens (aud; client_id for access tokens of Amazon Cognito).',
+      allowedPattern: '.+',
+      constraintDescription: 'must not be empty',
+    });
+    this.oidcRoleClaim = this.text('OidcRoleClaim', {
+      default: '',
+      description: 'Claim that says the role; empty: the default of the service.',
+    });
+    this.oidcRoles = this.text('OidcRoles', {
+      default: '',
+      description: 'What values of that claim mean: value=role with commas between; roles are viewer, editor, admin.',
+    });
+    this.allowedOrigins = this.parameter('AllowedOrigins', {
+      type: 'CommaDelimitedList',
+      default: 'http://localhost:4000',
+      description: 'Origins of the web pages that may call the API (CORS).',
+    }).valueAsList;
+    this.alarmEmail = this.text('AlarmEmail', {
+      description: 'Where alarms and warnings of the budget go.',
+      allowedPattern: '[^@\\s]+@[^@\\s]+',
+      constraintDescription: 'must be an e-mail address',
+    });
+    this.monthlyBudgetDollars = this.parameter('MonthlyBudget', {
+      type: 'Number',
+      default: 200,
+      minValue: 1,
+      description: 'US dollars a month, of the whole account, of which 80 % and 100 % are told by e-mail.',
+    }).valueAsNumber;
+  }
+
+  private text(name: string, properties: ConstructorParameters<typeof CfnParameter>[2]): string {
+    return this.parameter(name, { type: 'String', ...properties }).valueAsString;
+  }
+
+  /** Under its own name, without the path of this construct before it. */
+  private parameter(name: string, properties: ConstructorParameters<typeof CfnParameter>[2]): CfnParameter {
+    const parameter = new CfnParameter(this, name, properties);
+    parameter.overrideLogicalId(name);
+    return parameter;
+  }
+}

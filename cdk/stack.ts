@@ -1,0 +1,163 @@
+import { join } from 'node:path';
+import { CfnOutput, CustomResource, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction as LambdaTarget, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import type { Function as LambdaFunctionConstruct } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Provider } from 'aws-cdk-lib/custom-resources';
+import type { Construct } from 'constructs';
+import {
+  databaseRole,
+  type FunctionVariable,
+  type LambdaFunction,
+  lambdaFunctions,
+  type MigrationRequest,
+} from '../contract/aws';
+import { experimentsPrefix, jobsPrefix, runsPrefix } from '../contract/keys';
+import { acknowledgeFindings } from './acknowledged';
+import { Alarms } from './alarms';
+import { Database } from './database';
+import { ServiceFunction } from './functions';
+import { GraphqlApi } from './graphql-api';
+import { LiveUpdates, takeFrom } from './live-updates';
+import { Parameters } from './parameters';
+import { WorkQueue } from './queues';
+import { Storage } from './storage';
+import { Training } from './training';
+
+export interface StillhouseStackProps extends StackProps {
+  /** Folder in which `npm run bundle` left the functions; default: the root of this repository. */
+  bundleRoot?: string;
+}
+
+/**
+ * All of Stillhouse on AWS. At rest it costs what its objects, records and logs take, and the alarms; no machine runs,
+ * and nothing is paid by the hour, until a run is launched.
+ */
+export class StillhouseStack extends Stack {
+  constructor(
+    scope: Construct,
+    id: string,
+    { bundleRoot = join(__dirname, '..'), ...props }: StillhouseStackProps = {},
+  ) {
+    super(scope, id, {
+      description: 'Stillhouse: runs, records and compares knowledge-distillation experiments',
+      ...props,
+    });
+    const parameters = new Parameters(this, 'Parameters');
+    const storage = new Storage(this, 'Storage');
+    const database = new Database(this, 'Database');
+    const training = new Training(this, 'Training', storage);
+    const liveUpdates = new LiveUpdates(this, 'LiveUpdates');
+    // The time limits of the functions that take from them.
+    const updates = new WorkQueue(this, 'UpdatesQueue', Duration.minutes(2));
+    const wishes = new WorkQueue(this, 'ReconcileQueue', Duration.minutes(5));
+
+    const variables: Record<FunctionVariable, string> = {
+      bucket: storage.bucket.bucketName,
+      databaseHost: database.host,
+      databaseUser: databaseRole,
+      reconcileQueueUrl: wishes.queue.queueUrl,
+      liveUpdatesQueueUrl: updates.queue.queueUrl,
+      connectionsEndpoint: liveUpdates.connectionsEndpoint,
+      oidcIssuer: parameters.oidcIssuer,
+      oidcAudience: parameters.oidcAudience,
+      oidcRoleClaim: parameters.oidcRoleClaim,
+      oidcRoles: parameters.oidcRoles,
+      introspection: 'true',
+      batchQueues: training.queueSetting,
+      batchJobDefinition: training.definitionName,
+    };
+    const create = (
+      name: LambdaFunction,
+      more: Partial<Record<FunctionVariable, string>> = {},
+    ): LambdaFunctionConstruct => new ServiceFunction(this, name, { ...variables, ...more }, bundleRoot).function;
+    const graphql = create('graphql');
+    const socket = create('socket');
+    const fanOut = create('fan-out');
+    const batchEvents = create('batch-events');
+    const reconcile = create('reconcile');
+    const workers = [graphql, socket, fanOut, batchEvents, reconcile];
+    const migrate = create('migrate', { databaseUser: 'admin' });
+
+    database.grantConnect(migrate, 'admin');
+    // Definitions are stored when an experiment is launched; cancelling a run leaves a mark beside it.
+    const everything = [experimentsPrefix, runsPrefix, jobsPrefix];
+    for (const worker of workers) {
+      database.grantConnect(worker, 'role');
+      storage.grant(worker, [graphql, batchEvents, reconcile].includes(worker) ? everything : []);
+      updates.queue.grantSendMessages(worker);
+      wishes.queue.grantSendMessages(worker);
+    }
+    for (const launcher of [batchEvents, reconcile]) training.grantUse(launcher);
+
+    const graphqlApi = new GraphqlApi(this, 'GraphqlApi', graphql, parameters);
+    liveUpdates.serve(socket);
+    for (const poster of [fanOut, reconcile]) liveUpdates.grantPost(poster);
+    storage.announceTo(updates.queue);
+    takeFrom(updates, fanOut, 0);
+    // Wishes that come together are one look at the runs.
+    takeFrom(wishes, reconcile, 1);
+
+    const queueArns = [...training.queues.values()].map(({ jobQueueArn }) => jobQueueArn);
+    const target = { retryAttempts: 10, maxEventAge: Duration.hours(2) };
+    new Rule(this, 'JobEvents', {
+      description: 'Jobs of the trainer that changed their state',
+      eventPattern: {
+        source: ['aws.batch'],
+        detailType: ['Batch Job State Change'],
+        detail: { jobQueue: queueArns },
+      },
+      targets: [new LambdaTarget(batchEvents, { ...target, deadLetterQueue: wishes.deadLetters })],
+    });
+    new Rule(this, 'Schedule', {
+      description: 'Compares records, jobs and results, should an event have been lost',
+      schedule: Schedule.rate(Duration.minutes(1)),
+      targets: [new SqsQueue(wishes.queue, { message: undefined })],
+    });
+
+    const alarms = new Alarms(this, 'Alarms', parameters);
+    alarms.watchQueue('live updates', updates);
+    alarms.watchQueue('reconcile queue', wishes);
+    for (const name of Object.keys(lambdaFunctions) as LambdaFunction[])
+      alarms.watchFunction(
+        name,
+        { graphql, socket, 'fan-out': fanOut, 'batch-events': batchEvents, reconcile, migrate }[name],
+      );
+    alarms.watchHeartbeat(reconcile);
+    alarms.tellOf(
+      new Rule(this, 'StuckRuns', {
+        description: 'Queues whose first job cannot start',
+        eventPattern: { source: ['aws.batch'], detailType: ['Batch Job Queue Blocked'], resources: queueArns },
+      }),
+    );
+
+    const migration = this.migrateWith(migrate, {
+      role: databaseRole,
+      principals: workers.map(({ role }) => role!.roleArn),
+    });
+    migration.node.addDependency(database);
+    for (const client of [graphqlApi, liveUpdates]) client.node.addDependency(migration);
+
+    const output = (name: string, value: string, description: string) =>
+      new CfnOutput(this, name, { value, description });
+    output('GraphqlUrl', graphqlApi.url, 'GraphQL over HTTP');
+    output('SubscriptionsUrl', liveUpdates.url, 'GraphQL over WebSocket (graphql-transport-ws)');
+    output('BucketName', storage.bucket.bucketName, 'Objects: definitions, metrics, checkpoints, models');
+    acknowledgeFindings(this, { bucket: storage.bucket, webSocketApi: liveUpdates.api, migrate });
+  }
+  /** Brings the records to the newest schema at every deploy that changes the function or whom it lets in. */
+  private migrateWith(migrate: LambdaFunctionConstruct, request: MigrationRequest): CustomResource {
+    const provider = new Provider(this, 'Migrator', {
+      onEventHandler: migrate,
+      logGroup: new LogGroup(this, 'MigratorLogs', {
+        retention: RetentionDays.THREE_MONTHS,
+        removalPolicy: RemovalPolicy.DESTROY,
+      }),
+    });
+    return new CustomResource(this, 'Migration', {
+      serviceToken: provider.serviceToken,
+      properties: { ...request, version: migrate.currentVersion.version },
+    });
+  }
+}

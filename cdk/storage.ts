@@ -1,0 +1,66 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { BlockPublicAccess, Bucket, BucketEncryption, EventType, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import { SqsDestination } from 'aws-cdk-lib/aws-s3-notifications';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { announcedObjects } from '../contract/aws';
+import { checkpointTag } from '../contract/keys';
+
+/** Days after which a checkpoint that nobody went on from is deleted; results and models stay. */
+const checkpointDays = 30;
+
+/**
+ * The bucket: the truth, from which the records can be rebuilt.
+ *
+ * Not versioned: what must not be overwritten is written create-if-absent or over a known version, by conditions that S3
+ * keeps; the rest is heartbeats, overwritten every few seconds, of which versions would pile up. It stays when the
+ * stack goes.
+ */
+export class Storage extends Construct {
+  readonly bucket: Bucket;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.bucket = new Bucket(this, 'Objects', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      removalPolicy: RemovalPolicy.RETAIN,
+      lifecycleRules: [
+        { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(1) },
+        {
+          id: 'checkpoints',
+          tagFilters: { [checkpointTag.key]: checkpointTag.value },
+          expiration: Duration.days(checkpointDays),
+        },
+      ],
+    });
+  }
+
+  /** Has S3 tell a queue of what trainers write. */
+  announceTo(queue: IQueue): void {
+    for (const suffix of announcedObjects.suffixes)
+      this.bucket.addEventNotification(EventType.OBJECT_CREATED, new SqsDestination(queue), {
+        prefix: announcedObjects.prefix,
+        suffix,
+      });
+  }
+  /** Lets somebody read everything, and write and delete what is under some prefixes; none is named: nothing. */
+  grant(grantee: IGrantable, writablePrefixes: readonly string[] = []): void {
+    const { bucketArn } = this.bucket;
+    const written = writablePrefixes.map((prefix) => `${bucketArn}/${prefix}*`);
+    const statements = [
+      { actions: ['s3:ListBucket'], resources: [bucketArn] },
+      { actions: ['s3:GetObject'], resources: [`${bucketArn}/*`] },
+      {
+        actions: ['s3:PutObject', 's3:PutObjectTagging', 's3:AbortMultipartUpload', 's3:DeleteObject'],
+        resources: written,
+      },
+    ];
+    for (const statement of statements)
+      if (statement.resources.length > 0) grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement(statement));
+  }
+}

@@ -1,0 +1,226 @@
+import { join } from 'node:path';
+import { Duration, RemovalPolicy, Size, Stack, Tags } from 'aws-cdk-lib';
+import {
+  AllocationStrategy,
+  EcsEc2ContainerDefinition,
+  EcsJobDefinition,
+  EcsMachineImageType,
+  EcsVolume,
+  JobQueue,
+  JobStateTimeLimitActionsReason,
+  ManagedEc2EcsComputeEnvironment,
+} from 'aws-cdk-lib/aws-batch';
+import {
+  BlockDeviceVolume,
+  EbsDeviceVolumeType,
+  GatewayVpcEndpointAwsService,
+  InstanceClass,
+  LaunchTemplate,
+  LaunchTemplateHttpTokens,
+  MultipartBody,
+  MultipartUserData,
+  SecurityGroup,
+  SubnetType,
+  UserData,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2';
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import { ContainerImage, LogDriver } from 'aws-cdk-lib/aws-ecs';
+import { type IGrantable, ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import {
+  type Capacity,
+  capacities,
+  formatQueues,
+  type GpuType,
+  gpuTypes,
+  type QueueKey,
+  queueKey,
+} from '../contract/compute';
+import { runsPrefix, trainerEnvironment } from '../contract/keys';
+import type { Storage } from './storage';
+
+/** What EC2 calls the families. */
+const instanceClasses: Readonly<Record<GpuType, InstanceClass>> = {
+  g4dn: InstanceClass.G4DN,
+  g5: InstanceClass.G5,
+  g6: InstanceClass.G6,
+  g6e: InstanceClass.G6E,
+  p4d: InstanceClass.P4D,
+  p5: InstanceClass.P5,
+};
+
+/** What one run takes: the smallest machine of the g families, with room for the agent and the system. */
+const containerSize = { cpu: 4, memory: Size.mebibytes(14_000), gpu: 1 } as const;
+
+/** vCPUs a compute environment grows to: 16 runs at a time for every kind of machine, spot and on-demand each. */
+const mostCpus = 64;
+
+/** On the host: the instance's own disk. In the container: STILLHOUSE_CACHE of the image. */
+const cacheOnHost = '/mnt/cache';
+const cacheInContainer = '/cache';
+
+/**
+ * Takes the instance's own disk, where it has one, for models, inputs and teacher logits. Batch starts every machine
+ * anew, so it is always empty. 1000 is the user of the image.
+ */
+const mountCache = `#!/bin/bash
+mkdir --parents ${cacheOnHost}
+disk=$(lsblk --nodeps --noheadings --paths --output NAME,MODEL | awk '/Instance Storage/ { print $1; exit }')
+if [ -n "$disk" ]; then mkfs.xfs -f "$disk" && mount "$disk" ${cacheOnHost}; fi
+chown 1000:1000 ${cacheOnHost}
+`;
+
+/**
+ * Where trainers run: AWS Batch, a queue for every kind of GPU machine, spot and on-demand, with no machine while there is
+ * no run. Public subnets without a NAT gateway, since that would cost at rest; nothing can connect to the machines.
+ */
+export class Training extends Construct {
+  readonly queues: ReadonlyMap<QueueKey, JobQueue>;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, storage: Storage) {
+    super(scope, id);
+    const vpc = new Vpc(this, 'Network', {
+      maxAzs: 3,
+      natGateways: 0,
+      subnetConfiguration: [{ name: 'public', subnetType: SubnetType.PUBLIC, mapPublicIpOnLaunch: true }],
+      // What trainers read and write does not leave AWS's network, and costs nothing on the way.
+      gatewayEndpoints: { s3: { service: GatewayVpcEndpointAwsService.S3 } },
+    });
+    const securityGroup = new SecurityGroup(this, 'Machines', { vpc, description: 'Trainers: out, never in' });
+    const machine = this.machine();
+    const instanceRole = new Role(this, 'MachineRole', {
+      assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonEC2ContainerServiceforEC2Role')],
+    });
+    const queues = new Map<QueueKey, JobQueue>();
+    for (const gpu of gpuTypes)
+      for (const capacity of capacities)
+        queues.set(queueKey(gpu, capacity), this.queue(gpu, capacity, { vpc, securityGroup, machine, instanceRole }));
+    this.queues = queues;
+    this.logGroup = new LogGroup(this, 'TrainerLogs', {
+      retention: RetentionDays.THREE_MONTHS,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.trainer(storage);
+  }
+
+  /** The queues as the functions are told of them (`batchQueues`). */
+  get queueSetting(): string {
+    return formatQueues(new Map([...this.queues].map(([key, { jobQueueArn }]) => [key, jobQueueArn])));
+  }
+
+  /** Lets a function submit trainers, look at them and end them. */
+  grantUse(grantee: IGrantable): void {
+    const { account, region, partition } = Stack.of(this);
+    const definition = `arn:${partition}:batch:${region}:${account}:job-definition/${this.definitionName}`;
+    const jobs = `arn:${partition}:batch:${region}:${account}:job/*`;
+    const statements = [
+      {
+        actions: ['batch:SubmitJob', 'batch:TagResource'],
+        resources: [
+          ...[...this.queues.values()].map(({ jobQueueArn }) => jobQueueArn),
+          definition,
+          `${definition}:*`,
+          jobs,
+        ],
+      },
+      { actions: ['batch:TerminateJob'], resources: [jobs] },
+      // Neither can be limited to a resource.
+      { actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] },
+    ];
+    for (const statement of statements) grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement(statement));
+  }
+
+  /** Of all revisions: a submission takes the newest. */
+  get definitionName(): string {
+    return `${Stack.of(this).stackName}-trainer`;
+  }
+
+  private machine(): LaunchTemplate {
+    const userData = new MultipartUserData();
+    userData.addPart(MultipartBody.fromUserData(UserData.custom(mountCache)));
+    const template = new LaunchTemplate(this, 'Machine', {
+      userData,
+      // A container is one hop further than its host: the trainer asks which machine it runs on.
+      httpTokens: LaunchTemplateHttpTokens.REQUIRED,
+      httpPutResponseHopLimit: 2,
+      blockDevices: [
+        {
+          deviceName: '/dev/xvda',
+          // The image with CUDA takes 5 GB, and is unpacked beside its layers.
+          volume: BlockDeviceVolume.ebs(60, { volumeType: EbsDeviceVolumeType.GP3, encrypted: true }),
+        },
+      ],
+    });
+    Tags.of(template).add('Name', 'stillhouse-trainer');
+    return template;
+  }
+
+  private queue(
+    gpu: GpuType,
+    capacity: Capacity,
+    machines: { vpc: Vpc; securityGroup: SecurityGroup; machine: LaunchTemplate; instanceRole: Role },
+  ): JobQueue {
+    const environment = new ManagedEc2EcsComputeEnvironment(this, `${gpu}-${capacity}`, {
+      vpc: machines.vpc,
+      vpcSubnets: { subnetType: SubnetType.PUBLIC },
+      securityGroups: [machines.securityGroup],
+      launchTemplate: machines.machine,
+      instanceRole: machines.instanceRole,
+      spot: capacity === 'spot',
+      allocationStrategy:
+        capacity === 'spot'
+          ? AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
+          : AllocationStrategy.BEST_FIT_PROGRESSIVE,
+      minvCpus: 0,
+      maxvCpus: mostCpus,
+      useOptimalInstanceClasses: false,
+      // Named, since what Batch takes of its own accord has changed and will again.
+      images: [{ imageType: EcsMachineImageType.ECS_AL2023_NVIDIA }],
+      updateToLatestImageVersion: true,
+      terminateOnUpdate: false,
+      updateTimeout: Duration.days(1),
+    });
+    environment.addInstanceClass(instanceClasses[gpu]);
+    const cancelAfter = (maxTime: Duration, reason: JobStateTimeLimitActionsReason) => ({ maxTime, reason });
+    return new JobQueue(this, `${gpu}-${capacity}-queue`, {
+      computeEnvironments: [{ computeEnvironment: environment, order: 1 }],
+      // A job at the head of its queue that cannot start would stop all behind it. What no machine will ever fit goes soon;
+      // for capacity it may wait most of a day.
+      jobStateTimeLimitActions: [
+        cancelAfter(Duration.minutes(30), JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT),
+        cancelAfter(Duration.minutes(30), JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE),
+        cancelAfter(Duration.hours(20), JobStateTimeLimitActionsReason.INSUFFICIENT_INSTANCE_CAPACITY),
+      ],
+    });
+  }
+
+  private trainer(storage: Storage): void {
+    const jobRole = new Role(this, 'TrainerRole', {
+      assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
+      description: 'What a trainer may do: read inputs and definitions, write under runs/',
+    });
+    // Inputs, and models of fine-tuning runs, may lie anywhere in the bucket; nothing outside runs/ is written.
+    storage.grant(jobRole, [runsPrefix]);
+    new EcsJobDefinition(this, 'Trainer', {
+      container: new EcsEc2ContainerDefinition(this, 'Container', {
+        image: ContainerImage.fromAsset(join(__dirname, '..'), {
+          file: 'trainer/Dockerfile',
+          platform: Platform.LINUX_AMD64,
+          // The image is built at deploy from these alone; see trainer/Dockerfile.dockerignore.
+          exclude: ['*', '!package.json', '!package-lock.json', '!tsconfig.json', '!contract', '!trainer'],
+        }),
+        ...containerSize,
+        jobRole,
+        environment: { [trainerEnvironment.objects]: `s3://${storage.bucket.bucketName}` },
+        volumes: [EcsVolume.host({ name: 'cache', hostPath: cacheOnHost, containerPath: cacheInContainer })],
+        logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'trainer' }),
+      }),
+      jobDefinitionName: this.definitionName,
+      propagateTags: true,
+    });
+  }
+}
