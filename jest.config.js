@@ -36,9 +36,13 @@ function testsOfRecords() {
   const files = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('.test.ts'));
   return files
     .filter((path) => !path.endsWith('.sqlite.test.ts'))
-    .filter((path) => /useTest(Services|Records)\(/.test(readFileSync(join(folder, path), 'utf8')))
+    .filter(
+      (path) => isOfPostgres(path) || /useTest(Services|Records)\(/.test(readFileSync(join(folder, path), 'utf8')),
+    )
     .map((path) => `<rootDir>/test/${path}`);
 }
+
+const isOfPostgres = (path) => path.endsWith('.postgres.test.ts');
 
 /** The folder with the programs of a PostgreSQL server: Debian's, newest first, or one on the path. */
 function findPostgresPrograms() {

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureFanOut } from './functions/fan-out';
+import { measureGraphqlFunction } from './functions/graphql';
 import { measureMemory } from './memory/measure';
 import { measureStart } from './start-up';
 import { compareSteps, type Measured } from './training/compare-steps';
@@ -11,6 +13,7 @@ const help = `npm run bench                        all of the following
 npm run bench -- steps               training steps on the real data with MiniLM, batch 32, against PyTorch
 npm run bench -- start               seconds from the start of a run to its first step
 npm run bench -- memory              tensors and resident memory over 2,000 steps
+npm run bench -- functions           size and times of the GraphQL function, and one metrics object to 1,000 clients
 
   --data DIR        the real data (default ../shared/data)
   --python PATH     an interpreter with PyTorch, NumPy and safetensors; without it no peer is measured
@@ -19,11 +22,12 @@ npm run bench -- memory              tensors and resident memory over 2,000 step
   --threads LIST    threads of native and PyTorch (default 1,2); portable has one
   --steps LIST      ${measuredSteps.map(({ name }) => name).join(',')}
   --batches N       batches a step is measured on (default 6)
+  --database-url U  a PostgreSQL database of no other use; without it the functions are measured on SQLite, or not
   --rounds N        times that each is measured, the least counts (default 4)
 
 Every figure is a ratio within one run. Where other programs are busy look at CPU seconds: wall seconds then tell their load.`;
 
-const parts = ['steps', 'start', 'memory'] as const;
+const parts = ['steps', 'start', 'memory', 'functions'] as const;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -37,6 +41,7 @@ async function main(): Promise<void> {
       steps: { type: 'string', default: measuredSteps.map(({ name }) => name).join(',') },
       batches: { type: 'string', default: '6' },
       rounds: { type: 'string', default: '4' },
+      'database-url': { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -65,6 +70,10 @@ async function main(): Promise<void> {
     if (wanted('start')) for (const engine of engines) console.log(await measureStart(engine, data));
   }
   if (wanted('memory')) for (const engine of engines) console.log(await measureMemory(engine));
+  if (wanted('functions')) {
+    await measureGraphqlFunction(values['database-url']);
+    await measureFanOut(values['database-url']);
+  }
 }
 
 function peersOf({ python, peers }: { python?: string; peers: string }): { python: string; peers: string } | null {

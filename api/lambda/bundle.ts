@@ -34,6 +34,8 @@ export async function bundleFunctions(root: string = repository): Promise<Map<La
       outfile: join(folder, 'index.mjs'),
       bundle: true,
       minify: true,
+      // type-graphql takes the names of types from their classes.
+      keepNames: true,
       metafile: true,
       sourcemap: false,
       platform: 'node',
