@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { ComparisonCard } from './comparison';
 import { ConfusionCard } from './confusion-card';
+import { ExperimentCostLine } from './costs';
 import { CurvesCard } from './curves';
 import { DefinitionCard } from './definition';
 import { Tags } from './experiments';
@@ -84,6 +85,7 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
           <span class="quiet">
             created <Ago time={experiment.createdAt} />
           </span>
+          <ExperimentCostLine costs={experiment.costs} maxCost={experiment.maxCost} />
           {experiment.clonedFrom && <a href={`#/experiments/${experiment.clonedFrom}`}>cloned from another</a>}
         </div>
         <RunsBar counts={counts} />

@@ -23,6 +23,18 @@ export function bytesText(bytes: number): string {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** US dollars: cents, or two digits of what is less. */
+export function moneyText(dollars: number): string {
+  if (dollars === 0 || dollars >= 0.1) return `$${dollars.toFixed(2)}`;
+  return dollars < 0.0001 ? 'under $0.0001' : `$${Number(dollars.toPrecision(2))}`;
+}
+
+/** 0.41 Wh, 85 Wh, 1.2 kWh. */
+export function energyText(wattHours: number): string {
+  if (wattHours >= 1000) return `${(wattHours / 1000).toFixed(1)} kWh`;
+  return `${wattHours >= 10 ? Math.round(wattHours) : Number(wattHours.toPrecision(2))} Wh`;
+}
+
 /** How long ago, coarsely. */
 export function agoText(time: string, now: number = Date.now()): string {
   const minutes = Math.floor((now - Date.parse(time)) / 60_000);

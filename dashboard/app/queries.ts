@@ -94,8 +94,18 @@ export interface Definition {
   execution: Record<string, unknown>;
 }
 
+export interface ExperimentCosts {
+  cost: number;
+  unpricedRuns: number;
+  billedSeconds: number;
+  energyWattHours: number;
+  estimatedEnergyRuns: number;
+}
+
 export interface ExperimentDetails extends ExperimentRow {
   stopReason: string | null;
+  maxCost: number | null;
+  costs: ExperimentCosts;
   definition: Definition;
   clonedFrom: string | null;
   launchedAt: string | null;
@@ -105,8 +115,9 @@ export interface ExperimentDetails extends ExperimentRow {
 export const experiment = operation<{ experiment: ExperimentDetails | null }, { id: string }>(
   `query Experiment($id: ID!) {
   experiment(id: $id) {
-    id name question state stopReason tags definition clonedFrom createdAt launchedAt archivedAt
+    id name question state stopReason maxCost tags definition clonedFrom createdAt launchedAt archivedAt
     runCounts { state count }
+    costs { cost unpricedRuns billedSeconds energyWattHours estimatedEnergyRuns }
     notes { id runId text author createdAt }
   }
 }`,
@@ -252,6 +263,12 @@ export interface RunDetails extends LiveRun {
   resultNotes: string[];
   startedAt: string | null;
   finishedAt: string | null;
+  instanceType: string | null;
+  pricePerHour: number | null;
+  billedSeconds: number | null;
+  cost: number | null;
+  energyWattHours: number | null;
+  energySource: 'measured' | 'estimated' | null;
   parameters: Parameter[];
   attempts: {
     number: number;
@@ -264,6 +281,8 @@ export interface RunDetails extends LiveRun {
     endedAt: string | null;
     exitCode: number | null;
     failureMessage: string | null;
+    capacity: string | null;
+    priceSource: string | null;
   }[];
   notes: Note[];
 }
@@ -273,8 +292,11 @@ export const run = operation<{ run: RunDetails | null }, { id: string }>(`query 
     ...LiveRun
     experiment { id name }
     engine device trainedParameters modelBytes selectedEpoch resultNotes startedAt finishedAt
+    instanceType pricePerHour billedSeconds cost energyWattHours energySource
     parameters { name text }
-    attempts { number outcome host engine device resumedFromStep startedAt endedAt exitCode failureMessage }
+    attempts {
+      number outcome host engine device resumedFromStep startedAt endedAt exitCode failureMessage capacity priceSource
+    }
     notes { id runId text author createdAt }
   }
 }

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { follow } from './api';
 import { Chart } from './chart';
 import { colourName } from './colours';
+import { RunCosts } from './costs';
 import { Fact } from './definition';
 import { Notes } from './experiment';
 import type { LiveState } from './follow';
@@ -84,6 +85,7 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
       )}
       <RunCurves history={history} run={run} />
       <RunFacts run={run} history={history} />
+      <RunCosts run={run} />
       <Attempts attempts={run.attempts} />
       <Notes notes={run.notes} />
     </>

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { confusionOf } from '../../dashboard/app/confusion';
-import { agoText, bytesText, differenceText, durationText, metricText, roundTicks } from '../../dashboard/app/format';
+import {
+  agoText,
+  bytesText,
+  differenceText,
+  durationText,
+  energyText,
+  metricText,
+  moneyText,
+  roundTicks,
+} from '../../dashboard/app/format';
 
 describe('numbers for a reader', () => {
   it.each([
@@ -17,6 +26,23 @@ describe('numbers for a reader', () => {
 
   it('differences have their sign', () => {
     expect([0.01, -0.25].map(differenceText)).toEqual(['+0.0100', '−0.2500']);
+  });
+
+  it.each([
+    [0, '$0.00'],
+    [12.345, '$12.35'],
+    [0.0123, '$0.012'],
+    [0.00001, 'under $0.0001'],
+  ])('%p dollars are "%s"', (dollars, text) => {
+    expect(moneyText(dollars)).toBe(text);
+  });
+
+  it.each([
+    [0.1234, '0.12 Wh'],
+    [84.6, '85 Wh'],
+    [1234, '1.2 kWh'],
+  ])('%p watt-hours are "%s"', (wattHours, text) => {
+    expect(energyText(wattHours)).toBe(text);
   });
 
   it.each([
