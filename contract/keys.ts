@@ -40,6 +40,8 @@ export const predictionsPrefix = (runId: string): string => `${runPrefix(runId)}
 export const predictionsKey = (runId: string, split: 'dev' | 'test', epoch: number): string =>
   `${predictionsPrefix(runId)}${split}-${padded(epoch, 4)}.parquet`;
 
+/** Within the model: the teacher's LoRA or DoRA weights as an adapter of peft. */
+export const adapterFolder = 'adapter';
 /** The selected model: `student.safetensors` and its vocabulary, or a teacher as a Hugging Face folder. */
 export const modelKey = (runId: string, file: string): string => `${runPrefix(runId)}model/${file}`;
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { modelKey, resultKey } from '../contract/keys';
+import { adapterFolder, modelKey, resultKey } from '../contract/keys';
 import type { Attempt, MetricRecord, Result } from '../contract/records';
 import { unpackWeights } from './checkpoint/weights-file';
 import type { RunInputs } from './inputs/run-inputs';
@@ -23,8 +23,11 @@ export async function finishRun(
 
   const weights = unpackWeights(selected.weights);
   const files = await run.subject.exportFiles(weights);
+  // Of a student's teacher there is no best epoch: it is kept as it is at the end.
+  const adapter = await run.adapterFiles?.(run.subject.role === 'teacher' ? weights : state.teacher!.weights);
   tf.dispose(Object.values(weights));
-  for (const [name, body] of Object.entries(files)) await objects.write(modelKey(runId, name), body);
+  for (const [name, body] of Object.entries({ ...files, ...inAdapterFolder(adapter) }))
+    await objects.write(modelKey(runId, name), body);
 
   await records.metrics.flush();
   const history = await readHistory(objects, runId);
@@ -47,6 +50,9 @@ export async function finishRun(
   };
   await objects.write(resultKey(runId), `${JSON.stringify(result, null, 2)}\n`);
 }
+
+const inAdapterFolder = (files: Readonly<Record<string, Uint8Array>> = {}): Record<string, Uint8Array> =>
+  Object.fromEntries(Object.entries(files).map(([name, body]) => [`${adapterFolder}/${name}`, body]));
 
 function evaluatedEpoch(history: readonly MetricRecord[], epoch: number): Result['final'] {
   const record = history.find((record) => record.scope === 'epoch' && record.epoch === epoch);

@@ -40,6 +40,8 @@ export interface RunInputs extends TeacherOfRun {
   begin(): TrainingState;
   /** The model the run trains. */
   subject: { role: 'student' | 'teacher'; classifier: Classifier; exportFiles: StudentModel['exportFiles'] };
+  /** Of the teacher; null where there is none. */
+  adapterFiles: TeacherModel['adapterFiles'];
 }
 
 /**
@@ -159,6 +161,7 @@ function assemble(spec: RunSpec, classes: readonly string[], examples: RunExampl
         teacher: methods[method].teacherUse === 'learns' ? (teacher?.learning ?? null) : null,
       }),
     subject: { role: subject.role, classifier: subject.classifier, exportFiles: subject.exportFiles },
+    adapterFiles: teacher?.adapterFiles ?? null,
   };
 }
 

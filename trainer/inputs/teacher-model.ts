@@ -14,6 +14,7 @@ import { bertHiddenStates, bertLogits } from '../models/bert';
 import { type BertConfig, bertConfig, initialiseBert } from '../models/bert-config';
 import { loraScale, mergeLora } from '../models/lora';
 import { addedPart, loraSettings, type PartlyTrained, partlyTrained } from '../models/peft';
+import { peftAdapter } from '../models/peft-adapter';
 import { exportTeacher, localFolder, type ModelFiles, readTeacher, type Teacher } from '../models/teacher';
 import type { Weights } from '../models/weights';
 import { randomStream } from '../random';
@@ -37,6 +38,8 @@ export interface TeacherModel {
   notes: string[];
   /** A Hugging Face folder that other runs take as their teacher: LoRA and DoRA merged, vocabulary included. */
   exportFiles(learnt: Weights): Promise<Record<string, Uint8Array | string>>;
+  /** What learnt as an adapter of peft; null where it is no LoRA or DoRA of a base that other programs have. */
+  adapterFiles: ((learnt: Weights) => Promise<Record<string, Uint8Array>>) | null;
 }
 
 /** Where a teacher's files are; null for one that starts from random weights. */
@@ -149,6 +152,9 @@ export async function buildTeacher(
         ...(await exportTeacher(mergeLora({ ...frozen, ...learnt }, scale), config, classes)),
         ...presentFiles(tokenizer.value.files),
       }),
+      adapterFiles: hasAdapter(spec, config)
+        ? (learnt) => peftAdapter({ ...frozen, ...learnt }, spec.parameters, baseOf(spec))
+        : null,
     },
   };
 }
@@ -228,6 +234,16 @@ function misfits({ method, parameters }: RunSpec, { config }: Teacher): Problem[
 
 /** Whether only a part of the teacher learns, the one that `peft` names. */
 const trainsPart = (method: RunSpec['method']): boolean => method.endsWith('-lora');
+
+function hasAdapter({ method, teacher, parameters: { peft } }: RunSpec, { adapters, prefixes }: BertConfig): boolean {
+  const isPlainBert = teacher?.kind !== 'random' && adapters === null && prefixes === null;
+  return trainsPart(method) && isPlainBert && (peft === 'lora' || peft === 'dora');
+}
+
+function baseOf({ teacher }: RunSpec): string {
+  if (teacher?.kind === 'run') return modelKey(teacher.runId, '').slice(0, -1);
+  return teacher?.kind === 'folder' ? teacher.location.replace(/^hf:/, '') : '';
+}
 
 /** Which weights of the teacher learn: none where it is frozen, those of `peft` under a student, with the head in finetune-lora, else all. */
 function partsOf({ method, parameters, seed }: RunSpec, { weights, config }: Teacher): PartlyTrained {
