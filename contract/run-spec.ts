@@ -35,7 +35,38 @@ export const dataSchema = z.strictObject({
 });
 export type DataDefinition = z.output<typeof dataSchema>;
 
-/** Where the teacher's weights come from. */
+/** What a model that is not here said of the train rows. */
+export const labelsTeacherSchema = z.strictObject({
+  kind: z.literal('labels'),
+  location: fileLocationSchema.describe(
+    'File (.csv, .jsonl, .parquet) with what a model of any kind says of the train rows.',
+  ),
+  gives: z
+    .enum(['label', 'probabilities', 'logits'])
+    .default('label')
+    .describe('What it says of a row: the class, or a number for every class.'),
+  columns: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(1000)
+    .nullable()
+    .default(null)
+    .describe(
+      'The column with the class, or a column a class in the order of the classes; null: `label`, or columns named as the classes.',
+    ),
+  matchBy: z
+    .enum(['text', 'row'])
+    .default('text')
+    .describe('Whether rows are found by their text or by their number in the train file, from 0.'),
+  matchColumn: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('The column with the text or the number; null: `text` or `row`.'),
+});
+
+/** Where the teacher's weights, or what it says, come from. */
 export const teacherSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('folder'),
@@ -51,6 +82,7 @@ export const teacherSchema = z.discriminatedUnion('kind', [
     intermediate: z.int().min(4).max(16384).default(512),
   }),
   z.strictObject({ kind: z.literal('run'), runId: identifierSchema.describe('A finished fine-tuning run.') }),
+  labelsTeacherSchema,
 ]);
 export type TeacherDefinition = z.output<typeof teacherSchema>;
 
@@ -92,7 +124,7 @@ export const runSpecSchema = z
     execution: executionSchema.prefault({}),
   })
   .check((context) => {
-    const { method, teacher, parameters } = context.value;
+    const { method, teacher, parameters, data } = context.value;
     const problem = (path: (string | number)[], message: string, input: unknown) =>
       context.issues.push({ code: 'custom', path, message, input });
     if (methods[method].needsTeacher && teacher === null)
@@ -107,6 +139,23 @@ export const runSpecSchema = z
         `${teacher.heads} heads do not divide a hidden size of ${teacher.hidden}`,
         teacher.heads,
       );
+    if (teacher?.kind === 'labels') {
+      const { teacherUse } = methods[method];
+      if (teacherUse === 'states' || teacherUse === 'learns')
+        problem(
+          ['teacher', 'kind'],
+          `method "${method}" ${teacherUse === 'learns' ? 'teaches the teacher' : "reads the teacher's inner states"}, which a file of labels does not allow: give a folder, a random size or a fine-tuning run, or use kd`,
+          teacher.kind,
+        );
+      const { gives, columns } = teacher;
+      const count = gives === 'label' ? 1 : (data.classes?.length ?? null);
+      if (columns !== null && count !== null && columns.length !== count)
+        problem(
+          ['teacher', 'columns'],
+          `${columns.length} columns: ${gives} take ${gives === 'label' ? 'one' : `one a class, ${count}`}`,
+          columns,
+        );
+    }
     if (method === 'dixtill' && parameters.studentPooling !== 'attention')
       problem(
         ['parameters', 'studentPooling'],

@@ -72,14 +72,19 @@ function checkTeacher({ teacher, variants }: ExperimentDefinition, problem: Repo
       );
     return;
   }
-  const given = (['folder', 'random', 'run'] as const).filter((kind) => teacher[kind] !== undefined);
+  const given = (['folder', 'random', 'run', 'labels'] as const).filter((kind) => teacher[kind] !== undefined);
   if (given.length !== 1)
     problem(
       'teacher',
-      `has ${given.length === 0 ? 'none' : given.join(' and ')} of folder, random, run: give exactly one`,
+      `has ${given.length === 0 ? 'none' : given.join(' and ')} of folder, random, run, labels: give exactly one`,
     );
   const finetune = teacher.finetune;
   if (finetune === undefined) return;
+  if (teacher.labels !== undefined)
+    problem(
+      'teacher.finetune',
+      'a file of labels cannot be fine-tuned: leave it out, or give a folder, a random size or a run',
+    );
   if (!isMethod(finetune.method) || methods[finetune.method].trains !== 'teacher')
     problem('teacher.finetune.method', `"${finetune.method}" trains no teacher: use finetune or finetune-lora`);
   else checkNames(finetune.parameters, finetune.method, 'teacher.finetune.parameters', problem);

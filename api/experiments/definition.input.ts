@@ -1,7 +1,7 @@
 import { GraphQLJSON, GraphQLJSONObject, GraphQLSafeInt } from 'graphql-scalars';
 import { Field, Float, ID, InputType, Int, registerEnumType } from 'type-graphql';
 import { type Capacity as CapacityName, type Compute, computeSchema, gpuNames, gpuTypes } from '../../contract/compute';
-import { executionSchema } from '../../contract/run-spec';
+import { executionSchema, labelsTeacherSchema } from '../../contract/run-spec';
 import { limits } from '../limits';
 import { HalvingInput, RandomSearchInput } from '../search/search.input';
 import { defaultSeeds, type GivenDefinition, type GivenParameters, type GivenTeacher } from './definition';
@@ -82,7 +82,34 @@ export class FinetuneInput {
   parameters?: GivenParameters | null;
 }
 
-@InputType({ description: 'Where the teacher comes from: exactly one of folder, random and run.' })
+const labelsText = (name: keyof typeof labelsTeacherSchema.shape): string =>
+  labelsTeacherSchema.shape[name].description ?? '';
+
+@InputType({
+  description:
+    'A file of what a model of any kind says of the train rows, for methods that read no more of a teacher than its logits.',
+})
+export class LabelsTeacherInput {
+  @Field(() => String, { description: labelsText('location') })
+  location: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: `${labelsText('gives')} \`label\` (when left out), \`probabilities\` or \`logits\`.`,
+  })
+  gives?: string | null;
+
+  @Field(() => [String], { nullable: true, description: labelsText('columns') })
+  columns?: string[] | null;
+
+  @Field(() => String, { nullable: true, description: `${labelsText('matchBy')} \`text\` (when left out) or \`row\`.` })
+  matchBy?: string | null;
+
+  @Field(() => String, { nullable: true, description: labelsText('matchColumn') })
+  matchColumn?: string | null;
+}
+
+@InputType({ description: 'Where the teacher comes from: exactly one of folder, random, run and labels.' })
 export class TeacherInput implements GivenTeacher {
   @Field(() => String, {
     nullable: true,
@@ -96,6 +123,9 @@ export class TeacherInput implements GivenTeacher {
 
   @Field(() => ID, { nullable: true, description: 'A fine-tuning run that has succeeded.' })
   run?: string | null;
+
+  @Field(() => LabelsTeacherInput, { nullable: true, description: 'A file of what another model says.' })
+  labels?: LabelsTeacherInput | null;
 
   @Field(() => FinetuneInput, { nullable: true, description: 'Fine-tune it first, as a run of this experiment.' })
   finetune?: FinetuneInput | null;

@@ -1,6 +1,7 @@
+import type { z } from 'zod';
 import { type Compute, computeSchema } from '../../contract/compute';
 import type { PresetName } from '../../contract/presets';
-import type { RunSpecInput } from '../../contract/run-spec';
+import type { labelsTeacherSchema, RunSpecInput } from '../../contract/run-spec';
 import type { RandomSearch, SearchDimension } from '../search/random-search';
 import type { Halving } from '../search/successive-halving';
 
@@ -59,11 +60,12 @@ export interface GridAxis {
   values: unknown[];
 }
 
-/** Exactly one of folder, random and run; with `finetune` it is what the experiment's own teacher starts from. */
+/** Exactly one of folder, random, run and labels; with `finetune` it is what the experiment's own teacher starts from. */
 export interface TeacherSource {
   folder?: string | undefined;
   random?: { layers?: number; hidden?: number; heads?: number; intermediate?: number } | undefined;
   run?: string | undefined;
+  labels?: Omit<z.input<typeof labelsTeacherSchema>, 'kind'> | undefined;
   finetune?: FinetuneDefinition | undefined;
 }
 
@@ -99,6 +101,7 @@ export interface GivenTeacher {
   folder?: string | null;
   random?: object | null;
   run?: string | null;
+  labels?: object | null;
   finetune?: { method?: string | null; seed?: number | null; parameters?: GivenParameters | null } | null;
 }
 
@@ -130,11 +133,12 @@ export function completeDefinition(given: GivenDefinition): ExperimentDefinition
 export const computeOf = (definition: string): Compute =>
   computeSchema.parse((JSON.parse(definition) as Partial<ExperimentDefinition>).compute ?? {});
 
-function completeTeacher({ folder, random, run, finetune }: GivenTeacher): TeacherSource {
+function completeTeacher({ folder, random, run, labels, finetune }: GivenTeacher): TeacherSource {
   return {
     ...(folder != null && { folder }),
     ...(random != null && { random: withoutNulls(random) }),
     ...(run != null && { run }),
+    ...(labels != null && { labels: withoutNulls(labels) as NonNullable<TeacherSource['labels']> }),
     ...(finetune != null && {
       finetune: {
         method: finetune.method ?? 'finetune',

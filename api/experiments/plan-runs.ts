@@ -104,6 +104,7 @@ function checkCount({ variants, grid, random, seeds, teacher }: ExperimentDefini
 function baseTeacher(teacher: TeacherSource | null): TeacherDefinition | null {
   if (teacher?.folder !== undefined) return { kind: 'folder', location: teacher.folder };
   if (teacher?.run !== undefined) return { kind: 'run', runId: teacher.run };
+  if (teacher?.labels !== undefined) return { kind: 'labels', ...teacher.labels } as TeacherDefinition;
   // The contract fills in the sizes that are left out.
   if (teacher?.random !== undefined) return { kind: 'random', ...teacher.random } as TeacherDefinition;
   return null;
@@ -234,15 +235,25 @@ function resolve(
     // Whether a teacher is there at all is told once for the whole definition.
     problems: checked.problems
       .filter((problem) => !(problem.path === 'teacher' && teacher === null))
-      .map(({ path: place, message }) => ({ path: pathInDefinition(place, path, sources), message })),
+      .map(({ path: place, message }) => ({
+        path: pathInDefinition(place, path, sources, teacher?.kind),
+        message,
+      })),
   };
 }
 
-function pathInDefinition(path: string, variantPath: string, sources: Map<string, string>): string {
+function pathInDefinition(
+  path: string,
+  variantPath: string,
+  sources: Map<string, string>,
+  teacherKind: TeacherDefinition['kind'] | undefined,
+): string {
   const [first, second = '', ...rest] = path.split('.');
   if (first === 'parameters') return [sources.get(second) ?? `${variantPath}.parameters.${second}`, ...rest].join('.');
   if (first === 'variant') return `${variantPath}.name`;
   if (first === 'method') return `${variantPath}.method`;
+  if (teacherKind === 'labels' && first === 'teacher')
+    return second === 'kind' ? 'teacher.labels' : ['teacher.labels', second, ...rest].join('.');
   if (path === 'teacher.location') return 'teacher.folder';
   if (path === 'teacher.runId') return 'teacher.run';
   if (first === 'teacher' && second !== '') return `teacher.random.${second}`;

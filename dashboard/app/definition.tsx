@@ -38,8 +38,13 @@ const valuesText = (values: Record<string, unknown>): string =>
 
 function teacherText(teacher: Definition['teacher']): string {
   if (teacher === null) return 'none';
-  const { folder, random, run, finetune } = teacher;
-  const source = folder ?? (random && `random weights: ${valuesText(random)}`) ?? (run && `run ${run}`) ?? '';
+  const { folder, random, run, labels, finetune } = teacher;
+  const source =
+    folder ??
+    (random && `random weights: ${valuesText(random)}`) ??
+    (run && `run ${run}`) ??
+    (labels && `what ${labels.location} says`) ??
+    '';
   return finetune ? `${source}; fine-tuned first (${finetune.method}, seed ${finetune.seed})` : source;
 }
 

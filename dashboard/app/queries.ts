@@ -84,6 +84,7 @@ export interface Definition {
     folder?: string;
     random?: Record<string, number>;
     run?: string;
+    labels?: { location: string };
     finetune?: { method: string; seed: number; parameters: Record<string, unknown> };
   } | null;
   vectors: string | null;

@@ -103,6 +103,35 @@ describe('problems', () => {
     expect(problemPaths({ runId: 'r1', method, data })).toEqual(['teacher']);
   });
 
+  test.each(methodNames.filter((name) => ['states', 'learns'].includes(methods[name].teacherUse)))(
+    '%s with a file of labels for a teacher',
+    (method) => {
+      const labels = { kind: 'labels', location: '/data/said.csv' };
+
+      expect(problemPaths({ runId: 'r1', method, data, teacher: labels })).toContain('teacher.kind');
+    },
+  );
+
+  test('columns of a file of labels that are not one a class', () => {
+    const said = { kind: 'labels', location: '/data/said.csv', columns: ['a', 'b', 'c'] };
+    const twoClasses = { ...data, classes: ['up', 'down'] };
+
+    expect(problemPaths({ runId: 'r1', method: 'kd', data, teacher: said })).toEqual(['teacher.columns']);
+    const probabilities = { ...said, gives: 'probabilities' };
+    expect(problemPaths({ runId: 'r1', method: 'kd', data: twoClasses, teacher: probabilities })).toEqual([
+      'teacher.columns',
+    ]);
+    expect(specOf({ runId: 'r1', method: 'kd', data, teacher: probabilities }).teacher?.kind).toBe('labels');
+  });
+
+  test('dixtill with a student without attention', () => {
+    const parameters = { studentPooling: 'final-states' };
+
+    expect(problemPaths({ runId: 'r1', method: 'dixtill', data, teacher, parameters })).toEqual([
+      'parameters.studentPooling',
+    ]);
+  });
+
   test('heads that do not divide the hidden size', () => {
     const random = { kind: 'random', hidden: 100, heads: 3 };
 

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { modelKey } from '../../contract/keys';
@@ -143,6 +143,28 @@ describe('an attempt', () => {
     expect(readResult(folder.path(), 'dixtill').notes).toContainEqual(expect.stringMatching(told));
     expect(phases.filter((phase) => phase.startsWith('computing Integrated Gradients'))).toEqual([]);
     expect(readResult(folder.path(), 'another').notes).toEqual(readResult(folder.path(), 'dixtill').notes);
+  });
+
+  it('of kd learns from what another model says as from that model, and names what its file lacks', async () => {
+    const spec = tinyRun(folder.path(), 'kd', { parameters: { epochs: 1 } });
+    const lines = readFileSync(spec.data.train, 'utf8').trim().split('\n').slice(1);
+    const location = join(folder.path(), 'said.csv');
+    const says = (rows: string[]) =>
+      writeFileSync(location, `text,bad,good\n${rows.map((line) => `${line.split(',')[0]},0.25,0.75`).join('\n')}\n`);
+    const teacher = { kind: 'labels', location, gives: 'probabilities' } as const;
+    says(lines);
+
+    expect(await attempt({ ...spec, runId: 'labels', teacher })).toMatchObject({ outcome: 'succeeded' });
+
+    const { notes, final } = readResult(folder.path(), 'labels');
+    expect(notes).toContainEqual(
+      expect.stringMatching(/^the teacher is a file \(probabilities\): .* 50.0 % of the train rows/),
+    );
+    expect(Object.keys(final.values).filter((name) => name.startsWith('teacher/'))).toEqual([]);
+    says(lines.slice(0, 1));
+    const lacking = await attempt({ ...spec, runId: 'lacking', teacher });
+    expect(lacking).toMatchObject({ outcome: 'failed', kind: 'input' });
+    expect((lacking as { message: string }).message).toMatch(/teacher.location: nothing for row \d+ of the train file/);
   });
 
   it('refuses what a teacher of this depth cannot give', async () => {

@@ -14,21 +14,36 @@ export interface Columns {
   label: string;
 }
 
-/** Rows of a CSV file (RFC 4180: quoted fields may hold commas and line breaks) whose first line names the columns. */
+/** A row of a file: what stands in the columns that were asked for, and where the row begins. */
+export interface Row {
+  fields: Record<string, unknown>;
+  /** Counted from 1. */
+  line: number;
+}
+
 export function readCsv(content: string, columns: Columns, problems: FileProblems): TextRecord[] {
+  const rows = readCsvRows(content, [columns.text, columns.label], problems);
+  return rows.map(({ fields, line }) => ({ text: fields[columns.text]!, label: fields[columns.label]!, line }));
+}
+
+/** Rows of a CSV file (RFC 4180: quoted fields may hold commas and line breaks) whose first line names the columns. */
+export function readCsvRows(
+  content: string,
+  columns: readonly string[],
+  problems: FileProblems,
+): { fields: Record<string, string>; line: number }[] {
   const [header, ...rows] = parseCsv(content, problems);
   const names = header?.fields ?? [];
-  const textIndex = names.indexOf(columns.text);
-  const labelIndex = names.indexOf(columns.label);
-  for (const name of new Set([columns.text, columns.label]))
-    if (!names.includes(name)) problems.addAtLine(1, `no column ${quoted(name)}: the columns are ${list(names)}`);
-  if (textIndex === -1 || labelIndex === -1) return [];
-  const records: TextRecord[] = [];
+  const missing = [...new Set(columns)].filter((name) => !names.includes(name));
+  for (const name of missing) problems.addAtLine(1, `no column ${quoted(name)}: the columns are ${list(names)}`);
+  if (missing.length > 0) return [];
+  const found: { fields: Record<string, string>; line: number }[] = [];
   for (const { fields, line } of rows) {
-    if (fields.length === names.length) records.push({ text: fields[textIndex]!, label: fields[labelIndex]!, line });
+    if (fields.length === names.length)
+      found.push({ fields: Object.fromEntries(columns.map((name) => [name, fields[names.indexOf(name)]!])), line });
     else problems.addAtLine(line, `${fields.length} fields where the first line has ${names.length}`);
   }
-  return records;
+  return found;
 }
 
 interface CsvRow {
@@ -77,9 +92,33 @@ function parseCsv(content: string, problems: FileProblems): CsvRow[] {
   return rows;
 }
 
-/** Rows of a file with one JSON object a line. */
 export function readJsonLines(content: string, columns: Columns, problems: FileProblems): TextRecord[] {
-  const records: TextRecord[] = [];
+  const wrongWith = (fields: Row['fields']): string | null => {
+    const label = fields[columns.label];
+    if (typeof fields[columns.text] !== 'string') return `field ${quoted(columns.text)} is not a text`;
+    if (typeof label === 'string' || typeof label === 'number') return null;
+    return `field ${quoted(columns.label)} is neither a text nor a number`;
+  };
+  const rows = readJsonRows(content, [columns.text, columns.label], problems, wrongWith);
+  return rows.map(({ fields, line }) => ({
+    text: fields[columns.text] as string,
+    label: String(fields[columns.label]),
+    line,
+  }));
+}
+
+/**
+ * Rows of a file with one JSON object a line, each with all columns.
+ *
+ * @param wrongWith what is wrong with the fields of a row; null: nothing
+ */
+export function readJsonRows(
+  content: string,
+  columns: readonly string[],
+  problems: FileProblems,
+  wrongWith: (fields: Row['fields']) => string | null = () => null,
+): Row[] {
+  const rows: Row[] = [];
   for (const [index, source] of content.split('\n').entries()) {
     if (source.trim() === '') continue;
     const line = index + 1;
@@ -88,17 +127,13 @@ export function readJsonLines(content: string, columns: Columns, problems: FileP
       problems.addAtLine(line, 'not a JSON object');
       continue;
     }
-    const text = fields[columns.text];
-    const label = fields[columns.label];
-    const missing = [columns.text, columns.label].filter((name) => !(name in fields));
-    if (missing.length > 0)
-      problems.addAtLine(line, `no field ${list(missing)}: the fields are ${list(Object.keys(fields))}`);
-    else if (typeof text !== 'string') problems.addAtLine(line, `field ${quoted(columns.text)} is not a text`);
-    else if (typeof label !== 'string' && typeof label !== 'number')
-      problems.addAtLine(line, `field ${quoted(columns.label)} is neither a text nor a number`);
-    else records.push({ text, label: String(label), line });
+    const missing = columns.filter((name) => !(name in fields));
+    const wrong =
+      missing.length > 0 ? `no field ${list(missing)}: the fields are ${list(Object.keys(fields))}` : wrongWith(fields);
+    if (wrong === null) rows.push({ fields, line });
+    else problems.addAtLine(line, wrong);
   }
-  return records;
+  return rows;
 }
 
 function parseObject(source: string): Record<string, unknown> | null {
@@ -113,4 +148,4 @@ function parseObject(source: string): Record<string, unknown> | null {
 }
 
 const quoted = (name: string): string => JSON.stringify(name);
-const list = (names: string[]): string => names.map(quoted).join(', ') || 'none';
+const list = (names: readonly string[]): string => names.map(quoted).join(', ') || 'none';

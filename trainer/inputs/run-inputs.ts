@@ -9,13 +9,14 @@ import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches
 import { type DataSet, loadDataSet } from '../data/dataset';
 import { locateFile } from '../data/input-file';
 import type { InputSources } from '../data/sources';
+import { readTeacherLabels, type TeacherLabels } from '../data/teacher-labels';
 import { createMethod } from '../methods';
 import type { Classifier, Method, TrainingState } from '../methods/method';
 import type { ModelFiles } from '../models/teacher';
 import { randomStream } from '../random';
 import { evaluationBatchSize } from '../teacher-logits';
 import { encodeExamples, prepareTexts, type RunExamples } from './run-examples';
-import { type TeacherOfRun, teacherOfRun } from './scored-teacher';
+import { labellingTeacher, type TeacherOfRun, teacherOfRun } from './scored-teacher';
 import type { InputSetting } from './setting';
 import { buildStudent, type StudentModel } from './student-model';
 import { buildTeacher, locateTeacher, type TeacherModel } from './teacher-model';
@@ -61,15 +62,20 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
   setting.onPhase('loading the models');
-  const teacher = method.needsTeacher ? await buildTeacher(spec, teacherFiles, data.classes, trainTexts) : absent;
+  const labels = await labelsOfTeacher(spec, data, prepared.value.splits.train, setting);
+  const hasModel = method.needsTeacher && spec.teacher?.kind !== 'labels';
+  const teacher = hasModel ? await buildTeacher(spec, teacherFiles, data.classes, trainTexts) : absent;
   const student =
     method.trains === 'student' ? await buildStudent(spec, vectorsFile, data.classes, trainTexts) : absent;
-  if (teacher.kind === 'invalid' || student.kind === 'invalid') return allProblems([teacher, student]);
+  if (labels.kind === 'invalid' || teacher.kind === 'invalid' || student.kind === 'invalid')
+    return allProblems([labels, teacher, student]);
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
   const examples = encodeExamples(spec, prepared.value, student.value, teacher.value);
   const models = { student: student.value, teacher: teacher.value };
-  const ofTeacher = await teacherOfRun(spec, models.teacher, examples, setting);
+  const ofTeacher = labels.value
+    ? labellingTeacher(labels.value, examples.train)
+    : await teacherOfRun(spec, models.teacher, examples, setting);
   if (ofTeacher === 'interrupted') return 'interrupted';
   const notes = [...sources.value.notes, ...(models.student?.notes ?? []), ...(models.teacher?.notes ?? [])];
   const run = assemble(spec, data.classes, examples, models);
@@ -82,6 +88,17 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
       loadSeconds: (performance.now() - startedAt) / 1000,
     },
   };
+}
+
+/** What the file of a teacher that is labels says of the rows that are trained on; null for any other teacher. */
+async function labelsOfTeacher(
+  { method, teacher }: RunSpec,
+  { train, classes }: DataSet,
+  rows: Int32Array,
+  setting: InputSetting,
+): Promise<Checked<TeacherLabels | null>> {
+  if (teacher?.kind !== 'labels' || !methods[method].needsTeacher) return absent;
+  return readTeacherLabels(teacher, { ...train, rows, classes }, setting);
 }
 
 interface Sources {

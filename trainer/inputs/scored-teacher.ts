@@ -5,6 +5,7 @@ import type { Split } from '../../contract/metric-names';
 import type { RunSpec } from '../../contract/run-spec';
 import type { Batch } from '../batch';
 import { batchOf, type Examples, evaluationOrder } from '../data/batches';
+import type { TeacherLabels } from '../data/teacher-labels';
 import { hiddenStateLimitBytes } from '../hidden-states';
 import { keptOutputs } from '../kept-outputs';
 import type { TrainingState } from '../methods/method';
@@ -30,7 +31,7 @@ export interface TeacherOfRun {
   teacherLogits: ((rows: Int32Array) => Tensor2D) | null;
   /** What a frozen teacher tells of its inside, a row an example or a word; null where the method does not ask. */
   hints: ((batch: Batch) => Tensor2D) | null;
-  /** null in scratch. */
+  /** null in scratch, and where the teacher is a file of labels. */
   teacher: ScoredTeacher | null;
   /** What a reader of the result must know. */
   notes: string[];
@@ -93,6 +94,13 @@ async function keepHiddenStates(
   if (outcome !== 'too-large') return outcome === 'interrupted' ? outcome : [];
   const gibibytes = hiddenStateLimitBytes / 2 ** 30;
   return [`the teacher's lower layers ran at every step: their states would take over ${gibibytes} GiB of memory`];
+}
+
+/** A teacher of which there is nothing but what it says of the train rows. */
+export function labellingTeacher({ logits, notes }: TeacherLabels, train: Examples): TeacherOfRun {
+  const width = logits.length / train.rows.length;
+  const teacherLogits = valuesByRow(train, logits, rowOffsets(train, 'example'), width);
+  return { teacher: null, teacherLogits, hints: null, notes };
 }
 
 /** A teacher that learns: in fine-tuning scored as teacher only before, afterwards as the model of the run. */

@@ -42,13 +42,14 @@ export interface TeacherModel {
   adapterFiles: ((learnt: Weights) => Promise<Record<string, Uint8Array>>) | null;
 }
 
-/** Where a teacher's files are; null for one that starts from random weights. */
+/** Where a teacher's files are; null for one that has none: random weights, or labels. */
 export async function locateTeacher(
   spec: RunSpec,
   { objects, ...sources }: Pick<InputSetting, 'objects' | 'cacheDirectory' | 's3'>,
 ): Promise<Checked<{ files: ModelFiles | null; notes: string[] }>> {
   const { teacher } = spec;
-  if (teacher === null || teacher.kind === 'random') return { kind: 'valid', value: { files: null, notes: [] } };
+  if (teacher === null || teacher.kind === 'random' || teacher.kind === 'labels')
+    return { kind: 'valid', value: { files: null, notes: [] } };
   if (teacher.kind === 'run') return filesOfRun(teacher.runId, spec, objects);
   const folder = await modelFolder(teacher.location, sources);
   if (folder.kind === 'invalid') return folder;

@@ -57,6 +57,32 @@ describe('creating an experiment', () => {
     for (const spec of await storedSpecs()) expect(parseRunSpec(spec)).toEqual({ kind: 'valid', value: spec });
   });
 
+  it('takes a file of labels for a teacher, and refuses it to methods that want more of one', async () => {
+    const teacher = { labels: { location: '/data/said.parquet', gives: 'probabilities', matchBy: 'row' } };
+    const problems = await problemsOf({
+      teacher: { ...teacher, finetune: {} },
+      variants: [
+        { name: 'black box', method: 'kd' },
+        { name: 'patient', method: 'pkd' },
+      ],
+    });
+    expect(problems['teacher.finetune']).toMatch('a file of labels cannot be fine-tuned');
+    expect((await problemsOf({ teacher, variants: [{ name: 'patient', method: 'pkd' }] }))['teacher.labels']).toMatch(
+      /method "pkd" reads the teacher's inner states, which a file of labels does not allow/,
+    );
+    expect(await create({ teacher, variants: [{ name: 'black box', method: 'kd' }] })).toMatchObject({
+      __typename: 'ExperimentPayload',
+    });
+    expect((await storedSpecs())[0]!.teacher).toEqual({
+      kind: 'labels',
+      location: '/data/said.parquet',
+      gives: 'probabilities',
+      columns: null,
+      matchBy: 'row',
+      matchColumn: null,
+    });
+  });
+
   it('gives runs one group where they differ in the seed alone', async () => {
     await create({
       variants: [...experimentInput().variants, { name: 'kd too', method: 'kd', parameters: { alpha: 0.7 } }],
