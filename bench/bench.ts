@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureFanOut } from './functions/fan-out';
 import { measureGraphqlFunction } from './functions/graphql';
-import { measureMemory } from './memory/measure';
+import { lineOfProcess } from './line-of-process';
 import { measureStart } from './start-up';
 import { compareSteps, type Measured } from './training/compare-steps';
 import { dataFiles, measuredSteps } from './training/steps';
@@ -14,6 +14,7 @@ npm run bench -- steps               training steps on the real data with MiniLM
 npm run bench -- start               seconds from the start of a run to its first step
 npm run bench -- memory              tensors and resident memory over 2,000 steps
 npm run bench -- functions           size and times of the GraphQL function, and one metrics object to 1,000 clients
+npm run bench -- attributions        Integrated Gradients of MiniLM beside a forward pass
 
   --data DIR        the real data (default ../shared/data)
   --python PATH     an interpreter with PyTorch, NumPy and safetensors; without it no peer is measured
@@ -24,10 +25,11 @@ npm run bench -- functions           size and times of the GraphQL function, and
   --batches N       batches a step is measured on (default 6)
   --database-url U  a PostgreSQL database of no other use; without it the functions are measured on SQLite, or not
   --rounds N        times that each is measured, the least counts (default 4)
+  --train-share S   share of the train rows that attributions are measured on (default 0.02)
 
 Every figure is a ratio within one run. Where other programs are busy look at CPU seconds: wall seconds then tell their load.`;
 
-const parts = ['steps', 'start', 'memory', 'functions'] as const;
+const parts = ['steps', 'start', 'memory', 'attributions', 'functions'] as const;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -42,6 +44,7 @@ async function main(): Promise<void> {
       batches: { type: 'string', default: '6' },
       rounds: { type: 'string', default: '4' },
       'database-url': { type: 'string' },
+      'train-share': { type: 'string', default: '0.02' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -58,8 +61,8 @@ async function main(): Promise<void> {
     `${cpus().length} x ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}`,
   );
   const missing = Object.values(dataFiles(data)).filter((path) => !existsSync(path));
-  if (missing.length > 0 && (wanted('steps') || wanted('start'))) {
-    console.log(`Steps and start are not measured: no ${missing[0]}; give --data`);
+  if (missing.length > 0 && (wanted('steps') || wanted('start') || wanted('attributions'))) {
+    console.log(`Steps, start and attributions are not measured: no ${missing[0]}; give --data`);
   } else {
     if (wanted('steps'))
       for (const threads of values.threads.split(',').map(Number))
@@ -68,12 +71,19 @@ async function main(): Promise<void> {
           ...{ batches: Number(values.batches), rounds: Number(values.rounds) },
         });
     if (wanted('start')) for (const engine of engines) console.log(await measureStart(engine, data));
+    if (wanted('attributions')) {
+      const file = join(__dirname, 'attributions/attribute.ts');
+      for (const engine of engines)
+        console.log(await lineOfProcess('attributions', file, [engine, data, values['train-share']]));
+    }
   }
-  if (wanted('memory')) for (const engine of engines) console.log(await measureMemory(engine));
   if (wanted('functions')) {
     await measureGraphqlFunction(values['database-url']);
     await measureFanOut(values['database-url']);
   }
+  if (wanted('memory'))
+    for (const engine of engines)
+      console.log(await lineOfProcess('memory', join(__dirname, 'memory/steps.ts'), [engine]));
 }
 
 function peersOf({ python, peers }: { python?: string; peers: string }): { python: string; peers: string } | null {

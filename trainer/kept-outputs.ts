@@ -25,6 +25,8 @@ export interface OutputKind {
   folder: 'teacher-logits' | 'teacher-states' | 'teacher-attributions';
   /** What the outputs depend on besides teacher and examples; undefined: nothing. */
   settings?: unknown;
+  /** Whether the words that word pieces belong to make a difference. */
+  byWord?: boolean;
 }
 
 /** What a teacher that does not change says of examples, kept on this machine for all runs that ask for the same. */
@@ -35,18 +37,18 @@ export interface KeptOutputs {
 
 /**
  * Outputs by content: what is kept lies under the SHA-256 of the teacher's weights, its circumstances, the word pieces it
- * reads (and the words they belong to, where they are told) and the settings, so another teacher, preprocessing, vocabulary,
+ * reads (where it matters, the words they belong to) and the settings, so another teacher, preprocessing, vocabulary,
  * cut or engine is another file. A file is put in place whole, and checked when it is read; a damaged one is computed again.
  * In two processes at once it is computed twice.
  */
 export function keptOutputs(teacher: FrozenTeacher, directory: string): KeptOutputs {
   let teacherKey: string | null = null;
   return {
-    of: async ({ folder, settings }, examples, compute) => {
+    of: async ({ folder, settings, byWord = false }, examples, compute) => {
       teacherKey ??= await digestOfTeacher(teacher);
       const { ids, offsets } = examples.tokens!;
       const digest = createHash('sha256').update(teacherKey).update(offsets).update(ids);
-      if (examples.wordOf) digest.update(examples.wordOf).update(examples.words!.offsets);
+      if (byWord) digest.update(examples.wordOf!).update(examples.words!.offsets);
       if (settings !== undefined) digest.update(JSON.stringify(settings));
       const path = join(directory, folder, `${digest.digest('hex')}.safetensors`);
       const kept = await readOutputs(path);

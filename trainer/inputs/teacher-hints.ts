@@ -61,10 +61,14 @@ async function stateHints(
     return { of: (batch) => reader.read(batch), computes: true, notes: [note] };
   }
   const told = (done: number) => onPhase(`computing the teacher's states: ${done} of ${train.rows.length} rows`);
-  const outputs = await kept.of({ folder: 'teacher-states', settings }, train, async () => {
-    const values = await readStates(reader, train, signal, told);
-    return values && { states: { rows, values } };
-  });
+  const outputs = await kept.of(
+    { folder: 'teacher-states', settings, byWord: reader.per === 'word' },
+    train,
+    async () => {
+      const values = await readStates(reader, train, signal, told);
+      return values && { states: { rows, values } };
+    },
+  );
   if (outputs === null) return 'interrupted';
   const byRow = valuesByRow(train, outputs.states!.values, rowOffsets(train, reader.per), reader.width);
   return { of: ({ rows }) => byRow(rows), computes: false, notes: [] };
@@ -78,7 +82,7 @@ async function attributionHints(
   { signal, onPhase }: InputSetting,
 ): Promise<TeacherHints | 'interrupted'> {
   const told = (done: number) => onPhase(`computing Integrated Gradients: ${done} of ${train.rows.length} rows`);
-  const outputs = await kept.of({ folder: 'teacher-attributions', settings: { steps } }, train, () =>
+  const outputs = await kept.of({ folder: 'teacher-attributions', settings: { steps }, byWord: true }, train, () =>
     attributeExamples(embeddedBert(frozen, config), train, steps, signal, told),
   );
   if (outputs === null) return 'interrupted';
