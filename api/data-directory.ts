@@ -8,6 +8,8 @@ export function dataPaths(directory: string) {
     records: join(directory, 'records.sqlite'),
     objects: join(directory, 'objects'),
     logs: join(directory, 'logs'),
+    /** By which the servers of a team know this one. */
+    serverId: join(directory, 'server-id'),
     cache: join(directory, 'cache'),
     lock: join(directory, 'lock.sqlite'),
     /** Who holds the lock, for a person. */

@@ -2,9 +2,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { Checked, Problem } from '../contract/run-spec';
+import { isS3Location, objectsLocationSchema } from '../contract/objects/open-objects';
+import { type S3Settings, s3EnvironmentSchema, s3SettingsOf } from '../contract/objects/s3-location';
+import { type Checked, type Problem, problemsOf } from '../contract/run-spec';
 import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from './access/oidc';
 import { type AccessToken, parseTokens } from './access/tokens';
+import { dataPaths } from './data-directory';
+import { leastLeaseMilliseconds } from './team/team';
 
 const number = (kind: z.ZodNumber, name: string, least: number, most: number) => {
   const error = `must be a ${name} from ${least} to ${most}`;
@@ -32,6 +36,11 @@ export const settingsSchema = z.object({
     .refine(isPostgresUrl, { error: 'must be as in postgres://user:password@host:5432/database' })
     .optional()
     .describe('PostgreSQL or Aurora DSQL database of the records; default: a SQLite file in the data directory.'),
+  objects: objectsLocationSchema
+    .optional()
+    .describe(
+      'Place of the objects: a folder, or s3://bucket with or without a prefix; default: in the data directory.',
+    ),
   slots: wholeNumber(1, 256).optional().describe('Runs at a time; default: one a GPU, without GPUs one for two cores.'),
   gpus: z
     .enum(['auto', 'none'])
@@ -61,6 +70,11 @@ export const settingsSchema = z.object({
     .default(600)
     .describe('Without a sign of life for so long, a trainer is stopped and its run tried again.'),
   stop_seconds: seconds(1, 600).default(20).describe('Time a trainer has to write a checkpoint when it is stopped.'),
+  lease_seconds: seconds(3, 3600)
+    .default(60)
+    .describe(
+      'Servers on one PostgreSQL: without a sign of life for so long, the runs of one are taken over by others.',
+    ),
   trainer: z
     .string()
     .min(1)
@@ -76,6 +90,8 @@ export interface Settings {
   dataDirectory: string;
   /** null: SQLite in the data directory. */
   databaseUrl: string | null;
+  objectsLocation: string;
+  s3: S3Settings;
   slots: number;
   /** GPUs of which each slot gets one; empty where slots share the cores. */
   gpus: string[];
@@ -85,6 +101,7 @@ export interface Settings {
   crashLimit: number;
   stallMilliseconds: number;
   stopMilliseconds: number;
+  leaseMilliseconds: number;
   trainerCommand: [string, ...string[]] | null;
   /** What trainers inherit. */
   environment: NodeJS.ProcessEnv;
@@ -133,8 +150,12 @@ export function readSettings(environment: NodeJS.ProcessEnv, words: readonly str
       path: sourceOf('host'),
       message: `"${host}" lets other machines in: set ${environmentName('tokens')} or ${environmentName('oidc_issuer')} as well`,
     });
-  if (!parsed.success || problems.length > 0) return { kind: 'invalid', problems };
-  return { kind: 'valid', value: resolveSettings(parsed.data, accessTokens, environment) };
+  const s3 = s3EnvironmentSchema.safeParse(environment);
+  if (!s3.success) problems.push(...problemsOf(s3.error));
+  if (parsed.success)
+    problems.push(...leaseProblems(parsed.data).map((message) => ({ path: sourceOf('lease_seconds'), message })));
+  if (!parsed.success || !s3.success || problems.length > 0) return { kind: 'invalid', problems };
+  return { kind: 'valid', value: resolveSettings(parsed.data, accessTokens, s3SettingsOf(s3.data), environment) };
 }
 
 function readFlags(words: readonly string[], problems: Problem[]): Map<SettingName, string> {
@@ -157,6 +178,7 @@ function readFlags(words: readonly string[], problems: Problem[]): Map<SettingNa
 function resolveSettings(
   settings: z.output<typeof settingsSchema>,
   tokens: AccessToken[],
+  s3: S3Settings,
   environment: NodeJS.ProcessEnv,
 ): Settings {
   const found = settings.gpus === 'auto' ? findGpus() : [];
@@ -166,6 +188,8 @@ function resolveSettings(
     host: settings.host,
     dataDirectory: resolve(settings.data),
     databaseUrl: settings.database_url ?? null,
+    objectsLocation: objectsLocationOf(settings),
+    s3,
     slots,
     // With more slots than GPUs nobody could have one of its own.
     gpus: slots <= found.length ? found.slice(0, slots) : [],
@@ -175,9 +199,22 @@ function resolveSettings(
     crashLimit: settings.crash_limit,
     stallMilliseconds: settings.stall_seconds * 1000,
     stopMilliseconds: settings.stop_seconds * 1000,
+    leaseMilliseconds: settings.lease_seconds * 1000,
     trainerCommand: settings.trainer === undefined ? null : (settings.trainer.split(/\s+/) as [string, ...string[]]),
     environment,
   };
+}
+
+/** A folder is told to trainers, which have another working directory, by its whole path. */
+function objectsLocationOf({ objects, data }: z.output<typeof settingsSchema>): string {
+  if (objects === undefined) return dataPaths(resolve(data)).objects;
+  return isS3Location(objects) ? objects : resolve(objects);
+}
+
+function leaseProblems({ lease_seconds, stop_seconds }: z.output<typeof settingsSchema>): string[] {
+  const least = leastLeaseMilliseconds(stop_seconds * 1000) / 1000;
+  if (lease_seconds >= least) return [];
+  return [`${lease_seconds} is too short for trainers that may take ${stop_seconds} s to stop: give at least ${least}`];
 }
 
 function oidcOptions(settings: z.output<typeof settingsSchema>): OidcOptions | null {
@@ -202,5 +239,10 @@ export function describeSettings(): string {
     const value = initial === '' || typeof initial === 'object' ? '' : ` [${initial}]`;
     return `  ${flagName(name).padEnd(17)} ${environmentName(name).padEnd(25)} ${schema.description ?? ''}${value}`;
   });
-  return ['Settings of the server, as a flag or an environment variable:', '', ...lines].join('\n');
+  return ['Settings of the server, as a flag or an environment variable:', '', ...lines, '', ...aboutS3].join('\n');
 }
+
+const aboutS3 = [
+  'S3 is reached as the AWS tools are told: AWS_ENDPOINT_URL_S3 (for another storage than AWS), AWS_REGION, AWS_PROFILE,',
+  'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. Trainers inherit all of it.',
+];

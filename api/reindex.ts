@@ -1,5 +1,5 @@
 import { existsSync, renameSync } from 'node:fs';
-import { directoryObjectStore } from '../contract/objects/directory';
+import { isS3Location, openObjects } from '../contract/objects/open-objects';
 import { dataPaths, lockDataDirectory } from './data-directory';
 import { openSqlite } from './database/sqlite';
 import { readSettings } from './env';
@@ -25,16 +25,17 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const { dataDirectory } = settings.value;
+  const { dataDirectory, objectsLocation, s3 } = settings.value;
   const paths = dataPaths(dataDirectory);
-  if (!existsSync(paths.objects)) return refuse(`${paths.objects} does not exist: give a data directory by --data`);
+  if (!isS3Location(objectsLocation) && !existsSync(objectsLocation))
+    return refuse(`${objectsLocation} does not exist: give a data directory by --data`);
   const lock = lockDataDirectory(dataDirectory);
   if (lock.kind === 'refused') return refuse(lock.message);
   const kept = keepOldRecords(paths.records);
   const database = await openSqlite(paths.records);
   const services = {
     database,
-    objects: directoryObjectStore(paths.objects),
+    objects: await openObjects(objectsLocation, s3),
     changes: createRunChanges(),
     wake: () => {},
   };
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
   await database.destroy();
   lock.release();
   for (const problem of problems) console.error(problem);
-  console.log(`${experiments} experiments with ${runs} runs from ${paths.objects}`);
+  console.log(`${experiments} experiments with ${runs} runs from ${objectsLocation}`);
   if (kept !== null) console.log(`the old records, with notes and later tags, are in ${kept}`);
 }
 

@@ -3,18 +3,19 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import express from 'express';
-import { directoryObjectStore } from '../contract/objects/directory';
 import { createAccess } from './access/authentication';
 import type { Services } from './context';
 import { dataPaths, lockDataDirectory } from './data-directory';
-import { openRecords } from './database/records';
 import type { Settings } from './env';
 import { serveGraphqlHttp } from './graphql-http';
 import { serveGraphqlSocket } from './graphql-socket';
 import { localPool } from './launcher/local';
 import { createRunner, type Runner } from './launcher/runner';
 import { createApiSchema } from './schema';
+import { openStores } from './stores';
 import { createRunChanges } from './subscriptions/run-changes';
+import { alone, type Team } from './team/team';
+import { watchRuns } from './team/watch-runs';
 
 /** The service on one machine, running. */
 export interface Service {
@@ -36,21 +37,20 @@ const pollMilliseconds = 2_000;
 export async function startService(settings: Settings, log: (line: string) => void): Promise<StartOutcome> {
   const lock = lockDataDirectory(settings.dataDirectory);
   if (lock.kind === 'refused') return lock;
-  const paths = dataPaths(settings.dataDirectory);
-  const records = await openRecords(settings);
-  if (records.kind === 'refused') {
-    lock.release();
-    return records;
-  }
-  const { database } = records;
   let runner: Runner | null = null;
-  const services: Services = {
-    database,
-    objects: directoryObjectStore(paths.objects),
-    changes: createRunChanges(),
-    wake: () => runner?.wake(),
+  const wake = () => runner?.wake();
+  const stopTrainers = () => {
+    for (const { runId } of runner?.launcher.jobs() ?? []) runner?.launcher.stop(runId);
   };
-  runner = createLocalRunner(services, settings, log);
+  const stores = await openStores(settings, { lapsed: stopTrainers, died: wake, log });
+  if (stores.kind === 'refused') {
+    lock.release();
+    return stores;
+  }
+  const { database, objects, team } = stores;
+  const services: Services = { database, objects, changes: createRunChanges(), wake };
+  const stopWatching = team === alone ? () => {} : watchRuns(database, services.changes, log);
+  runner = createLocalRunner(services, team, settings, log);
   const { launcher } = runner;
   const health = () => ({ status: 'ok', slots: launcher.slots() });
   const graphql = {
@@ -69,7 +69,8 @@ export async function startService(settings: Settings, log: (line: string) => vo
     await runner.close();
     await socket.close();
     await served.close();
-    await database.destroy();
+    stopWatching();
+    await stores.close();
     lock.release();
   };
   const refusal = await listen(http, settings);
@@ -84,26 +85,27 @@ export async function startService(settings: Settings, log: (line: string) => vo
   return { kind: 'started', service: { address, runner: launcher.description, services, close } };
 }
 
-function createLocalRunner(services: Services, settings: Settings, log: (line: string) => void): Runner {
+function createLocalRunner(services: Services, team: Team, settings: Settings, log: (line: string) => void): Runner {
   const paths = dataPaths(settings.dataDirectory);
   const pool = {
     slots: settings.slots,
     gpus: settings.gpus,
     command: settings.trainerCommand ?? packagedTrainer(),
-    objectsDirectory: paths.objects,
+    objectsLocation: settings.objectsLocation,
     cacheDirectory: paths.cache,
     logsDirectory: paths.logs,
     environment: settings.environment,
     stopMilliseconds: settings.stopMilliseconds,
   };
-  return createRunner(services, (events) => localPool(pool, events), {
-    objectsDirectory: paths.objects,
+  const options = {
+    objectsLocation: settings.objectsLocation,
     stopMilliseconds: settings.stopMilliseconds,
     crashLimit: settings.crashLimit,
     stallMilliseconds: settings.stallMilliseconds,
     pollMilliseconds,
     log,
-  });
+  };
+  return createRunner(services, (events) => localPool(pool, events), options, team);
 }
 
 /** This Node.js with the trainer of this package; the service knows it by its path alone. */

@@ -1,6 +1,9 @@
 /** Every object key of a run and every environment variable of the trainer. Numbers are padded so that keys sort. */
 const padded = (value: number, width: number): string => String(value).padStart(width, '0');
 
+/** Written by servers when they start, to see that the storage keeps the conditions of writes. */
+export const conditionProbeKey = 'probes/conditional-write';
+
 export const experimentsPrefix = 'experiments/';
 /** The definition of an experiment, written when it is created: with it the records can be rebuilt from the objects. */
 export const experimentKey = (experimentId: string): string => `${experimentsPrefix}${experimentId}.json`;

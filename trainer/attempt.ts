@@ -45,6 +45,8 @@ interface Work extends AttemptSetting {
   /** `performance.now()` when the attempt began. */
   startedAt: number;
   attempt: Attempt;
+  /** Aborted when a later attempt of the run has begun. */
+  superseded: AbortController;
   checkpoint: Checkpoint | null;
   /** For the reader of the result. */
   notes: string[];
@@ -68,7 +70,9 @@ export async function attemptRun(setting: AttemptSetting): Promise<AttemptOutcom
   reporter.attempt(attempt);
   for (const note of notes) reporter.note(note);
 
-  const work: Work = { ...setting, startedAt, attempt, checkpoint, notes };
+  const superseded = new AbortController();
+  const signal = AbortSignal.any([setting.signal, superseded.signal]);
+  const work: Work = { ...setting, signal, superseded, startedAt, attempt, checkpoint, notes };
   const end = await Promise.race([carryOut(work, spec, engine).catch(failureOf), stopped(work)]);
   await endAttempt(objects, attempt, end).catch((error: Error) => reporter.note(`no end record: ${error.message}`));
   return end;
@@ -83,11 +87,19 @@ async function carryOut(work: Work, spec: Checked<RunSpec>, engine: EngineChoice
   if (spec.kind === 'invalid') return inputFailure(spec.problems);
   if (engine?.kind === 'unavailable')
     return inputFailure(engine.problems.map(({ path, message }) => ({ path: `execution.${path}`, message })));
-  const { objects, runId, attempt, checkpoint, startedAt, reporter } = work;
+  const { objects, runId, attempt, superseded, checkpoint, startedAt, reporter } = work;
   const records = openRunRecords(
     objects,
     { runId, attempt: attempt.attempt, elapsedBefore: checkpoint?.state.elapsedSeconds ?? 0, startedAt },
-    reporter,
+    {
+      record: reporter.record,
+      note: reporter.note,
+      superseded: () => {
+        if (!superseded.signal.aborted)
+          reporter.note(`attempt ${attempt.attempt + 1} has begun elsewhere: this one stops`);
+        superseded.abort();
+      },
+    },
   );
   try {
     return await trainAndFinish(work, spec.value, records);

@@ -75,10 +75,12 @@ async function main(): Promise<number> {
     return exitCodes.succeeded;
   }
   if (given.kind === 'invalid') return refuse(given.problems.map(({ message }) => message));
+  const signal = stopSignal();
   const { objectsLocation, s3, cacheDirectory, threads, job, run } = given.value;
   const objects = withWriteHints(await openObjects(objectsLocation, s3));
   const reporter = consoleReporter(process.stdout);
   try {
+    if (signal.aborted) return exitCodes.interrupted;
     const stored = await findRun(objects, run);
     if (stored.kind === 'refused') return refuse(stored.messages);
     const { runId } = stored;
@@ -89,7 +91,7 @@ async function main(): Promise<number> {
       s3,
       threads,
       job,
-      signal: stopSignal(),
+      signal,
       reporter,
     });
     reporter.end();
@@ -240,7 +242,9 @@ function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = () => controller.abort();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
-  if (process.channel) process.once('disconnect', stop);
+  // That process may be gone already: its channel is closed then, though it can be seen that there was one.
+  if (process.send !== undefined && !process.connected) stop();
+  process.once('disconnect', stop);
   return controller.signal;
 }
 

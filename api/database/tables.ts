@@ -17,6 +17,8 @@ export interface Tables {
   connection_operation: ConnectionOperationTable;
   batch_job: BatchJobTable;
   rung_result: RungResultTable;
+  server: ServerTable;
+  attempt_server: { run_id: string; number: number; server_id: string };
   migration: { name: string; applied_at: string };
   idempotency: { key: string; mutation: string; body_hash: string; response: string; created_at: string };
 }
@@ -230,4 +232,17 @@ export interface RungResultTable {
   value: number;
   goes_on: number;
   decided_at: string;
+}
+
+/** A server that shares the records with others; it is there while it gives signs of life. */
+export interface ServerTable {
+  id: string;
+  host: string;
+  /** Where it has its objects. */
+  objects: string;
+  /** Without a sign of life for so long it counts as dead. */
+  lease_milliseconds: number;
+  /** Counts its signs of life. */
+  beat: number;
+  started_at: string;
 }

@@ -5,6 +5,7 @@ import { writeExperimentRecord } from '../experiments/experiment-record';
 import { ingestResult } from '../ingest/ingest.service';
 import { newestAttemptNumber } from '../ingest/run-objects';
 import { applyEvent } from '../runs/run-life.service';
+import type { Team } from '../team/team';
 import {
   findLaunchingExperiments,
   findReadyRuns,
@@ -50,6 +51,7 @@ export async function launchReadyRuns(
   services: Services,
   launcher: Launcher,
   excluded: readonly string[],
+  team: Team,
   claimed: (job: Job) => void,
 ): Promise<void> {
   const { total, busy } = launcher.slots();
@@ -57,9 +59,12 @@ export async function launchReadyRuns(
   for (const run of await findReadyRuns(services.database, total - busy, { runs: excluded })) {
     const job = await prepare(services, run);
     if (job === null) continue;
-    const changed = await applyEvent(services, run.id, { kind: 'claimed', attempt: job.attempt });
+    const by = team.serverId === null ? {} : { serverId: team.serverId };
+    const changed = await applyEvent(services, run.id, { kind: 'claimed', attempt: job.attempt, ...by });
     if (changed === null) continue;
     await services.objects.delete(cancelledKey(run.id));
+    // Claimed, and taken for dead since: the run is another server's.
+    if (!team.isHeld()) return;
     claimed(job);
     launcher.launch(job);
   }

@@ -11,7 +11,7 @@ export interface LocalPoolOptions {
   gpus: readonly string[];
   /** Command and arguments that start a trainer; `--objects` and `--run` are added. */
   command: readonly [string, ...string[]];
-  objectsDirectory: string;
+  objectsLocation: string;
   cacheDirectory: string;
   logsDirectory: string;
   /** What of its environment a trainer inherits. */
@@ -103,7 +103,7 @@ function startTrainer(
   const place: Place = { job, child: null, slot, logPath, killedFor: null, killTimer: null, gone: Promise.resolve() };
   const [program, ...words] = options.command;
   const log = openSync(logPath, 'a');
-  const child = spawn(program, [...words, '--objects', options.objectsDirectory, '--run', job.runId], {
+  const child = spawn(program, [...words, '--objects', options.objectsLocation, '--run', job.runId], {
     stdio: ['ignore', log, log, 'ipc'],
     // A process group of its own: Ctrl-C in the terminal is for the server, which then stops its trainers in order.
     detached: true,

@@ -9,13 +9,13 @@ export interface TrainerProcess {
 
 /**
  * The trainers of this machine that work on these objects, whoever started them: by their command lines, which name
- * the folder and the run. A process number alone would not do, since numbers are used again.
+ * the place of the objects and the run. A process number alone would not do, since numbers are used again.
  */
-export async function findTrainers(objectsDirectory: string): Promise<TrainerProcess[]> {
+export async function findTrainers(objectsLocation: string): Promise<TrainerProcess[]> {
   const processes = await listProcesses();
   return processes.flatMap(({ pid, words }) => {
     const runId = argumentOf(words, '--run');
-    return pid !== process.pid && runId !== null && argumentOf(words, '--objects') === objectsDirectory
+    return pid !== process.pid && runId !== null && argumentOf(words, '--objects') === objectsLocation
       ? [{ pid, runId }]
       : [];
   });

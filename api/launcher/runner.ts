@@ -1,6 +1,7 @@
 import type { Services } from '../context';
 import { ingestRun } from '../ingest/ingest.service';
 import { applyEvent } from '../runs/run-life.service';
+import { alone, type Team } from '../team/team';
 import { launchReadyRuns } from './dispatcher';
 import type { Job, JobEnd, Launcher, LauncherEvents } from './launcher';
 import { removeOrphans } from './orphans';
@@ -8,7 +9,8 @@ import { type JobPlace, reconcile, type Sighting } from './reconcile';
 import { settleAttempt } from './settle';
 
 export interface RunnerOptions {
-  objectsDirectory: string;
+  /** Where the objects are, as trainers are told. */
+  objectsLocation: string;
   stopMilliseconds: number;
   /** Crashes in a row without getting further, after which a run has failed. */
   crashLimit: number;
@@ -37,6 +39,7 @@ export function createRunner(
   services: Services,
   createLauncher: (events: LauncherEvents) => Launcher,
   options: RunnerOptions,
+  team: Team = alone,
 ): Runner {
   /** Attempts from their claim until their end is in the records. */
   const underway = new Map<string, Promise<void> | null>();
@@ -67,13 +70,17 @@ export function createRunner(
     ended: settle,
   });
 
-  const sightingOf = (runId: string): Sighting => {
+  const sightingOf = (runId: string, ofOthers: ReadonlySet<string>): Sighting => {
     if (underway.has(runId)) return { kind: 'at-work', since: null, log: null };
-    // A trainer of an earlier server is leaving.
-    return occupied.has(runId) ? { kind: 'unknown' } : { kind: 'ended', end: null };
+    // Another server sees to it, or a trainer of an earlier one is leaving.
+    return ofOthers.has(runId) || occupied.has(runId) ? { kind: 'unknown' } : { kind: 'ended', end: null };
   };
   const place: JobPlace = {
-    look: async (runs) => new Map(runs.map(({ id }) => [id, sightingOf(id)])),
+    async look(runs) {
+      // Asked after the runs: whoever took one of them since is among the answers.
+      const ofOthers = await team.runsOfOthers();
+      return new Map(runs.map(({ id }) => [id, sightingOf(id, ofOthers)]));
+    },
     follow: async () => {},
     settle: async ({ id, attempt }, end) => settle({ runId: id, attempt }, end),
     stop: async ({ id }, reason) => launcher.stop(id, reason.kind === 'stalled' ? reason.message : undefined),
@@ -81,17 +88,19 @@ export function createRunner(
       if (closing) return [];
       // An attempt whose end is in the records, but which is still being seen to, is no reason to begin the next one yet.
       const excluded = [...occupied, ...underway.keys()];
-      await launchReadyRuns(services, launcher, excluded, (job) => underway.set(job.runId, null));
+      await launchReadyRuns(services, launcher, excluded, team, (job) => underway.set(job.runId, null));
       return [];
     },
     whyNotLaunched({ id }) {
       if (occupied.has(id)) return 'waits until the trainer of an earlier server has left';
+      // Each server of a team has slots of its own.
+      if (team.serverId !== null) return 'waits for a free slot';
       const { total, busy } = launcher.slots();
       return `waits for a free slot (${busy} of ${total} busy)`;
     },
   };
   const look = async () => {
-    if (closing) return;
+    if (closing || !team.isHeld()) return;
     const { stallMilliseconds } = options;
     for (const problem of await reconcile(services, place, { stallMilliseconds, recorded }))
       logFailure('looking after a run')(problem);
@@ -103,7 +112,9 @@ export function createRunner(
     launcher,
     wake,
     async start() {
-      occupied = await removeOrphans(options.objectsDirectory, options.stopMilliseconds, wake);
+      occupied = await removeOrphans(options.objectsLocation, options.stopMilliseconds, wake, () =>
+        team.runsOfOthers(),
+      );
       timer = setInterval(() => {
         for (const job of launcher.jobs()) ingestSoon(job.runId);
         wake();

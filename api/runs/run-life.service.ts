@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Services } from '../context';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
+import { recordServer } from '../team/team.store';
 import { countInfrastructureFailures } from './experiment-halt';
 import { attemptOutcome, type Failure, isOver, type RunEvent, type RunLife, transition } from './run-life';
 
@@ -166,7 +167,10 @@ async function recordAttempt(
   event: RunEvent,
   now: string,
 ): Promise<void> {
-  if (event.kind === 'claimed') await beginAttempt(transaction, run.id, event.attempt, now);
+  if (event.kind === 'claimed') {
+    await beginAttempt(transaction, run.id, event.attempt, now);
+    if (event.serverId !== undefined) await recordServer(transaction, run.id, event.attempt, event.serverId);
+  }
   const outcome = attemptOutcome(event, next);
   if (outcome === null) return;
   const failure = event.kind === 'failed' || event.kind === 'crashed' ? event.failure : null;

@@ -28,8 +28,8 @@ export interface Failure {
  * order finds its condition unmet.
  */
 export type RunEvent =
-  /** The dispatcher takes the run: whoever gets this event in may start the attempt, nobody else. */
-  | { kind: 'claimed'; attempt: number }
+  /** The dispatcher takes the run: whoever gets this event in may start the attempt, nobody else. `serverId`: of a team. */
+  | { kind: 'claimed'; attempt: number; serverId?: string }
   /** A process or job exists for the attempt. */
   | { kind: 'started'; attempt: number }
   /** The attempt gave a sign of life. */

@@ -12,12 +12,22 @@ export interface ServerProcess {
   output(): string;
   /** Resolves when it is gone, with its exit code or the signal. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+  /** Sends a signal that ends nothing: SIGSTOP, SIGCONT. */
+  signal(name: NodeJS.Signals): void;
 }
 
-export async function startServerProcess(dataDirectory: string, settings: Record<string, string> = {}) {
+export async function startServerProcess(
+  dataDirectory: string,
+  settings: Record<string, string> = {},
+  environment: Record<string, string> = {},
+) {
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const words = ['--import', 'tsx', 'api/server.ts', '--data', dataDirectory, '--port', '0', ...flags];
-  const child = spawn(process.execPath, words, { cwd: repository, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, words, {
+    cwd: repository,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
@@ -30,6 +40,9 @@ export async function startServerProcess(dataDirectory: string, settings: Record
   const server: ServerProcess = {
     address,
     output: () => output,
+    signal: (name) => {
+      child.kill(name);
+    },
     end: (signal) => {
       child.kill(signal);
       return gone;

@@ -15,7 +15,7 @@ export function scriptedRunner(
 ): Runner & { lines: string[] } {
   const lines: string[] = [];
   const options: RunnerOptions = {
-    objectsDirectory: join(services.folder, 'objects'),
+    objectsLocation: join(services.folder, 'objects'),
     stopMilliseconds: 500,
     crashLimit: 2,
     stallMilliseconds: 60_000,
@@ -27,7 +27,7 @@ export function scriptedRunner(
     slots,
     gpus: [],
     command: [process.execPath, scriptedTrainer] as const,
-    objectsDirectory: options.objectsDirectory,
+    objectsLocation: options.objectsLocation,
     cacheDirectory: join(services.folder, 'cache'),
     logsDirectory: join(services.folder, 'logs'),
     environment: { ...process.env, SCRIPTS: JSON.stringify(scripts) },

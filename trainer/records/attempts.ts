@@ -33,6 +33,9 @@ export async function readAttempts(objects: ObjectStore, runId: string): Promise
   return attempts;
 }
 
+export const hasAttempt = async (objects: ObjectStore, runId: string, attempt: number): Promise<boolean> =>
+  (await objects.info(attemptKey(runId, attempt))) !== null;
+
 async function attemptNumbers(objects: ObjectStore, runId: string): Promise<number[]> {
   const keys = await listKeys(objects, attemptsPrefix(runId));
   return keys.flatMap((key) => {

@@ -1,6 +1,7 @@
 import { progressKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { Progress } from '../../contract/records';
+import { hasAttempt } from './attempts';
 
 /** The heartbeat of an attempt: where it is, overwritten in the store every few seconds for as long as it lives. */
 export interface ProgressReport {
@@ -12,12 +13,18 @@ export interface ProgressReport {
 
 const heartbeatSeconds = 3;
 
-/** @param onFailure told when a heartbeat could not be written; the run goes on, since a heartbeat is no result. */
+export interface ProgressEvents {
+  /** A heartbeat could not be written; the run goes on, since a heartbeat is no result. */
+  failed(error: unknown): void;
+  /** Another attempt has begun, by somebody who took this one for dead: it is to stop. */
+  superseded(): void;
+}
+
 export function startProgress(
   objects: ObjectStore,
   runId: string,
   attempt: number,
-  onFailure: (error: unknown) => void,
+  events: ProgressEvents,
 ): ProgressReport {
   let progress: Progress = {
     attempt,
@@ -30,13 +37,16 @@ export function startProgress(
   };
   let writing: Promise<void> = Promise.resolve();
   let busy = false;
+  const writeAndLook = async (current: Progress) => {
+    await objects.write(progressKey(runId), `${JSON.stringify(current)}\n`);
+    if (await hasAttempt(objects, runId, attempt + 1)) events.superseded();
+  };
   const beat = () => {
     if (busy) return;
     busy = true;
     progress = { ...progress, at: new Date().toISOString() };
-    writing = objects
-      .write(progressKey(runId), `${JSON.stringify(progress)}\n`)
-      .then(() => {}, onFailure)
+    writing = writeAndLook(progress)
+      .catch(events.failed)
       .finally(() => {
         busy = false;
       });

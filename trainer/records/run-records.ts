@@ -17,7 +17,7 @@ export interface RunRecords {
 /**
  * @param elapsedBefore seconds of the run up to the checkpoint this attempt continues from.
  * @param startedAt `performance.now()` when this attempt began.
- * @param watcher told of every metric record, and of heartbeats that could not be written.
+ * @param watcher told of every metric record, of heartbeats that could not be written, and of a later attempt.
  */
 export function openRunRecords(
   objects: ObjectStore,
@@ -27,7 +27,7 @@ export function openRunRecords(
     elapsedBefore,
     startedAt,
   }: { runId: string; attempt: number; elapsedBefore: number; startedAt: number },
-  watcher: { record(record: MetricRecord): void; note(text: string): void },
+  watcher: { record(record: MetricRecord): void; note(text: string): void; superseded(): void },
 ): RunRecords {
   const log = openMetricLog(objects, runId, attempt);
   return {
@@ -41,9 +41,10 @@ export function openRunRecords(
         watcher.record(record);
       },
     },
-    progress: startProgress(objects, runId, attempt, (error) =>
-      watcher.note(`no heartbeat: ${(error as Error).message}`),
-    ),
+    progress: startProgress(objects, runId, attempt, {
+      failed: (error) => watcher.note(`no heartbeat: ${(error as Error).message}`),
+      superseded: watcher.superseded,
+    }),
     elapsedSeconds: () => elapsedBefore + (performance.now() - startedAt) / 1000,
   };
 }

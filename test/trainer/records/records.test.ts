@@ -125,7 +125,10 @@ describe('predictions', () => {
 describe('progress', () => {
   it('is written at once, when the phase changes, and when it stops', async () => {
     const failures: unknown[] = [];
-    const progress = startProgress(objects, runId, 2, (error) => failures.push(error));
+    const progress = startProgress(objects, runId, 2, {
+      failed: (error) => failures.push(error),
+      superseded: () => {},
+    });
     progress.update({ phase: 'training', step: 3, totalSteps: 9, epoch: 1, totalEpochs: 3 });
     progress.update({ step: 4 });
     await progress.stop();
@@ -138,7 +141,7 @@ describe('progress', () => {
   it('that cannot be written is told of and stops nothing', async () => {
     const failures: unknown[] = [];
     const full = { ...objects, write: async () => Promise.reject(new Error('no space left on device')) };
-    const progress = startProgress(full, runId, 1, (error) => failures.push(error));
+    const progress = startProgress(full, runId, 1, { failed: (error) => failures.push(error), superseded: () => {} });
     await progress.stop();
 
     expect(failures).not.toEqual([]);
