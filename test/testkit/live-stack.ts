@@ -1,3 +1,5 @@
+import { type Client, createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
 import { createAccess } from '../../api/access/authentication';
 import { apiGatewayConnections } from '../../api/lambda/connections';
 import { type Announcement, type Hints, invocations } from '../../api/lambda/invocation';
@@ -8,7 +10,7 @@ import { apiSchema } from './ask';
 import { sqsEvent } from './lambda-events';
 import { startWebSocketGateway, type WebSocketGateway } from './web-socket-gateway';
 
-export const liveToken = 'a-secret-of-some-length';
+const token = 'a-secret-of-some-length';
 
 /** The live side of the functions: a gateway with the socket handler behind it, a queue, and the fan-out. */
 export interface LiveStack {
@@ -23,7 +25,42 @@ export interface LiveStack {
   close(): Promise<void>;
 }
 
-export async function startLiveStack(services: TestServices): Promise<LiveStack> {
+/**
+ * A stack for each test, and clients of it, gone after the test. Call it before `useTestServices`: hooks run in the
+ * order in which they are stated, and the gateway needs the records to its end.
+ */
+export function useLiveStack() {
+  const clients: Client[] = [];
+  const stacks: LiveStack[] = [];
+  afterEach(async () => {
+    for (const client of clients.splice(0)) await client.dispose();
+    for (const stack of stacks.splice(0)) await stack.close();
+    jest.restoreAllMocks();
+  });
+  return {
+    async start(services: TestServices): Promise<void> {
+      stacks.push(await startLiveStack(services));
+    },
+    get stack(): LiveStack {
+      return stacks[0]!;
+    },
+    /** What a client that was let in sends in `connection_init`. */
+    parameters: { authorization: `Bearer ${token}` },
+    /** Connects when it first has something to ask. */
+    connect(): Client {
+      const client = createClient({
+        url: stacks[0]!.gateway.url,
+        webSocketImpl: WebSocket,
+        retryAttempts: 0,
+        connectionParams: this.parameters,
+      });
+      clients.push(client);
+      return client;
+    },
+  };
+}
+
+async function startLiveStack(services: TestServices): Promise<LiveStack> {
   // The SDK signs its requests; the gateway takes any signature.
   process.env.AWS_ACCESS_KEY_ID ??= 'test';
   process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
@@ -34,7 +71,7 @@ export async function startLiveStack(services: TestServices): Promise<LiveStack>
     },
     announce: async (announcement: Announcement) => void queue.push(JSON.stringify(announcement)),
   };
-  const access = createAccess({ tokens: [{ name: 'ann', role: 'viewer', token: liveToken }], oidc: null });
+  const access = createAccess({ tokens: [{ name: 'ann', role: 'viewer', token }], oidc: null });
   const graphql = { schema: await apiSchema(), introspection: true };
   const connectionsOf = (connectionsEndpoint: string) =>
     apiGatewayConnections({ connectionsEndpoint, region: 'eu-central-1' });

@@ -1,24 +1,16 @@
 import fc from 'fast-check';
-import { type Client, createClient } from 'graphql-ws';
-import { WebSocket } from 'ws';
+import type { Client } from 'graphql-ws';
 import { attemptKey, checkpointKey, metricsKey, predictionsKey, progressKey, resultKey } from '../../../contract/keys';
 import { insertExperiment, insertRun, readRun, useTestServices } from '../../testkit/api-services';
 import { s3Message, s3TestMessage } from '../../testkit/lambda-events';
-import { type LiveStack, liveToken, startLiveStack } from '../../testkit/live-stack';
+import { useLiveStack } from '../../testkit/live-stack';
 import { eventually } from '../../testkit/test-runner';
 import { stepRecord, writeAttempt, writeChunk, writeProgress, writeResult } from '../../testkit/written-run';
 
-const clients: Client[] = [];
-let stack: LiveStack;
-// Stated before the records are: hooks run in this order, and the gateway needs them to its end.
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.dispose();
-  await stack.close();
-  jest.restoreAllMocks();
-});
+const live = useLiveStack();
 const services = useTestServices();
 beforeEach(async () => {
-  stack = await startLiveStack(services());
+  await live.start(services());
   await insertExperiment(services());
 });
 
@@ -44,8 +36,8 @@ describe('messages of the live updates queue', () => {
     for (const sequence of [0, 1, 2]) await chunk('r', sequence);
     await writeProgress(services().objects, 'r', { step: 3, totalSteps: 10 });
     const messages = [2, 0, 1, 0].map((sequence) => s3Message(metricsKey('r', 1, sequence)));
-    expect(await stack.fanOut([...messages, s3Message(progressKey('r'), attemptKey('r', 1))])).toEqual([]);
-    expect(await stack.fanOut(messages)).toEqual([]);
+    expect(await live.stack.fanOut([...messages, s3Message(progressKey('r'), attemptKey('r', 1))])).toEqual([]);
+    expect(await live.stack.fanOut(messages)).toEqual([]);
     expect(await lossesOf('r')).toEqual({ count: 3, last: 2 });
     expect(await readRun(services(), 'r')).toMatchObject({ step: 3, total_steps: 10 });
   });
@@ -55,11 +47,11 @@ describe('messages of the live updates queue', () => {
     await chunk('r', 0);
     await writeResult(services().objects, 'r');
     const message = s3Message(resultKey('r'));
-    expect(await stack.fanOut([message])).toEqual([]);
-    expect(await stack.fanOut([message])).toEqual([]);
+    expect(await live.stack.fanOut([message])).toEqual([]);
+    expect(await live.stack.fanOut([message])).toEqual([]);
     expect(await readRun(services(), 'r')).toMatchObject({ state: 'SUCCEEDED' });
     expect(await lossesOf('r')).toEqual({ count: 1, last: 0 });
-    expect(stack.wakes).toBe(1);
+    expect(live.stack.wakes).toBe(1);
   });
 
   it('of other objects, other runs, and the one by which S3 tries the queue, change nothing', async () => {
@@ -74,7 +66,7 @@ describe('messages of the live updates queue', () => {
       'a b+c.json',
     ];
     const messages = [s3TestMessage, s3Message(...others), s3Message(metricsKey('unknown', 1, 0))];
-    expect(await stack.fanOut(messages)).toEqual([]);
+    expect(await live.stack.fanOut(messages)).toEqual([]);
     expect(await lossesOf('r')).toBeUndefined();
     expect(await services().database.selectFrom('attempt').selectAll().execute()).toEqual([]);
   });
@@ -86,7 +78,7 @@ describe('messages of the live updates queue', () => {
     await chunk('r', 0);
     await services().objects.write(metricsKey('broken', 1, 0), 'no JSON');
     const bad = [s3Message(metricsKey('broken', 1, 0)), 'no JSON either', '{"changed":"run/r"}'];
-    expect(await stack.fanOut([bad[0]!, s3Message(metricsKey('r', 1, 0)), bad[1]!, bad[2]!])).toEqual(bad);
+    expect(await live.stack.fanOut([bad[0]!, s3Message(metricsKey('r', 1, 0)), bad[1]!, bad[2]!])).toEqual(bad);
     expect(await lossesOf('r')).toEqual({ count: 1, last: 0 });
     expect(logged.mock.calls.join('\n')).toContain('what run broken wrote cannot be taken in');
   });
@@ -102,13 +94,7 @@ interface Follower {
 }
 
 function follow(runId: string, follower: Follower): Client {
-  const client = createClient({
-    url: stack.gateway.url,
-    webSocketImpl: WebSocket,
-    retryAttempts: 0,
-    connectionParams: { authorization: `Bearer ${liveToken}` },
-  });
-  clients.push(client);
+  const client = live.connect();
   const query = `subscription ($runId: ID!, $after: String) {
     metricsLogged(runId: $runId, after: $after) { cursor records { step } }
   }`;
@@ -167,9 +153,9 @@ describe('a client that reconnects with its cursor', () => {
         const operations = async () =>
           (await services().database.selectFrom('connection_operation').select('id').execute()).length;
         const connect = async () => {
-          const before = stack.queue.length;
+          const before = live.stack.queue.length;
           const client = follow(runId, follower);
-          await eventually('the subscription', async () => stack.queue.length > before);
+          await eventually('the subscription', async () => live.stack.queue.length > before);
           return client;
         };
         let client = await connect();
@@ -181,20 +167,22 @@ describe('a client that reconnects with its cursor', () => {
               written += 1;
             }
           else if (happening.kind === 'deliver') {
-            const pool = [...messages, ...stack.queue];
+            const pool = [...messages, ...live.stack.queue];
             const batch = happening.picks.map((pick) => pool[pick % pool.length]!).filter((body) => body !== undefined);
             if (batch.length === 0) continue;
             // Two functions may have the same message at the same time.
-            await Promise.all(happening.atOnce ? [stack.fanOut(batch), stack.fanOut(batch)] : [stack.fanOut(batch)]);
+            await Promise.all(
+              happening.atOnce ? [live.stack.fanOut(batch), live.stack.fanOut(batch)] : [live.stack.fanOut(batch)],
+            );
           } else if (happening.kind === 'reconnect') {
-            stack.gateway.cut(happening.told);
+            live.stack.gateway.cut(happening.told);
             client.terminate();
             client = await connect();
-          } else stack.gateway.failNext(happening.status);
+          } else live.stack.gateway.failNext(happening.status);
         }
         await writeResult(services().objects, runId);
-        stack.queue.push(s3Message(resultKey(runId)), s3Message(resultKey(runId)));
-        await stack.drain();
+        live.stack.queue.push(s3Message(resultKey(runId)), s3Message(resultKey(runId)));
+        await live.stack.drain();
         await eventually(`the end of ${runId}`, async () => follower.complete);
         expect(follower.steps).toEqual(Array.from({ length: written }, (_, step) => step + 1));
         await client.dispose();

@@ -1,37 +1,26 @@
-import { type Client, createClient } from 'graphql-ws';
+import type { Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { apiGatewayConnections } from '../../../api/lambda/connections';
+import { endExpiredConnections } from '../../../api/subscriptions/expired';
 import { metricsKey } from '../../../contract/keys';
 import { insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
 import { s3Message } from '../../testkit/lambda-events';
-import { type LiveStack, liveToken, startLiveStack } from '../../testkit/live-stack';
+import { useLiveStack } from '../../testkit/live-stack';
 import { eventually } from '../../testkit/test-runner';
 import { stepRecord, writeAttempt, writeChunk } from '../../testkit/written-run';
 
-const clients: Client[] = [];
-let stack: LiveStack;
-// Stated before the records are: hooks run in this order, and the gateway needs them to its end.
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.dispose();
-  await stack.close();
-  jest.restoreAllMocks();
-});
+const live = useLiveStack();
 const services = useTestServices();
 beforeEach(async () => {
-  stack = await startLiveStack(services());
+  await live.start(services());
   await insertExperiment(services());
   await insertRun(services(), 'r', { state: 'RUNNING', attempt: 1 });
   await writeAttempt(services().objects, 'r', 1, null);
 });
 
-const bearer = { authorization: `Bearer ${liveToken}` };
+const bearer = live.parameters;
 const metrics =
   'subscription ($after: String) { metricsLogged(runId: "r", after: $after) { cursor records { step } } }';
-
-function connect(connectionParams: Record<string, unknown> = bearer): Client {
-  const client = createClient({ url: stack.gateway.url, webSocketImpl: WebSocket, retryAttempts: 0, connectionParams });
-  clients.push(client);
-  return client;
-}
 
 /** Follows the metrics of the run; `steps` grows as they come. */
 function follow(client: Client, query = metrics) {
@@ -64,7 +53,7 @@ const stored = (count: number) =>
 
 /** A raw connection: what it was sent, and how it ended. */
 async function raw(headers: Record<string, string> = {}, protocol = 'graphql-transport-ws') {
-  const socket = new WebSocket(stack.gateway.url, protocol, { headers });
+  const socket = new WebSocket(live.stack.gateway.url, protocol, { headers });
   const messages: { type: string; payload?: { closing?: { code: number; reason: string } } }[] = [];
   socket.on('message', (data) => messages.push(JSON.parse(data.toString())));
   const ended = new Promise<string>((resolve) => {
@@ -78,7 +67,7 @@ async function raw(headers: Record<string, string> = {}, protocol = 'graphql-tra
 
 describe('who may connect', () => {
   it('is who sends a token with connection_init', async () => {
-    const { value } = await connect().iterate({ query: '{ viewer { name role } }' }).next();
+    const { value } = await live.connect().iterate({ query: '{ viewer { name role } }' }).next();
     expect(value).toEqual({ data: { viewer: { name: 'ann', role: 'VIEWER' } } });
   });
 
@@ -158,7 +147,7 @@ describe('the protocol', () => {
   });
 
   it('says of an operation what is wrong with it, and stores none such', async () => {
-    const client = connect();
+    const client = live.connect();
     const complaint = async (query: string) => {
       const thrown = await client
         .iterate({ query })
@@ -175,7 +164,7 @@ describe('the protocol', () => {
   });
 
   it('carries a limited number of operations', async () => {
-    const client = connect();
+    const client = live.connect();
     const followed = Array.from({ length: 100 }, () => follow(client));
     await stored(100);
     const last = follow(client);
@@ -189,86 +178,86 @@ describe('the protocol', () => {
 describe('events', () => {
   it('come first as far as they are there, then as they are written, and an operation that was ended has none', async () => {
     await write(1);
-    const client = connect();
+    const client = live.connect();
     const seen = follow(client);
     await stored(1);
-    await stack.drain();
+    await live.stack.drain();
     await eventually('what was there', async () => seen.steps.length === 1);
-    await stack.fanOut([await write(2), await write(3)]);
+    await live.stack.fanOut([await write(2), await write(3)]);
     await eventually('what came', async () => seen.steps.length === 3);
     expect(seen.steps).toEqual([1, 2, 3]);
     seen.stop();
     await stored(0);
-    await stack.fanOut([await write(4)]);
+    await live.stack.fanOut([await write(4)]);
     expect(seen.steps).toEqual([1, 2, 3]);
   });
 
   it('come again neither for a doubled message nor for a late one', async () => {
-    const seen = follow(connect());
+    const seen = follow(live.connect());
     await stored(1);
     const messages = [await write(1), await write(2), await write(3)];
-    await stack.fanOut(messages);
-    await stack.fanOut([messages[2]!, messages[0]!, messages[0]!]);
-    await stack.drain();
+    await live.stack.fanOut(messages);
+    await live.stack.fanOut([messages[2]!, messages[0]!, messages[0]!]);
+    await live.stack.drain();
     await eventually('all', async () => seen.steps.length >= 3);
-    expect(stack.gateway.posts.filter(({ message }) => message.type === 'next')).toHaveLength(3);
+    expect(live.stack.gateway.posts.filter(({ message }) => message.type === 'next')).toHaveLength(3);
   });
 
   it('of runs come to those who follow the experiment', async () => {
     const changes: string[] = [];
-    connect().subscribe<{ runUpdated: { run: { id: string; state: string; progress: { step: number } } } }>(
+    live.connect().subscribe<{ runUpdated: { run: { id: string; state: string; progress: { step: number } } } }>(
       {
         query: 'subscription { runUpdated(experimentId: "experiment") { cursor run { id state progress { step } } } }',
       },
       { next: ({ data }) => void changes.push(data!.runUpdated.run.id), error: () => {}, complete: () => {} },
     );
     await stored(1);
-    await stack.drain();
+    await live.stack.drain();
     await eventually('the run as it is', async () => changes.length === 1);
-    await stack.fanOut([await write(1)]);
+    await live.stack.fanOut([await write(1)]);
     await eventually('the run as it has become', async () => changes.length === 2);
   });
 
   it('do not reach who has left, whose operations are dropped; others do not notice', async () => {
-    const [leaver, stayer] = [follow(connect()), follow(connect())];
+    const [leaver, stayer] = [follow(live.connect()), follow(live.connect())];
     await stored(2);
-    await stack.drain();
-    stack.gateway.failNext(410);
-    expect(await stack.fanOut([await write(1)])).toEqual([]);
+    await live.stack.drain();
+    live.stack.gateway.failNext(410);
+    expect(await live.stack.fanOut([await write(1)])).toEqual([]);
     await eventually('one has it', async () => leaver.steps.length + stayer.steps.length === 1);
     expect([await rows('connection'), await rows('connection_operation')]).toEqual([1, 1]);
   });
 
   it('are sent again where the gateway is busy', async () => {
-    const seen = follow(connect());
+    const seen = follow(live.connect());
     await stored(1);
-    await stack.drain();
-    stack.gateway.failNext(429, 429, 500);
-    expect(await stack.fanOut([await write(1)])).toEqual([]);
+    await live.stack.drain();
+    live.stack.gateway.failNext(429, 429, 500);
+    expect(await live.stack.fanOut([await write(1)])).toEqual([]);
     await eventually('it', async () => seen.steps.length === 1);
   });
 
   it('that reach one client and not another come once more for that one alone', async () => {
     jest.spyOn(console, 'error').mockImplementation(() => {});
-    const [one, other] = [follow(connect()), follow(connect())];
+    const [one, other] = [follow(live.connect()), follow(live.connect())];
     await stored(2);
-    await stack.drain();
+    await live.stack.drain();
     const message = await write(1);
     // All tries of one post, whichever of the two it is of: the other's comes between.
-    stack.gateway.failNext(400);
-    expect(await stack.fanOut([message])).toEqual([message]);
+    live.stack.gateway.failNext(400);
+    expect(await live.stack.fanOut([message])).toEqual([message]);
     await eventually('one has it', async () => one.steps.length + other.steps.length === 1);
-    expect(await stack.fanOut([message])).toEqual([]);
+    expect(await live.stack.fanOut([message])).toEqual([]);
     await eventually('both have it', async () => one.steps.length + other.steps.length === 2);
     expect([one.steps, other.steps]).toEqual([[1], [1]]);
   });
 
   it('end when the run is over', async () => {
-    const seen = follow(connect());
+    const seen = follow(live.connect());
     await stored(1);
     await write(1);
     await services().database.updateTable('run').set({ state: 'SUCCEEDED' }).execute();
-    await stack.drain();
+    await live.stack.drain();
     await eventually('the end', async () => seen.ended !== null);
     expect([seen.steps, seen.ended]).toEqual([[1], 'complete']);
     expect(await rows('connection_operation')).toBe(0);
@@ -278,10 +267,10 @@ describe('events', () => {
     const values = Object.fromEntries(Array.from({ length: 900 }, (_, n) => [`dev/class/number ${n}/f1`, n]));
     await writeChunk(services().objects, 'r', 1, 0, [stepRecord(1, values)]);
     const query = `subscription { metricsLogged(runId: "r") { cursor records { step values { name value } } } }`;
-    follow(connect(), query);
+    follow(live.connect(), query);
     await stored(1);
-    await stack.drain();
-    const sent = stack.gateway.posts.map(({ message }) => message).filter(({ type }) => type === 'next');
+    await live.stack.drain();
+    const sent = live.stack.gateway.posts.map(({ message }) => message).filter(({ type }) => type === 'next');
     expect(sent.length).toBeGreaterThan(1);
     for (const message of sent) expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(24 * 1024);
     const records = sent.flatMap(({ payload }) => (payload as never as Logged).data.metricsLogged.records);
@@ -291,21 +280,27 @@ describe('events', () => {
   });
 
   it('stop at the end of the two hours, or of the token, whichever is first', async () => {
-    const seen = follow(connect());
+    const seen = follow(live.connect());
     await stored(1);
     const [connection] = await services().database.selectFrom('connection').selectAll().execute();
     const hours = (Date.parse(connection!.expires_at) - Date.now()) / 3_600_000;
     expect(hours).toBeGreaterThan(1.99);
     expect(hours).toBeLessThanOrEqual(2);
     await services().database.updateTable('connection').set({ expires_at: new Date().toISOString() }).execute();
-    await stack.fanOut([await write(1)]);
+    await live.stack.fanOut([await write(1)]);
     expect(seen.steps).toEqual([]);
+    // What the reconciler does on its schedule.
+    const { endpoint } = live.stack.gateway;
+    const region = 'eu-central-1';
+    await endExpiredConnections(services(), apiGatewayConnections({ connectionsEndpoint: endpoint, region }));
+    await eventually('the connection is ended', async () => live.stack.gateway.open() === 0);
+    expect([await rows('connection'), await rows('connection_operation')]).toEqual([0, 0]);
   });
 
   it('are forgotten with the connection', async () => {
-    follow(connect());
+    follow(live.connect());
     await stored(1);
-    stack.gateway.cut(true);
+    live.stack.gateway.cut(true);
     await stored(0);
     expect(await rows('connection')).toBe(0);
   });
