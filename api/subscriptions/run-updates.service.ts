@@ -1,5 +1,6 @@
+import type { Kysely } from 'kysely';
 import type { Services } from '../context';
-import type { RunTable } from '../database/tables';
+import type { RunTable, Tables } from '../database/tables';
 import { badArguments, notFound } from '../errors';
 import { parseRunCursor, type RunCursor, runCursor } from './cursors';
 import { type Followed, follow, type NewEvents } from './follow';
@@ -29,6 +30,7 @@ export async function followRuns(
   const experiment = await database.selectFrom('experiment').select('id').where('id', '=', experimentId).execute();
   if (experiment.length === 0) throw badArguments(notFound('experimentId', 'experiment', experimentId).problems);
   let position: RunCursor = start;
+  const late = lateChanges(database, experimentId);
 
   return follow(services.changes, { experimentId }, async (): Promise<NewEvents<RunUpdate>> => {
     const { updatedAt, runId } = position;
@@ -46,9 +48,46 @@ export async function followRuns(
       .orderBy('id')
       .limit(runsPerRead)
       .execute();
-    const events = runs.map((run) => ({ cursor: runCursor({ updatedAt: run.updated_at, runId: run.id }), run }));
+    const events = runs.map(updateOf);
     const last = runs.at(-1);
     if (last !== undefined) position = { updatedAt: last.updated_at, runId: last.id };
-    return { events, over: false };
+    late.know(runs);
+    if (runs.length === runsPerRead) return { events, over: false };
+    return { events: [...events, ...(await late.read(position.updatedAt)).map(updateOf)], over: false };
   });
+}
+
+const updateOf = (run: RunTable): RunUpdate => ({
+  cursor: runCursor({ updatedAt: run.updated_at, runId: run.id }),
+  run,
+});
+
+/** Transactions that began earlier may end later; one of them takes less than this. */
+const lateMilliseconds = 10_000;
+
+/**
+ * Changes that came to be seen behind the position, because transactions at one time (PostgreSQL) end in another order
+ * than that of their times. What was there at the first look is taken for given.
+ */
+function lateChanges(database: Kysely<Tables>, experimentId: string) {
+  let known: Map<string, number> | null = null;
+  return {
+    know(runs: readonly RunTable[]) {
+      for (const { id, revision } of runs) known?.set(id, revision);
+    },
+    async read(position: string): Promise<RunTable[]> {
+      if (position === '') return [];
+      const runs = await database
+        .selectFrom('run')
+        .selectAll()
+        .where('experiment_id', '=', experimentId)
+        .where('updated_at', '>', new Date(Date.parse(position) - lateMilliseconds).toISOString())
+        .where('updated_at', '<=', position)
+        .orderBy('updated_at')
+        .execute();
+      const missed = known === null ? [] : runs.filter(({ id, revision }) => known?.get(id) !== revision);
+      known = new Map(runs.map(({ id, revision }) => [id, revision]));
+      return missed;
+    },
+  };
 }
