@@ -165,7 +165,7 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     name: 'dixtill',
     title: 'Distillation with explanations',
     description:
-      "DiXtill: distillation by 1 - exp(-kl), while the student's attention over its words imitates what they did for the teacher's prediction by Integrated Gradients (Sundararajan et al., 2017), computed once and kept.",
+      "DiXtill (Cantini et al., 2024): distillation by 1 - exp(-kl), while the student's attention over its words imitates what they did for the teacher's prediction by Integrated Gradients (Sundararajan et al., 2017), computed once and kept.",
     trains: 'student',
     needsTeacher: true,
     teacherUse: 'states',

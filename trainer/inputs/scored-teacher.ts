@@ -52,7 +52,7 @@ export async function teacherOfRun(
   const { classifier, learning: weights, frozen, constants } = teacher;
   const circumstances = { constants, engine: `${engine.name} ${engine.version} ${engine.device}` };
   const kept = keptOutputs({ classifier, weights, frozen, circumstances }, cacheDirectory);
-  const cache = teacherLogitsCache({ classifier, weights, frozen, circumstances }, cacheDirectory);
+  const cache = teacherLogitsCache({ classifier, weights, frozen, circumstances }, cacheDirectory, kept);
   if (methods[spec.method].teacherUse === 'learns') {
     const notes = await keepHiddenStates(teacher, examples.train, setting);
     if (notes === 'interrupted') return 'interrupted';

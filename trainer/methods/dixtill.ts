@@ -6,7 +6,7 @@ import { present } from './learning';
 import type { Method, MethodSetting } from './method';
 
 /**
- * DiXtill, distillation with explanations: the student's attention imitates what words did for the teacher's prediction,
+ * DiXtill (Cantini et al., 2024), distillation with explanations: the student's attention imitates what words did for the teacher's prediction,
  *
  *     (1 - alpha) CE + alpha ( dixtill-kl + XAI ),   XAI = mean_b 1/2 (1 - cos(sigma_T, sigma_S))
  *

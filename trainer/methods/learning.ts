@@ -1,14 +1,7 @@
 import type { Scalar } from '@tensorflow/tfjs-core';
-import type { Pilot } from '../meta-gradient';
 import { isLoraUp } from '../models/lora';
 import type { Weights } from '../models/weights';
-import {
-  clipByGlobalNorm,
-  createOptimizer,
-  decaysMatricesOnly,
-  type OptimizerSettings,
-  type OptimizerState,
-} from '../optimizers';
+import { clipByGlobalNorm, createOptimizer, decaysMatricesOnly, type OptimizerSettings } from '../optimizers';
 import { learningRateFactor } from '../schedule';
 import type { Learner, MethodSetting } from './method';
 
@@ -44,11 +37,6 @@ export function teacherLearning(
     (step) => parameters.teacherLearningRate * learningRateFactor({ ...scheduleOf(parameters), totalSteps }, step),
     gradientClipping,
   );
-}
-
-/** The moments of a pilot optimizer before the first step; null for sgd, which has none. */
-export function beginPilot({ optimizer }: Pilot, studentWeights: Weights): OptimizerState | null {
-  return optimizer === 'sgd' ? null : createOptimizer({ name: optimizer }).initialState(studentWeights);
 }
 
 /** What a method cannot do without; its absence is a fault of the caller. */

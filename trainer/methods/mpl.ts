@@ -2,14 +2,12 @@ import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
 import { withPullback } from '../gradients';
-import { crossEntropy, distillationAt } from '../losses';
-import { type Pilot, pilotUpdate } from '../meta-gradient';
-import type { Logits } from '../models/weights';
-import type { OptimizerState } from '../optimizers';
+import { crossEntropy } from '../losses';
+import { type PilotProblem, pilotUpdate } from '../meta-gradient';
+import type { Weights } from '../models/weights';
 import type { RandomStream } from '../random';
-import { distilStudent } from './distilled-student';
-import { beginPilot, present, studentLearning, teacherLearning } from './learning';
-import type { Learner, Method, MethodSetting } from './method';
+import type { Method, MethodSetting } from './method';
+import { taughtTeacher } from './taught-teacher';
 
 /**
  * The scalar feedback of Meta Pseudo Labels (Pham et al., 2021) in the place of the meta-gradient, all else as in meta.ts: a
@@ -26,69 +24,12 @@ import type { Learner, Method, MethodSetting } from './method';
  * teacher as every other student does, so that runs differ in the teacher's signal alone.
  */
 export function metaPseudoLabels(setting: MethodSetting): Method {
-  const { parameters } = setting;
-  const student = present(setting.student, 'a student');
-  const teacher = present(setting.teacher, 'a teacher');
-  const learning = { student: studentLearning(setting), teacher: teacherLearning(setting, null) };
-  const distillation = distillationAt(parameters, setting.totalSteps);
-  const pilot: Pilot = { optimizer: parameters.pilotOptimizer, learningRate: parameters.pilotLearningRate };
-  return {
-    begin: (weights) => {
-      const studentWeights = present(weights.student, 'student weights');
-      return {
-        student: learning.student.begin(studentWeights),
-        teacher: learning.teacher.begin(present(weights.teacher, 'teacher weights')),
-        pilot: beginPilot(pilot, studentWeights),
-      };
-    },
-    step: (state, inputs) => {
-      const { batch, step, random } = inputs;
-      const quiz = present(inputs.quiz, 'a quiz batch');
-      const studentLearner = present(state.student, 'a student');
-      const teacherLearner = present(state.teacher, 'a teacher that learns');
-      const studentLogits = student(batch, random.substream('student'));
-      const teacherLogits = teacher(batch, null);
-
-      // 1 and 2
-      const { gradients, seeded } = withPullback(teacherLogits, teacherLearner.weights, (logits) => {
-        const pseudoLabels = drawLabels(logits, random.substream('pseudo labels'));
-        const problem = {
-          student: studentLogits,
-          quizLoss: quizLossOf(student(quiz, random.substream('student', 'quiz')), tf.tensor1d(quiz.labels, 'int32')),
-        };
-        const { feedback, quizLoss, pilotState } = feedbackOn(
-          pseudoLabels,
-          problem,
-          studentLearner,
-          pilot,
-          state.pilot,
-        );
-        const { gradient } = crossEntropy(logits, pseudoLabels);
-        return { seed: tf.mul<Tensor2D>(gradient, feedback), feedback, quizLoss, pilot: pilotState };
-      });
-      const nextTeacher = learning.teacher.advance(teacherLearner, gradients, step).learner;
-
-      // 3
-      const updatedLogits = tf.tidy(() => teacherLogits(nextTeacher.weights));
-      const nextStudent = distilStudent(
-        learning.student,
-        distillation(step),
-        studentLearner,
-        studentLogits,
-        updatedLogits,
-        tf.tensor1d(batch.labels, 'int32'),
-        step,
-      );
-      return {
-        state: { student: nextStudent.learner, teacher: nextTeacher, pilot: seeded.pilot },
-        figures: {
-          ...nextStudent.figures,
-          [metricNames.quizLoss]: seeded.quizLoss,
-          [metricNames.studentFeedback]: seeded.feedback,
-        },
-      };
-    },
-  };
+  return taughtTeacher(setting, (problem, teacherLogits, random) => {
+    const pseudoLabels = drawLabels(teacherLogits, random);
+    const { feedback, quizLoss, pilotState } = feedbackOn(pseudoLabels, problem);
+    const seed = tf.mul<Tensor2D>(crossEntropy(teacherLogits, pseudoLabels).gradient, feedback);
+    return { seed, quizLoss, pilotState, figures: { [metricNames.studentFeedback]: feedback } };
+  });
 }
 
 /**
@@ -105,21 +46,12 @@ export function drawLabels(logits: Tensor2D, random: RandomStream): Tensor1D {
   });
 }
 
-const quizLossOf =
-  (logits: Logits, labels: Tensor1D) =>
-  (weights: Learner['weights']): Scalar =>
-    tf.tidy(() => crossEntropy(logits(weights), labels).value);
-
-/** h / lambda: by how much the quiz loss fell in a pilot step of the student on these labels. */
-function feedbackOn(
-  labels: Tensor1D,
-  { student, quizLoss }: { student: Logits; quizLoss: (weights: Learner['weights']) => Scalar },
-  { weights }: Learner,
-  pilot: Pilot,
-  pilotState: OptimizerState | null,
-): { feedback: Scalar; quizLoss: Scalar; pilotState: OptimizerState | null } {
+/** h / lambda: by how much the quiz loss fell in a pilot step of the student on these labels; and that loss after it. */
+function feedbackOn(labels: Tensor1D, problem: PilotProblem) {
+  const { student, studentOnQuiz, weights, quizLabels, pilot } = problem;
+  const quizLoss = (of: Weights): Scalar => tf.tidy(() => crossEntropy(studentOnQuiz(of), quizLabels).value);
   const { gradients } = withPullback(student, weights, (logits) => ({ seed: crossEntropy(logits, labels).gradient }));
-  const { updated, state } = pilotUpdate(pilot, weights, pilotState, gradients);
+  const { updated, state } = pilotUpdate(pilot, weights, problem.pilotState, gradients);
   const after = quizLoss(updated);
   const feedback = tf.div<Scalar>(tf.sub(quizLoss(weights), after), pilot.learningRate);
   return { feedback, quizLoss: after, pilotState: state };

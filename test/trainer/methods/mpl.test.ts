@@ -41,7 +41,7 @@ describeOnEveryEngine('Meta Pseudo Labels', () => {
     const outcome = takeStep(method, method.begin(weights), inputs);
 
     // The same by hand: a scratch step of plain SGD on the drawn labels is the pilot.
-    const labels = drawLabels(weights.teacher.logits, inputs.random.substream('pseudo labels')).dataSync();
+    const labels = drawLabels(weights.teacher.logits, inputs.random.substream('teacher signal')).dataSync();
     const scratch = createMethod('scratch', {
       parameters: parameters({ studentOptimizer: 'sgd', studentLearningRate: 0.5, gradientClipping: null }),
       totalSteps: 10,
