@@ -18,32 +18,37 @@ module.exports = {
     only(
       'contract-stands-alone',
       '^contract/',
-      '^(trainer|api|cdk|client|demo|experiment|test|bench)/',
+      '^(trainer|api|cdk|client|demo|experiment|export|report|test|bench)/',
       'contract knows nobody',
     ),
     only(
       'trainer-knows-contract',
       '^trainer/',
-      '^(api|cdk|client|demo|experiment|test|bench)/',
+      '^(api|cdk|client|demo|experiment|export|report|test|bench)/',
       'trainer knows contract alone',
     ),
     only(
       'api-knows-contract',
       '^api/',
-      '^(trainer|cdk|client|demo|experiment|test|bench)/',
+      '^(trainer|cdk|client|demo|experiment|export|report|test|bench)/',
       'api knows contract alone',
     ),
     only(
       'commands-are-clients',
-      '^(demo|experiment|client)/',
+      '^(demo|experiment|export|report|client)/',
       '^(trainer|api|cdk|test|bench)/',
       'the commands talk GraphQL like any client',
     ),
-    only('client-knows-no-command', '^client/', '^(demo|experiment)/', 'what commands share knows none of them'),
+    only(
+      'client-knows-no-command',
+      '^client/',
+      '^(demo|experiment|export|report)/',
+      'what commands share knows none of them',
+    ),
     only(
       'dashboard-is-a-client',
       '^dashboard/',
-      '^(contract|trainer|api|cdk|client|demo|experiment|test|bench)/',
+      '^(contract|trainer|api|cdk|client|demo|experiment|export|report|test|bench)/',
       'the dashboard talks GraphQL like any client',
     ),
     only(

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ObjectStore } from '../contract/objects/object-store';
 import type { Viewer } from './access/viewer';
+import type { PriceSettings } from './cost/prices';
 import type { Tables } from './database/tables';
 import type { RunChanges } from './subscriptions/run-changes';
 
@@ -12,6 +13,8 @@ export interface Services {
   changes: RunChanges;
   /** Tells the dispatcher that there may be work; never waits. */
   wake(): void;
+  /** Prices that were set for this service; without any, list prices alone. */
+  prices?: PriceSettings;
 }
 
 /** The context of a GraphQL operation. */

@@ -7,6 +7,7 @@ import { type S3Settings, s3EnvironmentSchema, s3SettingsOf } from '../contract/
 import { type Checked, type Problem, problemsOf } from '../contract/run-spec';
 import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from './access/oidc';
 import { type AccessToken, parseTokens } from './access/tokens';
+import { type PriceSettings, pricesSchema } from './cost/prices';
 import { dataPaths } from './data-directory';
 import { leastLeaseMilliseconds } from './team/team';
 
@@ -41,7 +42,9 @@ export const settingsSchema = z.object({
     .describe(
       'Place of the objects: a folder, or s3://bucket with or without a prefix; default: in the data directory.',
     ),
-  slots: wholeNumber(1, 256).optional().describe('Runs at a time; default: one a GPU, without GPUs one for two cores.'),
+  slots: wholeNumber(0, 256)
+    .optional()
+    .describe('Runs at a time; 0: none, all wait. Default: one a GPU, without GPUs one for two cores.'),
   gpus: z
     .enum(['auto', 'none'])
     .default('auto')
@@ -63,6 +66,12 @@ export const settingsSchema = z.object({
     'What values of that claim mean, `value=role` with commas between; default: the names of the roles themselves.',
   ),
   introspection: flag.default(true).describe('Whether clients may ask for the schema; the explorer needs it.'),
+  price_per_hour: number(z.number(), 'number', 0, 10_000)
+    .optional()
+    .describe('USD an hour that a run on this machine costs; default: runs have no cost.'),
+  prices: pricesSchema.describe(
+    'USD an hour of EC2 machines, `g5.xlarge=1.10,g5.xlarge:spot=0.42`; default: the list prices of us-east-1.',
+  ),
   crash_limit: wholeNumber(1, 1000)
     .default(3)
     .describe('Crashes in a row without getting further, after which a run has failed.'),
@@ -96,6 +105,7 @@ export interface Settings {
   /** GPUs of which each slot gets one; empty where slots share the cores. */
   gpus: string[];
   tokens: AccessToken[];
+  prices: PriceSettings;
   oidc: OidcOptions | null;
   introspection: boolean;
   crashLimit: number;
@@ -194,6 +204,7 @@ function resolveSettings(
     // With more slots than GPUs nobody could have one of its own.
     gpus: slots <= found.length ? found.slice(0, slots) : [],
     tokens,
+    prices: { perHour: settings.price_per_hour ?? null, machines: settings.prices },
     oidc: oidcOptions(settings),
     introspection: settings.introspection,
     crashLimit: settings.crash_limit,

@@ -8,11 +8,12 @@ import { dashboardRoutes } from '../dashboard/serve';
 import type { ApiContext } from './context';
 import { maskError } from './errors';
 import { explorerPage } from './explorer';
+import { exportRoutes } from './exports/export-http';
 import { checkLimits, limits } from './limits';
 import type { GraphqlOptions } from './operation';
 import { isFromHere } from './origin';
 
-/** Serves the dashboard at /, GraphQL at /graphql, its explorer at /explorer and whether all is well at /health. */
+/** Serves the dashboard at /, GraphQL at /graphql, its explorer at /explorer, exports at /export and whether all is well at /health. */
 export async function serveGraphqlHttp(
   app: Express,
   http: Server,
@@ -38,6 +39,7 @@ export async function serveGraphqlHttp(
   app.get('/health', (_request, response) => {
     response.json(options.health());
   });
+  app.use(exportRoutes(options));
   app.use(dashboardRoutes());
   app.get('/explorer', async (request, response) => {
     const { plain, compressed } = await explorerPage();

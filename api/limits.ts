@@ -50,6 +50,12 @@ export const limits = {
   comparedPairs: 500,
   /** Rows of a split that are resampled: 75 MB of draws. */
   resampledRows: 100_000,
+  /** Rows of a page of an export. */
+  exportRows: 10_000,
+  /** Bytes of a page of an export: AWS Lambda answers with 6 MB at most, JSON's own quotes included. */
+  exportBytes: 2_000_000,
+  /** Metrics that are named for an export. */
+  exportMetrics: 200,
 } as const;
 
 /** A list without a page has about this many entries; used for the cost alone. */

@@ -6,12 +6,14 @@ import { ViewerResolver } from './access/viewer.resolver';
 import { ComparedPairResolver, ComparisonResolver } from './comparison/comparison.resolver';
 import { ExperimentResolver } from './experiments/experiment.resolver';
 import { ExperimentMutationsResolver } from './experiments/experiment-mutations.resolver';
+import { ExportResolver } from './exports/export.resolver';
 import { Conflict, Failure, InvalidInput, NotFound } from './failures.type';
 import { MethodResolver } from './methods/method.resolver';
 import { MetricHistoryResolver } from './metrics/metric-history.resolver';
 import { PresetResolver } from './presets/preset.resolver';
 import { RunResolver } from './runs/run.resolver';
 import { RunMutationsResolver } from './runs/run-mutations.resolver';
+import { SearchResolver } from './search/search.resolver';
 import { MetricUpdatesResolver } from './subscriptions/metric-updates.resolver';
 import { RunUpdatesResolver } from './subscriptions/run-updates.resolver';
 
@@ -33,6 +35,7 @@ export function createApiSchema(): Promise<GraphQLSchema> {
       ComparedPairResolver,
       ExperimentMutationsResolver,
       ExperimentResolver,
+      ExportResolver,
       MethodResolver,
       MetricHistoryResolver,
       MetricUpdatesResolver,
@@ -40,6 +43,7 @@ export function createApiSchema(): Promise<GraphQLSchema> {
       RunMutationsResolver,
       RunResolver,
       RunUpdatesResolver,
+      SearchResolver,
       ViewerResolver,
     ],
     orphanedTypes: [Failure, InvalidInput, NotFound, Conflict],

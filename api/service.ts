@@ -48,7 +48,7 @@ export async function startService(settings: Settings, log: (line: string) => vo
     return stores;
   }
   const { database, objects, team } = stores;
-  const services: Services = { database, objects, changes: createRunChanges(), wake };
+  const services: Services = { database, objects, changes: createRunChanges(), wake, prices: settings.prices };
   const stopWatching = team === alone ? () => {} : watchRuns(database, services.changes, log);
   runner = createLocalRunner(services, team, settings, log);
   const { launcher } = runner;

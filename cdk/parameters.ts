@@ -8,6 +8,7 @@ export class Parameters extends Construct {
   readonly oidcAudience: string;
   readonly oidcRoleClaim: string;
   readonly oidcRoles: string;
+  readonly prices: string;
   readonly allowedOrigins: string[];
   readonly alarmEmail: string;
   readonly monthlyBudgetDollars: number;
@@ -31,6 +32,11 @@ export class Parameters extends Construct {
     this.oidcRoles = this.text('OidcRoles', {
       default: '',
       description: 'What values of that claim mean: value=role with commas between; roles are viewer, editor, admin.',
+    });
+    this.prices = this.text('Prices', {
+      default: '',
+      description:
+        'USD an hour of machines, g5.xlarge=1.10,g5.xlarge:spot=0.42; empty: the list prices of the service.',
     });
     this.allowedOrigins = this.parameter('AllowedOrigins', {
       type: 'CommaDelimitedList',

@@ -67,6 +67,7 @@ export class StillhouseStack extends Stack {
       introspection: 'true',
       batchQueues: training.queueSetting,
       batchJobDefinition: training.definitionName,
+      prices: parameters.prices,
     };
     const create = (
       name: LambdaFunction,

@@ -12,16 +12,25 @@ export interface Api {
   close(): Promise<void>;
 }
 
-/** @param server address of the server: http://127.0.0.1:4000 */
-export function connect(server: string): Api {
+/**
+ * @param server address of the server: http://127.0.0.1:4000
+ * @param token where it asks for one
+ */
+export function connect(server: string, token?: string): Api {
   const url = new URL('/graphql', server);
   const socketUrl = url.href.replace(/^http/, 'ws');
-  const client: Client = createClient({ url: socketUrl, webSocketImpl: WebSocket, retryAttempts: 20, lazy: true });
+  const client: Client = createClient({
+    url: socketUrl,
+    webSocketImpl: WebSocket,
+    retryAttempts: 20,
+    lazy: true,
+    ...(token ? { connectionParams: { authorization: `Bearer ${token}` } } : {}),
+  });
   return {
     async request<T>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
       const response = await fetch(url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
         body: JSON.stringify({ query, variables }),
       });
       const answer = (await response.json()) as { data?: T; errors?: { message: string }[] };

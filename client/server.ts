@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -50,6 +51,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         child.kill('SIGTERM');
       }),
   };
+}
+
+/** The address of the server that runs on a data directory; null where none does. */
+export async function findServer(dataDirectory: string): Promise<string | null> {
+  // Written by the server while it holds the directory.
+  const holder = await readFile(join(dataDirectory, 'server.json'), 'utf8').catch(() => null);
+  const address: string | undefined = holder === null ? undefined : JSON.parse(holder).address;
+  return address !== undefined && (await answers(address)) ? address : null;
 }
 
 function collect(child: ChildProcess): () => string {

@@ -30,6 +30,8 @@ export const functionVariables = {
   batchQueues: 'STILLHOUSE_BATCH_QUEUES',
   /** Name or ARN of the trainer's job definition. */
   batchJobDefinition: 'STILLHOUSE_BATCH_JOB_DEFINITION',
+  /** USD an hour of machines, `g5.xlarge=1.10,g5.xlarge:spot=0.42`, before the list prices. Optional. */
+  prices: 'STILLHOUSE_PRICES',
 } as const;
 
 export type FunctionVariable = keyof typeof functionVariables;
@@ -46,11 +48,11 @@ export const lambdaFunctions = {
   /** The routes `webSocketRoutes` of the WebSocket API. */
   socket: [...stores, ...hints, ...access, 'connectionsEndpoint'],
   /** Takes from the live updates queue; answers with partial batch failures. */
-  'fan-out': [...stores, ...hints, 'connectionsEndpoint'],
+  'fan-out': [...stores, ...hints, 'connectionsEndpoint', 'prices'],
   /** `Batch Job State Change` from EventBridge. */
-  'batch-events': [...stores, ...hints, ...batch],
+  'batch-events': [...stores, ...hints, ...batch, 'prices'],
   /** Takes from the reconcile queue, and on a schedule. */
-  reconcile: [...stores, ...hints, ...batch, 'connectionsEndpoint'],
+  reconcile: [...stores, ...hints, ...batch, 'connectionsEndpoint', 'prices'],
   /** Invoked at every deploy, as the handler of a custom resource's provider or by hand with an empty event. */
   migrate: ['databaseHost', 'databaseUser'],
 } as const satisfies Record<string, readonly FunctionVariable[]>;

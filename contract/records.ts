@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { capacities } from './compute';
 import { runSpecSchema } from './run-spec';
 
 /** One line of a metrics chunk. `scope` tells a step's training figures from the evaluation that closes an epoch. */
@@ -17,6 +18,21 @@ export type MetricRecord = z.output<typeof metricRecordSchema>;
 /** The runs of an array job: child `i` carries out `runIds[i]`. */
 export const jobManifestSchema = z.strictObject({ version: z.literal(1), runIds: z.array(z.string()).min(2) });
 export type JobManifest = z.output<typeof jobManifestSchema>;
+
+/** The machine an attempt is billed for. */
+export const machineSchema = z.strictObject({
+  instanceType: z.string().describe('Of EC2: g5.xlarge.'),
+  capacity: z.enum(capacities).nullable().describe('null: not known.'),
+});
+export type Machine = z.output<typeof machineSchema>;
+
+/** Energy an attempt has used so far: of its GPU where it trains on one, else its share of the processors. */
+export const energySchema = z.strictObject({
+  wattHours: z.number().min(0),
+  source: z.enum(['measured', 'estimated']),
+  how: z.string().describe('For a person: by which instrument, or from which power.'),
+});
+export type Energy = z.output<typeof energySchema>;
 
 /** Written once when an attempt begins, create-if-absent: it is the claim on the attempt's number. */
 export const attemptSchema = z.strictObject({
@@ -40,7 +56,8 @@ export const attemptSchema = z.strictObject({
     .min(0)
     .nullable()
     .describe('Step of the checkpoint it continues from; null: from the start.'),
-  job: z.string().optional().describe('Id of the Batch job that runs it; absent outside Batch, and before 0.2.'),
+  job: z.string().optional().describe('Id of the Batch job that runs it; absent outside Batch.'),
+  machine: machineSchema.optional().describe('Absent where nobody bills for it, or none was told.'),
 });
 export type Attempt = z.output<typeof attemptSchema>;
 
@@ -49,8 +66,13 @@ export const failureKinds = ['input', 'numeric', 'resources', 'crash'] as const;
 
 /** Written when an attempt ends by its own doing; an attempt without it was killed. */
 export const attemptEndSchema = z.discriminatedUnion('outcome', [
-  z.strictObject({ outcome: z.literal('succeeded'), endedAt: z.iso.datetime() }),
-  z.strictObject({ outcome: z.literal('interrupted'), endedAt: z.iso.datetime(), step: z.int().min(0) }),
+  z.strictObject({ outcome: z.literal('succeeded'), endedAt: z.iso.datetime(), energy: energySchema.optional() }),
+  z.strictObject({
+    outcome: z.literal('interrupted'),
+    endedAt: z.iso.datetime(),
+    step: z.int().min(0),
+    energy: energySchema.optional(),
+  }),
   z.strictObject({
     outcome: z.literal('failed'),
     endedAt: z.iso.datetime(),
@@ -58,6 +80,7 @@ export const attemptEndSchema = z.discriminatedUnion('outcome', [
     message: z.string(),
     problems: z.array(z.strictObject({ path: z.string(), message: z.string() })),
     step: z.int().min(0).nullable(),
+    energy: energySchema.optional(),
   }),
 ]);
 export type AttemptEnd = z.output<typeof attemptEndSchema>;
@@ -71,6 +94,7 @@ export const progressSchema = z.strictObject({
   totalSteps: z.int().min(0),
   epoch: z.int().min(0),
   totalEpochs: z.int().min(0),
+  energy: energySchema.optional(),
 });
 export type Progress = z.output<typeof progressSchema>;
 

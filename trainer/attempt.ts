@@ -2,12 +2,13 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resultKey, specKey } from '../contract/keys';
 import type { ObjectStore } from '../contract/objects/object-store';
-import type { Attempt, AttemptEnd, MetricRecord } from '../contract/records';
+import type { Attempt, AttemptEnd, Machine, MetricRecord } from '../contract/records';
 import { type Checked, type Problem, parseRunSpec, type RunSpec } from '../contract/run-spec';
 import packageJson from '../package.json';
 import { OutOfMemoryError } from './batch-memory';
 import { type Checkpoint, readNewestCheckpoint } from './checkpoint/checkpoint';
 import type { InputSources } from './data/sources';
+import { type EnergyMeter, startEnergyMeter } from './energy';
 import { type EngineChoice, startEngine } from './engine/engine';
 import { isOutOfMemory } from './engine/out-of-memory';
 import { finishRun } from './finish';
@@ -35,6 +36,8 @@ export interface AttemptSetting extends InputSources {
   threads: number | null;
   /** Id of the Batch job that this process is; null outside Batch. */
   job: string | null;
+  /** What is billed for it; null where nothing is, or it is not known. */
+  machine: Machine | null;
   /** Aborted when the process is asked to stop. */
   signal: AbortSignal;
   reporter: Reporter;
@@ -50,6 +53,7 @@ interface Work extends AttemptSetting {
   checkpoint: Checkpoint | null;
   /** For the reader of the result. */
   notes: string[];
+  meter: EnergyMeter;
 }
 
 /** After which an attempt that was asked to stop ends even if what it is waiting for (a download) does not. */
@@ -66,14 +70,17 @@ export async function attemptRun(setting: AttemptSetting): Promise<AttemptOutcom
   const spec = await readSpec(objects, runId);
   const engine = spec.kind === 'valid' ? await startEngine(withThreads(spec.value.execution, setting.threads)) : null;
   const { checkpoint, notes } = await readNewestCheckpoint(objects, runId);
-  const attempt = await claimAttempt(objects, describeAttempt(runId, engine, checkpoint, setting.job));
+  const attempt = await claimAttempt(objects, describeAttempt(runId, engine, checkpoint, setting));
   reporter.attempt(attempt);
   for (const note of notes) reporter.note(note);
 
   const superseded = new AbortController();
   const signal = AbortSignal.any([setting.signal, superseded.signal]);
-  const work: Work = { ...setting, signal, superseded, startedAt, attempt, checkpoint, notes };
-  const end = await Promise.race([carryOut(work, spec, engine).catch(failureOf), stopped(work)]);
+  const meter = startEnergyMeter(attempt.engine.device);
+  const work: Work = { ...setting, signal, superseded, startedAt, attempt, checkpoint, notes, meter };
+  const ended = await Promise.race([carryOut(work, spec, engine).catch(failureOf), stopped(work)]);
+  const end = { ...ended, energy: meter.read() };
+  meter.stop();
   await endAttempt(objects, attempt, end).catch((error: Error) => reporter.note(`no end record: ${error.message}`));
   return end;
 }
@@ -90,7 +97,13 @@ async function carryOut(work: Work, spec: Checked<RunSpec>, engine: EngineChoice
   const { objects, runId, attempt, superseded, checkpoint, startedAt, reporter } = work;
   const records = openRunRecords(
     objects,
-    { runId, attempt: attempt.attempt, elapsedBefore: checkpoint?.state.elapsedSeconds ?? 0, startedAt },
+    {
+      runId,
+      attempt: attempt.attempt,
+      elapsedBefore: checkpoint?.state.elapsedSeconds ?? 0,
+      startedAt,
+      energy: work.meter.read,
+    },
     {
       record: reporter.record,
       note: reporter.note,
@@ -158,7 +171,7 @@ function describeAttempt(
   runId: string,
   engine: EngineChoice | null,
   checkpoint: Checkpoint | null,
-  job: string | null,
+  { job, machine }: Pick<AttemptSetting, 'job' | 'machine'>,
 ): Omit<Attempt, 'attempt' | 'version'> {
   const reason = engine === null ? 'not started: the definition of the run is not valid' : 'it did not start';
   const none = { name: 'portable' as const, version: 'none', device: 'none', threads: 0, reason };
@@ -172,6 +185,7 @@ function describeAttempt(
     code: packageJson.version,
     resumedFromStep: checkpoint?.state.step ?? null,
     ...(job === null ? {} : { job }),
+    ...(machine === null ? {} : { machine }),
   };
 }
 

@@ -23,6 +23,7 @@ import {
 import { findChildRun } from './array-job';
 import { type AttemptOutcome, attemptRun, failureOf } from './attempt';
 import { consoleReporter, resultTable } from './console';
+import { findMachine, instanceMetadataAddress } from './machine';
 
 const help = `Trains one run, from its beginning or from its last checkpoint, and writes what comes of it under runs/<id>/.
 
@@ -50,6 +51,8 @@ const environmentSchema = s3EnvironmentSchema.extend({
   [batchEnvironment.jobId]: z.string().min(1).optional(),
   [batchEnvironment.arrayIndex]: z.coerce.number().pipe(z.int().min(0)).optional(),
   [trainerEnvironment.threads]: z.coerce.number().pipe(z.int().min(1).max(256)).optional(),
+  /** As the AWS SDKs have it: asked on any machine, where it is given. */
+  AWS_EC2_METADATA_SERVICE_ENDPOINT: z.url().optional(),
   /** Where systems that follow the XDG convention keep what can be had again. */
   XDG_CACHE_HOME: z.string().min(1).optional(),
 });
@@ -62,6 +65,8 @@ interface Arguments {
   threads: number | null;
   /** Id of the Batch job that this process is; null outside Batch. */
   job: string | null;
+  /** Where the machine tells what it is, where that was given. */
+  metadataAddress: string | null;
   run:
     | { kind: 'stored'; runId: string }
     | { kind: 'child'; manifest: string; index: number }
@@ -76,7 +81,7 @@ async function main(): Promise<number> {
   }
   if (given.kind === 'invalid') return refuse(given.problems.map(({ message }) => message));
   const signal = stopSignal();
-  const { objectsLocation, s3, cacheDirectory, threads, job, run } = given.value;
+  const { objectsLocation, s3, cacheDirectory, threads, job, metadataAddress, run } = given.value;
   const objects = withWriteHints(await openObjects(objectsLocation, s3));
   const reporter = consoleReporter(process.stdout);
   try {
@@ -91,6 +96,8 @@ async function main(): Promise<number> {
       s3,
       threads,
       job,
+      machine:
+        job === null && metadataAddress === null ? null : await findMachine(metadataAddress ?? instanceMetadataAddress),
       signal,
       reporter,
     });
@@ -145,6 +152,7 @@ function readArguments(): Checked<Arguments> | 'help' {
       cacheDirectory: resolve(environment.data[trainerEnvironment.cache] ?? join(cacheHome, 'stillhouse')),
       threads: environment.data[trainerEnvironment.threads] ?? null,
       job: environment.data[batchEnvironment.jobId] ?? null,
+      metadataAddress: environment.data.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? null,
       run: wantedRun({ path, runId, manifest, index: environment.data[batchEnvironment.arrayIndex] ?? 0 }),
     },
   };

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/tables';
+import { findStoppedEpochs } from '../search/halving.store';
 import type { ComparedRun, EvaluatedEpoch } from './comparison';
 
 type Database = Kysely<Tables>;
@@ -9,6 +10,9 @@ export async function findExperimentIds(database: Database, ids: readonly string
   const rows = await database.selectFrom('experiment').select('id').where('id', 'in', ids).execute();
   return rows.map(({ id }) => id);
 }
+
+/** States of runs that have something to compare. */
+const comparedStates = ['SUCCEEDED', 'STOPPED'] as const;
 
 /** All runs of some experiments, in the order of their positions; at most `limit`. */
 export async function findComparedRuns(
@@ -26,9 +30,12 @@ export async function findComparedRuns(
     .orderBy('run.position')
     .limit(limit)
     .execute();
+  const stopped = rows.filter(({ state }) => state === 'STOPPED').map(({ id }) => id);
+  const stoppedEpochs = stopped.length === 0 ? new Map() : await findStoppedEpochs(database, stopped);
   return rows
     .map(({ experiment_id, group_id, name, ...run }) => ({
       ...run,
+      stoppedAtEpoch: stoppedEpochs.get(run.id) ?? null,
       experimentId: experiment_id,
       experimentName: name,
       groupId: group_id,
@@ -36,7 +43,7 @@ export async function findComparedRuns(
     .sort((a, b) => experimentIds.indexOf(a.experimentId) - experimentIds.indexOf(b.experimentId));
 }
 
-/** The evaluated epochs of every succeeded run, by run and in ascending order. */
+/** The evaluated epochs of every run that has something to compare, by run and in ascending order. */
 export async function findEpochs(
   database: Database,
   experimentIds: readonly string[],
@@ -48,7 +55,7 @@ export async function findEpochs(
     .select(['epoch_metric.run_id', 'epoch_metric.epoch', 'epoch_metric.elapsed_seconds'])
     .select(['epoch_metric.name', 'epoch_metric.value'])
     .where('run.experiment_id', 'in', experimentIds)
-    .where('run.state', '=', 'SUCCEEDED')
+    .where('run.state', 'in', comparedStates)
     .where('epoch_metric.name', 'in', [metric, selecting])
     .orderBy('epoch_metric.run_id')
     .orderBy('epoch_metric.epoch')
@@ -68,7 +75,7 @@ export async function findEpochs(
   return epochs;
 }
 
-/** Names of the metrics that succeeded runs of some experiments have at the end of epochs. */
+/** Names of the metrics that such runs of some experiments have at the end of epochs. */
 export async function findMetricNames(database: Database, experimentIds: readonly string[]): Promise<string[]> {
   const rows = await database
     .selectFrom('epoch_metric')
@@ -76,7 +83,7 @@ export async function findMetricNames(database: Database, experimentIds: readonl
     .select('epoch_metric.name')
     .distinct()
     .where('run.experiment_id', 'in', experimentIds)
-    .where('run.state', '=', 'SUCCEEDED')
+    .where('run.state', 'in', comparedStates)
     .orderBy('epoch_metric.name')
     .execute();
   return rows.map(({ name }) => name);

@@ -19,6 +19,8 @@ export interface ComparedRun {
   method: string;
   seed: number;
   state: RunState;
+  /** Where successive halving stopped it: the epoch up to which it counts. */
+  stoppedAtEpoch: number | null;
   engine: string | null;
   device: string | null;
   /** The resolved run spec, JSON. */
@@ -80,8 +82,12 @@ export function valueAt(
   const missing = (reason: string) => ({ kind: 'missing' as const, run: { runId, seed, state, reason } });
   if (state === 'FAILED') return missing('failed');
   if (state === 'CANCELLED') return missing('was cancelled');
-  if (state !== 'SUCCEEDED') return missing('has not finished');
-  const chosen = epochAt(epochs, point, isBetter);
+  if (state !== 'SUCCEEDED' && state !== 'STOPPED') return missing('has not finished');
+  const stoppedAt = run.stoppedAtEpoch ?? Number.POSITIVE_INFINITY;
+  if (point.kind === 'EPOCH' && point.epoch > stoppedAt)
+    return missing(`was stopped at epoch ${stoppedAt} by successive halving`);
+  const counted = epochs.filter(({ epoch }) => epoch <= stoppedAt);
+  const chosen = epochAt(counted, point, isBetter);
   if (typeof chosen === 'string') return missing(chosen);
   const { epoch, elapsedSeconds, value } = chosen;
   if (value === null) return missing(`has no number at epoch ${epoch}`);

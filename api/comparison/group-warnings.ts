@@ -45,6 +45,12 @@ export function groupWarnings(
     warnings.push(warn(kind, `"${name}"${message}`, [id]));
   if (missing.length > 0)
     add('MISSING_RUNS', `: ${missing.length} of ${missing.length + n} runs are left out: ${told}`);
+  const stopped = runs.filter(({ state }) => state === 'STOPPED');
+  if (stopped.length > 0)
+    add(
+      'STOPPED_EARLY',
+      `: ${stopped.length} of ${runs.length} runs were stopped early and count up to there: ${stopsText(stopped)}`,
+    );
   if (n === 1) add('ONE_RUN', ' rests on one run: it has no spread and no interval');
   if (n > 1 && n < fewValues) add('FEW_RUNS', ` rests on ${n} runs: its interval tells little`);
   if (n > 1 && standardDeviation === null) add('BEYOND_NUMBERS', ' has values too large for a spread to be computed');
@@ -53,6 +59,13 @@ export function groupWarnings(
   if (pooled && definitions > 1)
     add('POOLED_DEFINITIONS', ` pools ${definitions} definitions: its spread is not that of the seed alone`);
   return warnings;
+}
+
+function stopsText(stopped: RunGroup['runs']): string {
+  const epochs = [...new Set(stopped.map(({ stoppedAtEpoch }) => stoppedAtEpoch))];
+  return epochs
+    .map((epoch) => `epoch ${epoch} (${stopped.filter((run) => run.stoppedAtEpoch === epoch).length})`)
+    .join(', ');
 }
 
 function machineWarnings(groups: readonly RunGroup[]): ComparisonWarning[] {

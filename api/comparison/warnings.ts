@@ -1,6 +1,7 @@
 /** What kind of thing a reader of a comparison must know. */
 export const warningKinds = {
   MISSING_RUNS: 'Runs of a group have no value and are left out.',
+  STOPPED_EARLY: 'Runs of a group were stopped by successive halving and count up to there.',
   ONE_RUN: 'A group rests on one run: no spread, no interval.',
   FEW_RUNS: 'A group rests on two runs: its interval tells little.',
   REPEATED_SEED: 'A group has several runs of one seed, which are not independent of each other.',

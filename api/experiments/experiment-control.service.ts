@@ -1,10 +1,11 @@
 import type { Services } from '../context';
+import * as store from '../cost/max-cost.store';
 import { once } from '../database/idempotency';
 import type { ExperimentTable } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { conflict, type Failure, invalidInput, isFailure, notFound } from '../errors';
 import * as control from '../runs/run-control.service';
-import { checkTags } from './check-definition';
+import { checkMaxCost, checkTags } from './check-definition';
 import { answered, type ExperimentOutcome } from './experiment.service';
 import {
   addTags,
@@ -85,6 +86,20 @@ export async function retryFailedRuns(
       runIds.map((runId) => ({ id: runId, experimentId: id })),
     );
   return { ...outcome, runIds };
+}
+
+/** Sets the most an experiment may cost; one that had stopped for its cost launches again. */
+export async function setMaxCost(services: Services, id: string, maxCost: number | null): Promise<ExperimentOutcome> {
+  const problems = checkMaxCost(maxCost);
+  if (problems.length > 0) return invalidInput(problems);
+  const done = await inTransaction(services.database, async (transaction) => {
+    const experiment = await findExperiment(transaction, id);
+    if (experiment === undefined) return notFound('id', 'experiment', id);
+    const unchanged = experiment.max_cost === maxCost;
+    if (!unchanged) await store.setMaxCost(transaction, id, maxCost);
+    return { answer: { id }, repeated: unchanged };
+  });
+  return answered(services, done, true);
 }
 
 /** Adds and removes tags. */

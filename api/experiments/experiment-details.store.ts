@@ -1,8 +1,17 @@
 import DataLoader from 'dataloader';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { ExperimentTable, RunState, Tables } from '../database/tables';
 
 export type NoteRow = Tables['note'];
+
+/** Sums over the runs of an experiment; `unpricedRuns` were on machines whose price is not known. */
+export interface CostRow {
+  cost: number;
+  unpricedRuns: number;
+  billedSeconds: number;
+  energyWattHours: number;
+  estimatedEnergyRuns: number;
+}
 
 /** What belongs to an experiment, loaded for all experiments of an answer with one query each. */
 export interface ExperimentDetails {
@@ -10,6 +19,8 @@ export interface ExperimentDetails {
   tags: DataLoader<string, string[]>;
   notes: DataLoader<string, NoteRow[]>;
   runNotes: DataLoader<string, NoteRow[]>;
+  /** One entry, none where it has no runs. */
+  costs: DataLoader<string, CostRow[]>;
   runCounts: DataLoader<string, { state: RunState; count: number }[]>;
 }
 
@@ -32,6 +43,32 @@ export function createExperimentDetails(database: Kysely<Tables>): ExperimentDet
     runNotes: grouped(
       (ids) => database.selectFrom('note').selectAll().where('run_id', 'in', ids).orderBy('created_at').execute(),
       (row) => [row.run_id ?? '', row],
+    ),
+    costs: grouped(
+      (ids) =>
+        database
+          .selectFrom('run')
+          .select('experiment_id')
+          .select([
+            sql<number>`sum(coalesce(cost, 0))`.as('cost'),
+            sql<number>`sum(case when billed_seconds > 0 and cost is null then 1 else 0 end)`.as('unpriced'),
+            sql<number>`sum(coalesce(billed_seconds, 0))`.as('seconds'),
+            sql<number>`sum(coalesce(energy_watt_hours, 0))`.as('energy'),
+            sql<number>`sum(case when energy_source = 'estimated' then 1 else 0 end)`.as('estimated'),
+          ])
+          .where('experiment_id', 'in', ids)
+          .groupBy('experiment_id')
+          .execute(),
+      ({ experiment_id, cost, unpriced, seconds, energy, estimated }) => [
+        experiment_id,
+        {
+          cost: Number(cost),
+          unpricedRuns: Number(unpriced),
+          billedSeconds: Number(seconds),
+          energyWattHours: Number(energy),
+          estimatedEnergyRuns: Number(estimated),
+        },
+      ],
     ),
     runCounts: grouped(
       (ids) =>

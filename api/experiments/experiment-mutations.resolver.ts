@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, ID, Mutation, Resolver } from 'type-graphql';
+import { Arg, Authorized, Ctx, Float, ID, Mutation, Resolver } from 'type-graphql';
 import type { ApiContext } from '../context';
 import { invalidInput, isFailure } from '../errors';
 import { PresetExperimentInput } from '../presets/preset.input';
@@ -99,6 +99,19 @@ export class ExperimentMutationsResolver {
   ) {
     const outcome = await control.retryFailedRuns(services, id, clientRequestId);
     return isFailure(outcome) ? outcome : { ...outcome, experiment: experimentView(outcome.experiment) };
+  }
+
+  @Authorized('editor')
+  @Mutation(() => ChangeExperimentResult, {
+    description: 'Sets the most an experiment may cost; one that had stopped for its cost launches again.',
+  })
+  async setMaxCost(
+    @Ctx() { services }: ApiContext,
+    @Arg('id', () => ID, { description: idDescription }) id: string,
+    @Arg('maxCost', () => Float, { nullable: true, description: 'In USD; null lifts the limit.' })
+    maxCost: number | null,
+  ) {
+    return payload(await control.setMaxCost(services, id, maxCost ?? null));
   }
 
   @Authorized('editor')

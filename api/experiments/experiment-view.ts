@@ -11,6 +11,7 @@ export function experimentView(row: ExperimentTable): ExperimentType {
     question: row.question,
     state: row.state,
     stopReason: row.stop_reason,
+    maxCost: row.max_cost,
     get definition() {
       return JSON.parse(row.definition);
     },

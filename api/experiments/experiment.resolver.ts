@@ -9,7 +9,7 @@ import { searchRuns } from '../runs/run.service';
 import { runView } from '../runs/run-view';
 import { ExperimentFilterInput, ExperimentOrderInput } from './experiment.input';
 import { searchExperiments } from './experiment.service';
-import { ExperimentType, Note, RunCount } from './experiment.type';
+import { ExperimentCosts, ExperimentType, Note, RunCount } from './experiment.type';
 import { experimentView, noteView } from './experiment-view';
 
 const ExperimentConnection = connectionTypes('Experiment', () => ExperimentType);
@@ -69,6 +69,12 @@ export class ExperimentResolver {
   })
   runCounts(@Root() { id }: ExperimentType, @Ctx() context: ApiContext): Promise<RunCount[]> {
     return loadersOf(context).experiment.runCounts.load(id);
+  }
+
+  @FieldResolver(() => ExperimentCosts, { description: 'What its runs have taken so far.' })
+  async costs(@Root() { id }: ExperimentType, @Ctx() context: ApiContext): Promise<ExperimentCosts> {
+    const none = { cost: 0, unpricedRuns: 0, billedSeconds: 0, energyWattHours: 0, estimatedEnergyRuns: 0 };
+    return (await loadersOf(context).experiment.costs.load(id))[0] ?? none;
   }
 
   @FieldResolver(() => RunConnection, {

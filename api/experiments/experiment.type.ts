@@ -1,5 +1,5 @@
 import { GraphQLDateTimeISO, GraphQLJSONObject } from 'graphql-scalars';
-import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { RunState as RunStateName } from '../database/tables';
 import { RunState } from '../runs/run.input';
 
@@ -15,7 +15,9 @@ registerEnumType(ExperimentState, {
   valuesConfig: {
     draft: { description: 'Defined; its runs wait for the launch.' },
     launched: { description: 'Its runs are taken as slots come free.' },
-    stopped: { description: 'Launching ceased after failures of the machinery; `stopReason` says which.' },
+    stopped: {
+      description: 'Launching ceased, after failures of the machinery or for its cost; `stopReason` says why.',
+    },
     cancelled: { description: 'Somebody cancelled it.' },
   },
 });
@@ -50,6 +52,24 @@ export class Note {
   createdAt: Date;
 }
 
+@ObjectType({ description: 'What the runs of an experiment have taken so far, all attempts together.' })
+export class ExperimentCosts {
+  @Field(() => Float, { description: 'USD, as far as prices are known.' })
+  cost: number;
+
+  @Field(() => Int, { description: 'Runs on machines whose price is not known: their cost is missing in `cost`.' })
+  unpricedRuns: number;
+
+  @Field(() => Float, { description: 'Seconds for which machines are paid.' })
+  billedSeconds: number;
+
+  @Field(() => Float, { description: 'Energy in watt-hours, as far as it is known.' })
+  energyWattHours: number;
+
+  @Field(() => Int, { description: 'Runs whose energy was estimated, not measured.' })
+  estimatedEnergyRuns: number;
+}
+
 /** The fields of an experiment that its row holds; the rest is resolved where it is asked for. */
 @ObjectType('Experiment', {
   description:
@@ -70,6 +90,9 @@ export class ExperimentType {
 
   @Field(() => String, { nullable: true, description: 'Why launching ceased.' })
   stopReason: string | null;
+
+  @Field(() => Float, { nullable: true, description: 'USD beyond which it launches nothing more; null: no limit.' })
+  maxCost: number | null;
 
   @Field(() => GraphQLJSONObject, { description: 'The definition as given, with what was left out filled in.' })
   definition: Record<string, unknown>;

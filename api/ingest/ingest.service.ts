@@ -3,6 +3,8 @@ import { cancelledKey, parseMetricsKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { type Attempt, type AttemptRecords, type MetricRecord, type Progress, stitch } from '../../contract/records';
 import type { Services } from '../context';
+import { type AttemptUse, machineColumns, type RunCosts, recordUse } from '../cost/attempt-cost.store';
+import { noPrices, type PriceSettings } from '../cost/prices';
 import type { Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
@@ -32,7 +34,7 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
     const progress = await readProgress(objects, runId);
     const taken = await inTransaction(database, async (transaction) => {
       if ((await readPosition(transaction, runId)) !== position) return 'overtaken';
-      await recordAttempts(transaction, runId, attempts);
+      await recordAttempts(transaction, runId, attempts, services.prices ?? noPrices);
       if (batch.lastKey !== position) await takeBatch(transaction, runId, batch);
       const isJudged = batch.records.some(({ scope }) => scope === 'epoch');
       const stoppedNow = isJudged ? await judgeRun(transaction, runId, stoppedAt) : null;
@@ -54,16 +56,23 @@ async function keepStop({ objects, wake }: Services, runId: string, stoppedAtEpo
   wake();
 }
 
+/** What the run has cost with the end of an attempt. */
+export async function recordEnd(services: Services, runId: string, end: AttemptUse): Promise<Partial<RunCosts>> {
+  return (await inTransaction(services.database, (transaction) => recordUse(transaction, runId, end))) ?? {};
+}
+
 /** Takes in the result of a run, after all else it wrote; null where it has none or the records know already. */
 export async function ingestResult(services: Services, runId: string): Promise<ChangedRun | null> {
   const result = await readResult(services.objects, runId);
   if (result === null) return null;
   await ingestRun(services, runId);
+  const end = { attempt: result.attempt, until: result.finishedAt, energy: undefined };
   return applyEvent(
     services,
     runId,
     { kind: 'succeeded' },
     {
+      ...(await recordEnd(services, runId, end)),
       step: result.final.step,
       epoch: result.final.epoch,
       elapsed_seconds: result.final.elapsedSeconds,
@@ -144,14 +153,20 @@ async function takeBatch(transaction: Transaction<Tables>, runId: string, { last
 }
 
 /** Fills in what only the trainer knows of its attempts; the rest was recorded when they were claimed. */
-async function recordAttempts(transaction: Transaction<Tables>, runId: string, attempts: readonly Attempt[]) {
+async function recordAttempts(
+  transaction: Transaction<Tables>,
+  runId: string,
+  attempts: readonly Attempt[],
+  prices: PriceSettings,
+) {
   const complete = await transaction
     .selectFrom('attempt')
     .select('number')
     .where('run_id', '=', runId)
     .where('engine', 'is not', null)
     .execute();
-  for (const { attempt, host, pid, engine, resumedFromStep, startedAt } of attempts) {
+  for (const record of attempts) {
+    const { attempt, host, pid, engine, resumedFromStep, startedAt } = record;
     if (complete.some(({ number }) => number === attempt)) continue;
     const columns = {
       host,
@@ -159,10 +174,13 @@ async function recordAttempts(transaction: Transaction<Tables>, runId: string, a
       engine: `${engine.name} ${engine.version}`,
       device: engine.device,
       resumed_from_step: resumedFromStep,
+      // Its claim may have waited long for a machine.
+      started_at: startedAt,
+      ...machineColumns(record, prices),
     };
     await transaction
       .insertInto('attempt')
-      .values({ run_id: runId, number: attempt, outcome: 'running', started_at: startedAt, ...columns })
+      .values({ run_id: runId, number: attempt, outcome: 'running', ...columns })
       .onConflict((conflict) => conflict.columns(['run_id', 'number']).doUpdateSet(columns))
       .execute();
   }
@@ -177,8 +195,12 @@ async function recordProgress(
 ): Promise<ChangedRun | null> {
   const run = await transaction.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
   if (run === undefined) return null;
+  const use = progress && { attempt: progress.attempt, until: progress.at, energy: progress.energy };
+  const costs = use && (await recordUse(transaction, runId, use));
   const attempt = attempts.find((candidate) => candidate.attempt === run.attempt);
   const news: RunFigures = elapsedSeconds === null ? {} : { elapsed_seconds: elapsedSeconds };
+  // Of an earlier attempt they are in its own row, and in the sums of the next sign of life.
+  if (costs !== null && use?.attempt === run.attempt) Object.assign(news, costs);
   if (attempt !== undefined) {
     const { name, version, device } = attempt.engine;
     // Compared, not told by the state: a sign of life may be read before the attempt's record is listed.

@@ -3,6 +3,7 @@ import { type FunctionVariable, functionVariables, type LambdaFunction, lambdaFu
 import { parseQueues } from '../../contract/compute';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from '../access/oidc';
+import { pricesSchema } from '../cost/prices';
 import { type BatchSettings, batchDefaults } from '../launcher/batch-settings';
 
 const text = (error: string) => z.string({ error: `is not set: ${error}` });
@@ -31,6 +32,7 @@ const variables = {
     for (const { message } of queues.problems) context.addIssue(message);
     return z.NEVER;
   }),
+  prices: pricesSchema,
   batchJobDefinition: text('the job definition of the trainer'),
 } satisfies Record<FunctionVariable, z.ZodType>;
 

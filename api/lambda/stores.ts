@@ -20,12 +20,15 @@ export function openRecords(place: DatabasePlace, migrate: boolean): Promise<Ope
   return host.startsWith('postgres://') ? openPostgres(host, options) : openDsql({ host, region, user }, options);
 }
 
+export type Stores = Pick<Services, 'database' | 'objects' | 'prices'>;
+
 /** Opens records and objects for as long as the process lives. @throws Error saying what stands against it */
 export async function openStores(
-  place: DatabasePlace & { bucket: string },
-): Promise<Pick<Services, 'database' | 'objects'>> {
+  place: DatabasePlace & { bucket: string; prices?: ReadonlyMap<string, number> },
+): Promise<Stores> {
   const records = await openRecords(place, false);
   if (records.kind === 'refused') throw new Error(records.message);
-  const { bucket, region } = place;
-  return { database: records.database, objects: s3ObjectStore({ bucket, prefix: '', endpoint: null, region }) };
+  const { bucket, region, prices = new Map() } = place;
+  const objects = s3ObjectStore({ bucket, prefix: '', endpoint: null, region });
+  return { database: records.database, objects, prices: { perHour: null, machines: prices } };
 }

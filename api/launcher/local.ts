@@ -80,6 +80,7 @@ export function localPool(options: LocalPoolOptions, events: LauncherEvents): La
 }
 
 function describeSlots({ slots, gpus }: LocalPoolOptions, threads: number): string {
+  if (slots === 0) return 'none: runs wait';
   const count = slots === 1 ? '1 slot' : `${slots} slots`;
   if (gpus.length > 0) return `${count}, one GPU each`;
   return `${count} of ${threads === 1 ? '1 thread' : `${threads} threads`}`;

@@ -1,4 +1,5 @@
 import type { Services } from '../context';
+import { stopBeyondMaxCost } from '../cost/max-cost.service';
 import { inParallel } from '../in-parallel';
 import { type ActiveRun, findActiveRuns, type WaitingRun } from './dispatch.store';
 import { followTeachers, recordExperiments } from './dispatcher';
@@ -60,6 +61,7 @@ export async function reconcile(services: Services, place: JobPlace, options: Re
   });
   await recordExperiments(services, options.recorded);
   await followTeachers(services);
+  await stopBeyondMaxCost(services);
   problems.push(...(await place.launchReady()));
   await explainWaiting(services, (run) => place.whyNotLaunched(run));
   return problems;

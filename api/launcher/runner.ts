@@ -96,7 +96,9 @@ export function createRunner(
       // Each server of a team has slots of its own.
       if (team.serverId !== null) return 'waits for a free slot';
       const { total, busy } = launcher.slots();
-      return `waits for a free slot (${busy} of ${total} busy)`;
+      return total === 0
+        ? 'waits for a server with slots: this one has none'
+        : `waits for a free slot (${busy} of ${total} busy)`;
     },
   };
   const look = async () => {

@@ -1,10 +1,10 @@
 import { exitCodes } from '../../contract/keys';
 import type { AttemptEnd } from '../../contract/records';
 import type { Services } from '../context';
-import { ingestResult, ingestRun } from '../ingest/ingest.service';
+import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
 import { newestCheckpointStep, readAttemptEnd, readAttempts } from '../ingest/run-objects';
 import type { Failure, RunEvent } from '../runs/run-life';
-import { applyEvent } from '../runs/run-life.service';
+import { applyEvent, type RunFigures } from '../runs/run-life.service';
 import type { Job, JobEnd } from './launcher';
 
 export interface SettlementOptions {
@@ -27,11 +27,14 @@ export async function settleAttempt(
 ): Promise<void> {
   const { objects } = services;
   let event: RunEvent;
+  let costs: RunFigures = {};
   try {
     if ((await ingestResult(services, job.runId)) !== null) return;
     await ingestRun(services, job.runId);
     const record = await readAttemptEnd(objects, job.runId, job.attempt);
     event = eventOfEnd(job.attempt, record, end, await hasAdvanced(services, job), options);
+    if (record !== null)
+      costs = await recordEnd(services, job.runId, { ...job, until: record.endedAt, energy: record.energy });
   } catch (error) {
     const message = `what attempt ${job.attempt} wrote cannot be taken in: ${(error as Error).message}`;
     event = crash(job.attempt, message, false, options.crashLimit);
@@ -42,7 +45,7 @@ export async function settleAttempt(
     .where('run_id', '=', job.runId)
     .where('number', '=', job.attempt)
     .execute();
-  await applyEvent(services, job.runId, event);
+  await applyEvent(services, job.runId, event, costs);
 }
 
 /** What the end of an attempt without a result means for its run. */

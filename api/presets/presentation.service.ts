@@ -2,8 +2,9 @@ import { type Preset, type PresetTable, presets } from '../../contract/presets';
 import type { Services } from '../context';
 import type { ExperimentDefinition } from '../experiments/definition';
 import { findExperiment } from '../experiments/experiment.store';
+import { grouped } from '../grouped';
 import { isOver } from '../runs/run-life';
-import { type EvaluatedRun, findEvaluatedRuns } from './presentation.store';
+import { type EvaluatedRun, findEvaluatedRuns } from './evaluations.store';
 import type { ResultTable } from './result-table';
 import { tableMetrics, tablesOf, type VariantRuns } from './tables';
 
@@ -31,9 +32,7 @@ export async function presentExperiment({ database }: Services, id: string): Pro
 }
 
 function variantsOf(runs: readonly EvaluatedRun[]): VariantRuns[] {
-  const variants = new Map<string, EvaluatedRun[]>();
-  for (const run of runs) variants.set(run.variant, [...(variants.get(run.variant) ?? []), run]);
-  return [...variants].map(([name, ofVariant]) => ({ name, runs: ofVariant }));
+  return [...grouped(runs, ({ variant }) => variant)].map(([name, ofVariant]) => ({ name, runs: ofVariant }));
 }
 
 function reportedAccuracies(preset: Preset | null): Map<string, number> {

@@ -1,7 +1,8 @@
 import { metricNames, scoreName } from '../../contract/metric-names';
 import type { PresetTable, TeacherFigures } from '../../contract/presets';
 import { teacherVariant } from '../experiments/definition';
-import type { EvaluatedRun, Evaluation } from './presentation.store';
+import { bestOnDev, trainedEpochs } from './evaluations';
+import type { EvaluatedRun } from './evaluations.store';
 import { column, figure, meanOf, type ResultCell, type ResultTable } from './result-table';
 
 const testAccuracy = scoreName('test', 'accuracy');
@@ -61,22 +62,12 @@ const over = ({ runs }: VariantRuns, of: (run: EvaluatedRun) => number | null | 
   meanOf(runs.map(of));
 const students = (variants: readonly VariantRuns[]) => variants.filter(({ name }) => name !== teacherVariant);
 
-/** Epoch 0 scores the teacher before training; the model of a run has values from epoch 1 on. */
-const trained = ({ evaluations }: EvaluatedRun) => evaluations.filter(({ epoch }) => epoch > 0);
-const at = (run: EvaluatedRun, epoch: number) => trained(run).find((evaluation) => evaluation.epoch === epoch);
+const at = (run: EvaluatedRun, epoch: number) => trainedEpochs(run).find((evaluation) => evaluation.epoch === epoch);
 
 const highest = (run: EvaluatedRun): number | null => {
-  const values = trained(run).flatMap(({ values }) => values[testAccuracy] ?? []);
+  const values = trainedEpochs(run).flatMap(({ values }) => values[testAccuracy] ?? []);
   return values.length === 0 ? null : Math.max(...values);
 };
-
-/** The epoch best on dev, the earliest of equals: as the trainer selects its model. */
-function selected(run: EvaluatedRun): Evaluation | null {
-  return trained(run).reduce<Evaluation | null>((best, evaluation) => {
-    const value = evaluation.values[devAccuracy];
-    return value !== undefined && (best === null || value > best.values[devAccuracy]!) ? evaluation : best;
-  }, null);
-}
 
 function bestTable(variants: readonly VariantRuns[], { reported }: Circumstances): ResultTable {
   const onTest = { selectedOnTest: true };
@@ -95,8 +86,8 @@ function bestTable(variants: readonly VariantRuns[], { reported }: Circumstances
     rows: variants.map((variant) => ({
       label: variant.name,
       cells: [
-        over(variant, (run) => selected(run)?.values[testAccuracy]),
-        over(variant, (run) => selected(run)?.values[testF1]),
+        over(variant, (run) => bestOnDev(run)?.values[testAccuracy]),
+        over(variant, (run) => bestOnDev(run)?.values[testF1]),
         over(variant, highest),
         bestRun(variant),
         ...(hasReported ? [figure(reported.get(variant.name) ?? null)] : []),
@@ -112,7 +103,7 @@ function bestRun({ runs }: VariantRuns): ResultCell {
 }
 
 function sumOf(run: EvaluatedRun, name: string): number | null {
-  const values = trained(run).flatMap(({ values }) => values[name] ?? []);
+  const values = trainedEpochs(run).flatMap(({ values }) => values[name] ?? []);
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
 }
 
@@ -142,7 +133,7 @@ function epochsTable(variants: readonly VariantRuns[], wanted: readonly number[]
 
 function secondsTable(variants: readonly VariantRuns[]): ResultTable {
   const ofEpoch = (name: string) => (run: EvaluatedRun) =>
-    median(trained(run).flatMap(({ values }) => values[name] ?? []));
+    median(trainedEpochs(run).flatMap(({ values }) => values[name] ?? []));
   return {
     title: 'Seconds an epoch',
     notes: ["Means over runs of each run's median epoch, on the machine that carried it out."],
@@ -168,9 +159,9 @@ function budgetTable(
 ): ResultTable {
   const budgets = fullBudgets.map((seconds) => seconds * scale);
   const within = (run: EvaluatedRun, seconds: number) =>
-    trained(run).findLast(({ elapsedSeconds }) => elapsedSeconds <= seconds);
+    trainedEpochs(run).findLast(({ elapsedSeconds }) => elapsedSeconds <= seconds);
   const teacher = variants.find(({ name }) => name === teacherVariant);
-  const line = teacher && over(teacher, (run) => selected(run)?.values[testAccuracy]);
+  const line = teacher && over(teacher, (run) => bestOnDev(run)?.values[testAccuracy]);
   return {
     title: 'Accuracy on test within a time budget',
     notes: [
@@ -207,7 +198,7 @@ function temperatureTable(variants: readonly VariantRuns[]): ResultTable {
   const temperatures = [...new Set(tried.map(({ temperature }) => temperature))];
   const find = (method: string, temperature: string | undefined) =>
     tried.find((each) => each.method === method && each.temperature === temperature)?.variant ?? { name: '', runs: [] };
-  const onDev = (run: EvaluatedRun) => selected(run)?.values[testAccuracy];
+  const onDev = (run: EvaluatedRun) => bestOnDev(run)?.values[testAccuracy];
   const spread = (means: readonly ResultCell[]) => {
     const values = means.flatMap(({ value }) => value ?? []);
     return figure(meanOf(values).standardDeviation, values.length);

@@ -26,7 +26,12 @@ export async function countInfrastructureFailures(
     .set((column) => ({ infrastructure_failures: column('infrastructure_failures', '+', 1) }))
     .execute();
   await ofThisExperiment()
-    .set({ state: 'stopped', stop_reason: stopReason(event.failure.message), updated_at: new Date().toISOString() })
+    .set({
+      state: 'stopped',
+      stop_kind: 'failures',
+      stop_reason: stopReason(event.failure.message),
+      updated_at: new Date().toISOString(),
+    })
     .where('state', '=', 'launched')
     .where('infrastructure_failures', '>=', infrastructureFailureLimit)
     .execute();
@@ -40,7 +45,13 @@ const stopReason = (lastMessage: string): string =>
 export async function resumeLaunching(transaction: Transaction<Tables>, experimentId: string): Promise<void> {
   await transaction
     .updateTable('experiment')
-    .set({ state: 'launched', stop_reason: null, infrastructure_failures: 0, updated_at: new Date().toISOString() })
+    .set({
+      state: 'launched',
+      stop_reason: null,
+      stop_kind: null,
+      infrastructure_failures: 0,
+      updated_at: new Date().toISOString(),
+    })
     .where('id', '=', experimentId)
     .where('state', 'in', ['stopped', 'cancelled'])
     .execute();

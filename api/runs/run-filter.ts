@@ -30,12 +30,16 @@ export interface RunFilter extends Combined<RunFilter> {
   failureKind?: TextCondition;
   engine?: TextCondition;
   device?: TextCondition;
+  instanceType?: TextCondition;
   seed?: NumberCondition;
   epoch?: NumberCondition;
   attempt?: NumberCondition;
   elapsedSeconds?: NumberCondition;
   trainedParameters?: NumberCondition;
   modelBytes?: NumberCondition;
+  billedSeconds?: NumberCondition;
+  cost?: NumberCondition;
+  energyWattHours?: NumberCondition;
   createdAt?: TimeCondition;
   startedAt?: TimeCondition;
   finishedAt?: TimeCondition;
@@ -57,6 +61,9 @@ export const runOrderFields = {
   ELAPSED_SECONDS: { column: 'elapsed_seconds', nullable: false },
   TRAINED_PARAMETERS: { column: 'trained_parameters', nullable: true },
   MODEL_BYTES: { column: 'model_bytes', nullable: true },
+  BILLED_SECONDS: { column: 'billed_seconds', nullable: true },
+  COST: { column: 'cost', nullable: true },
+  ENERGY: { column: 'energy_watt_hours', nullable: true },
   CREATED_AT: { column: 'created_at', nullable: false },
   STARTED_AT: { column: 'started_at', nullable: true },
   FINISHED_AT: { column: 'finished_at', nullable: true },

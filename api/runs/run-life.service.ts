@@ -26,6 +26,12 @@ export type RunFigures = Partial<
     | 'waiting_reason'
     | 'job_name'
     | 'job_index'
+    | 'instance_type'
+    | 'price_per_hour'
+    | 'billed_seconds'
+    | 'cost'
+    | 'energy_watt_hours'
+    | 'energy_source'
   >
 >;
 

@@ -31,6 +31,7 @@ const textColumns = {
   failureKind: 'run.failure_kind',
   engine: 'run.engine',
   device: 'run.device',
+  instanceType: 'run.instance_type',
 } as const;
 const numberColumns = {
   seed: 'run.seed',
@@ -39,6 +40,9 @@ const numberColumns = {
   elapsedSeconds: 'run.elapsed_seconds',
   trainedParameters: 'run.trained_parameters',
   modelBytes: 'run.model_bytes',
+  billedSeconds: 'run.billed_seconds',
+  cost: 'run.cost',
+  energyWattHours: 'run.energy_watt_hours',
 } as const;
 const timeColumns = {
   createdAt: 'run.created_at',

@@ -43,6 +43,12 @@ export function runView(row: RunTable): RunType {
     trainedParameters: row.trained_parameters,
     modelBytes: row.model_bytes,
     selectedEpoch: row.selected_epoch,
+    instanceType: row.instance_type,
+    pricePerHour: row.price_per_hour,
+    billedSeconds: row.billed_seconds,
+    cost: row.cost,
+    energyWattHours: row.energy_watt_hours,
+    energySource: row.energy_source,
     resultNotes: row.result_notes === null ? [] : JSON.parse(row.result_notes),
     createdAt: new Date(row.created_at),
     submittedAt: date(row.submitted_at),
@@ -67,6 +73,15 @@ export function attemptView(row: AttemptTable): Attempt {
     exitCode: row.exit_code,
     failureKind: row.failure_kind,
     failureMessage: row.failure_message,
+    log: row.log,
+    capacity: row.capacity,
+    priceSource: row.price_source,
+    instanceType: row.instance_type,
+    pricePerHour: row.price_per_hour,
+    billedSeconds: row.billed_seconds,
+    cost: row.cost,
+    energyWattHours: row.energy_watt_hours,
+    energySource: row.energy_source,
   };
 }
 

@@ -129,6 +129,18 @@ export class RunFilterInput implements RunFilter {
   @Field(() => TextConditionInput, { nullable: true, description: 'Device that was really used.' })
   device?: TextConditionInput;
 
+  @Field(() => TextConditionInput, { nullable: true, description: 'Type of its EC2 machine.' })
+  instanceType?: TextConditionInput;
+
+  @Field(() => NumberConditionInput, { nullable: true, description: 'Seconds for which machines are paid.' })
+  billedSeconds?: NumberConditionInput;
+
+  @Field(() => NumberConditionInput, { nullable: true, description: 'USD so far, where the price is known.' })
+  cost?: NumberConditionInput;
+
+  @Field(() => NumberConditionInput, { nullable: true, description: 'Energy so far in watt-hours.' })
+  energyWattHours?: NumberConditionInput;
+
   @Field(() => NumberConditionInput, { nullable: true, description: 'Its seed.' })
   seed?: NumberConditionInput;
 
@@ -180,6 +192,9 @@ export const RunOrderField: Record<RunOrderFieldName, RunOrderFieldName> = {
   ELAPSED_SECONDS: 'ELAPSED_SECONDS',
   TRAINED_PARAMETERS: 'TRAINED_PARAMETERS',
   MODEL_BYTES: 'MODEL_BYTES',
+  BILLED_SECONDS: 'BILLED_SECONDS',
+  COST: 'COST',
+  ENERGY: 'ENERGY',
   CREATED_AT: 'CREATED_AT',
   STARTED_AT: 'STARTED_AT',
   FINISHED_AT: 'FINISHED_AT',
@@ -199,6 +214,9 @@ registerEnumType(RunOrderField, {
     ELAPSED_SECONDS: { description: 'Wall clock of its training.' },
     TRAINED_PARAMETERS: { description: 'Parameters it trained.' },
     MODEL_BYTES: { description: 'Size of its model.' },
+    BILLED_SECONDS: { description: 'Seconds for which machines are paid.' },
+    COST: { description: 'USD so far.' },
+    ENERGY: { description: 'Energy so far.' },
     CREATED_AT: { description: 'When it was created.' },
     STARTED_AT: { description: 'When its trainer first gave a sign of life.' },
     FINISHED_AT: { description: 'When it ended.' },

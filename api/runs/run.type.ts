@@ -1,6 +1,6 @@
 import { GraphQLDateTimeISO, GraphQLJSONObject, GraphQLSafeInt } from 'graphql-scalars';
 import { Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
-import type { RunState as RunStateName } from '../database/tables';
+import type { EnergySource as EnergySourceName, RunState as RunStateName } from '../database/tables';
 import { Problem } from '../failures.type';
 import { RunState } from './run.input';
 
@@ -112,6 +112,16 @@ registerEnumType(AttemptOutcome, {
   },
 });
 
+export const EnergySource = { measured: 'measured', estimated: 'estimated' } as const;
+registerEnumType(EnergySource, {
+  name: 'EnergySource',
+  description: 'Where a figure of energy is from.',
+  valuesConfig: {
+    measured: { description: 'By nvidia-smi, or by the counters of the processors (RAPL).' },
+    estimated: { description: 'From the power of the card, or the processor time: at least of one attempt.' },
+  },
+});
+
 @ObjectType({ description: 'One try of a run.' })
 export class Attempt {
   @Field(() => Int, { description: 'Number, from 1.' })
@@ -146,6 +156,36 @@ export class Attempt {
 
   @Field(() => String, { nullable: true, description: 'What the failure said.' })
   failureMessage: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Where its output is: a log stream of AWS CloudWatch.' })
+  log: string | null;
+
+  @Field(() => String, { nullable: true, description: '`spot` or `on-demand`; null: not known.' })
+  capacity: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Type of its EC2 machine; null elsewhere.' })
+  instanceType: string | null;
+
+  @Field(() => Float, { nullable: true, description: 'USD an hour for its share of that machine; null: not known.' })
+  pricePerHour: number | null;
+
+  @Field(() => String, { nullable: true, description: 'Where that price is from.' })
+  priceSource: string | null;
+
+  @Field(() => Float, { nullable: true, description: 'Seconds for which the machine is paid.' })
+  billedSeconds: number | null;
+
+  @Field(() => Float, { nullable: true, description: 'USD so far; null where a price is not known.' })
+  cost: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Energy so far in watt-hours: of the GPU, or of its share of the processors.',
+  })
+  energyWattHours: number | null;
+
+  @Field(() => EnergySource, { nullable: true, description: 'Where that energy is from.' })
+  energySource: EnergySourceName | null;
 }
 
 /** The fields of a run that its row holds; the rest is resolved where it is asked for (run.resolver.ts). */
@@ -210,6 +250,30 @@ export class RunType {
 
   @Field(() => Int, { nullable: true, description: 'Epoch whose weights are its model: the best on dev.' })
   selectedEpoch: number | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Type of the EC2 machine of its newest attempt; null elsewhere.',
+  })
+  instanceType: string | null;
+
+  @Field(() => Float, { nullable: true, description: 'USD an hour for its share of that machine; null: not known.' })
+  pricePerHour: number | null;
+
+  @Field(() => Float, { nullable: true, description: 'Seconds for which the machine is paid, all attempts.' })
+  billedSeconds: number | null;
+
+  @Field(() => Float, { nullable: true, description: 'USD so far, all attempts; null where a price is not known.' })
+  cost: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Energy so far in watt-hours, all attempts: of the GPU, or of its share of the processors.',
+  })
+  energyWattHours: number | null;
+
+  @Field(() => EnergySource, { nullable: true, description: 'Where that energy is from.' })
+  energySource: EnergySourceName | null;
 
   @Field(() => [String], { description: 'What a reader of its result must know.' })
   resultNotes: string[];

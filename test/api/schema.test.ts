@@ -48,7 +48,18 @@ describe('the GraphQL schema', () => {
     const names = (type: 'getQueryType' | 'getMutationType' | 'getSubscriptionType') =>
       Object.keys(schema[type]()?.getFields() ?? {});
     expect(names('getQueryType').sort()).toEqual(
-      ['compare', 'experiment', 'experiments', 'methods', 'metricHistory', 'presets', 'run', 'runs', 'viewer'].sort(),
+      [
+        'compare',
+        'experiment',
+        'experiments',
+        'methods',
+        'metricHistory',
+        'planExperiment',
+        'presets',
+        'run',
+        'runs',
+        'viewer',
+      ].sort(),
     );
     expect(names('getMutationType').sort()).toEqual(
       [
@@ -62,6 +73,7 @@ describe('the GraphQL schema', () => {
         'launchExperiment',
         'retryFailedRuns',
         'retryRun',
+        'setMaxCost',
         'tagExperiment',
       ].sort(),
     );

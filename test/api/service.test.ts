@@ -1,14 +1,14 @@
 import { request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import type { Settings } from '../../api/env';
 import { applyEvent } from '../../api/runs/run-life.service';
 import { type Service, startService } from '../../api/service';
 import { insertExperiment, insertRun } from '../testkit/api-services';
 import { connect, request } from '../testkit/server-process';
+import { serviceSettings } from '../testkit/service-settings';
 import { useTestFolder } from '../testkit/test-folder';
-import { eventually, scriptedTrainer } from '../testkit/test-runner';
+import { eventually } from '../testkit/test-runner';
 import { stepRecord, writeAttempt, writeChunk } from '../testkit/written-run';
 
 const started: Service[] = [];
@@ -18,29 +18,8 @@ afterEach(async () => {
 });
 const folder = useTestFolder();
 
-const settings = (given: Partial<Settings> = {}): Settings => ({
-  port: 0,
-  host: '127.0.0.1',
-  dataDirectory: join(folder.path(), 'data'),
-  databaseUrl: null,
-  objectsLocation: join(folder.path(), 'data/objects'),
-  s3: { endpoint: null, region: null },
-  slots: 1,
-  gpus: [],
-  tokens: [],
-  oidc: null,
-  introspection: true,
-  crashLimit: 2,
-  stallMilliseconds: 60_000,
-  stopMilliseconds: 500,
-  leaseMilliseconds: 60_000,
-  trainerCommand: [process.execPath, scriptedTrainer],
-  environment: process.env,
-  ...given,
-});
-
 async function start(given: Partial<Settings> = {}): Promise<Service> {
-  const outcome = await startService(settings(given), () => {});
+  const outcome = await startService(serviceSettings(folder.path(), given), () => {});
   if (outcome.kind === 'refused') throw new Error(outcome.message);
   started.push(outcome.service);
   return outcome.service;
@@ -88,7 +67,7 @@ async function complaintsOf(address: string, query: string): Promise<string> {
 describe('starting and stopping', () => {
   it('refuses a data directory that another server holds, and takes it when that one has let go', async () => {
     const first = await start();
-    const second = await startService(settings(), () => {});
+    const second = await startService(serviceSettings(folder.path()), () => {});
     expect(second).toMatchObject({ kind: 'refused', message: expect.stringContaining(first.address) });
     await started.pop()!.close();
     await start();
@@ -98,7 +77,7 @@ describe('starting and stopping', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as { port: number };
-    const outcome = await startService(settings({ port }), () => {});
+    const outcome = await startService(serviceSettings(folder.path(), { port }), () => {});
     expect(outcome).toMatchObject({ kind: 'refused', message: expect.stringContaining(`127.0.0.1:${port} is in use`) });
     other.close();
     await start();

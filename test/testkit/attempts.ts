@@ -28,6 +28,7 @@ export async function attemptIn(
     ...sourcesIn(join(folder, 'cache')),
     threads: 1,
     job: null,
+    machine: null,
     signal,
     reporter,
   });

@@ -1,6 +1,6 @@
 import { progressKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
-import type { Progress } from '../../contract/records';
+import type { Energy, Progress } from '../../contract/records';
 import { hasAttempt } from './attempts';
 
 /** The heartbeat of an attempt: where it is, overwritten in the store every few seconds for as long as it lives. */
@@ -20,11 +20,13 @@ export interface ProgressEvents {
   superseded(): void;
 }
 
+/** @param energy what the attempt has used so far */
 export function startProgress(
   objects: ObjectStore,
   runId: string,
   attempt: number,
   events: ProgressEvents,
+  energy?: () => Energy,
 ): ProgressReport {
   let progress: Progress = {
     attempt,
@@ -44,7 +46,7 @@ export function startProgress(
   const beat = () => {
     if (busy) return;
     busy = true;
-    progress = { ...progress, at: new Date().toISOString() };
+    progress = { ...progress, at: new Date().toISOString(), ...(energy === undefined ? {} : { energy: energy() }) };
     writing = writeAndLook(progress)
       .catch(events.failed)
       .finally(() => {

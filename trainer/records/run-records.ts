@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../../contract/objects/object-store';
-import type { MetricRecord } from '../../contract/records';
+import type { Energy, MetricRecord } from '../../contract/records';
 import { type MetricLog, openMetricLog } from './metric-log';
 import { type ProgressReport, startProgress } from './progress';
 
@@ -17,6 +17,7 @@ export interface RunRecords {
 /**
  * @param elapsedBefore seconds of the run up to the checkpoint this attempt continues from.
  * @param startedAt `performance.now()` when this attempt began.
+ * @param energy what this attempt has used so far.
  * @param watcher told of every metric record, of heartbeats that could not be written, and of a later attempt.
  */
 export function openRunRecords(
@@ -26,7 +27,8 @@ export function openRunRecords(
     attempt,
     elapsedBefore,
     startedAt,
-  }: { runId: string; attempt: number; elapsedBefore: number; startedAt: number },
+    energy,
+  }: { runId: string; attempt: number; elapsedBefore: number; startedAt: number; energy?: () => Energy },
   watcher: { record(record: MetricRecord): void; note(text: string): void; superseded(): void },
 ): RunRecords {
   const log = openMetricLog(objects, runId, attempt);
@@ -41,10 +43,16 @@ export function openRunRecords(
         watcher.record(record);
       },
     },
-    progress: startProgress(objects, runId, attempt, {
-      failed: (error) => watcher.note(`no heartbeat: ${(error as Error).message}`),
-      superseded: watcher.superseded,
-    }),
+    progress: startProgress(
+      objects,
+      runId,
+      attempt,
+      {
+        failed: (error) => watcher.note(`no heartbeat: ${(error as Error).message}`),
+        superseded: watcher.superseded,
+      },
+      energy,
+    ),
     elapsedSeconds: () => elapsedBefore + (performance.now() - startedAt) / 1000,
   };
 }

@@ -1,29 +1,22 @@
 import type { RunState } from '../../../api/database/tables';
 import { handleJobEvent, reconcileBatch } from '../../../api/launcher/batch';
 import { connectBatch } from '../../../api/launcher/batch-connection';
-import { type BatchSettings, batchDefaults } from '../../../api/launcher/batch-settings';
+import type { BatchSettings } from '../../../api/launcher/batch-settings';
 import { cancelRun, retryRun } from '../../../api/runs/run-control.service';
-import type { QueueKey } from '../../../contract/compute';
 import { jobManifestKey } from '../../../contract/keys';
 import { insertExperiment, insertRun, readRun, type TestServices, useTestServices } from '../../testkit/api-services';
+import { testBatchSettings } from '../../testkit/batch-settings';
 import { batchTrainers } from '../../testkit/batch-trainers';
 import { FakeBatch, type FakeJob } from '../../testkit/fake-batch';
+import { passSeconds } from '../../testkit/passing-time';
 import { eventually } from '../../testkit/test-runner';
-
-Object.assign(process.env, { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 's' });
 
 const testServices = useTestServices();
 let services: TestServices;
 let fake: FakeBatch;
 let batch: ReturnType<typeof connectBatch>;
 
-function connect(given: Partial<BatchSettings> = {}) {
-  const queues = new Map<QueueKey, string>([
-    ['g5:spot', 'g5-spot'],
-    ['g6:on-demand', 'g6-on-demand'],
-  ]);
-  return connectBatch({ ...batchDefaults, jobDefinition: 'stillhouse', queues, endpoint: fake.endpoint, ...given });
-}
+const connect = (given: Partial<BatchSettings> = {}) => connectBatch(testBatchSettings(fake, given));
 
 beforeEach(async () => {
   services = testServices();
@@ -34,16 +27,6 @@ beforeEach(async () => {
 });
 afterEach(() => fake.close());
 afterEach(() => jest.useRealTimers());
-
-/** Lets seconds pass for everything that asks what time it is; timers and I/O go on. */
-function pass(seconds: number): void {
-  const now = Date.now() + seconds * 1000;
-  const doNotFake = ['nextTick', 'setImmediate', 'clearImmediate', 'setTimeout', 'clearTimeout'] as const;
-  jest.useFakeTimers({
-    now,
-    doNotFake: [...doNotFake, 'setInterval', 'clearInterval', 'queueMicrotask', 'performance'],
-  });
-}
 
 const reconcile = () => reconcileBatch(services, batch);
 const deliver = async (events = fake.events.splice(0)) => {
@@ -291,11 +274,11 @@ describe('a run in Batch', () => {
     await reconcile();
     const job = onlyJob();
     fake.move(job, 'RUNNABLE');
-    pass(3600);
+    passSeconds(3600);
     await reconcile();
     expect(job.terminated).toBeNull();
     fake.move(job, 'RUNNING');
-    pass(1000);
+    passSeconds(1000);
     await reconcile();
     expect(job.terminated).toContain('stillhouse: stalled: the trainer gave no sign of life for 600 seconds');
     fake.end(job, { exitCode: 137 });
@@ -313,7 +296,7 @@ describe('when something goes wrong on the way to Batch', () => {
     fake.fault = () => null;
     await reconcile();
     expect(await states('ok-1')).toEqual(['SUBMITTED']);
-    pass(130);
+    passSeconds(130);
     await reconcile();
     const { job_id } = await services.database.selectFrom('batch_job').selectAll().executeTakeFirstOrThrow();
     expect(job_id).toBe(onlyJob().jobId);
@@ -334,7 +317,7 @@ describe('when something goes wrong on the way to Batch', () => {
     fake.fault = (operation) => (operation === 'submitjob' ? 'error-before' : null);
     await expect(reconcile()).rejects.toThrow();
     fake.fault = () => null;
-    pass(130);
+    passSeconds(130);
     await reconcile();
     onlyJob();
 
@@ -349,7 +332,7 @@ describe('when something goes wrong on the way to Batch', () => {
   it('gives the runs of a refused job back, counts one failure, and says what Batch said', async () => {
     for (const id of ['ok-1', 'ok-2']) await insertRun(services, id);
     await services.database.updateTable('experiment').set({ infrastructure_failures: 2 }).execute();
-    batch = connect({ jobDefinition: 'stillhouse', queues: new Map([['g5:spot', 'g5-spot']]) });
+    batch = connect();
     const submit = batch.submitClient.send.bind(batch.submitClient);
     jest.spyOn(batch.submitClient, 'send').mockImplementation(((command: { input: { jobName?: string } }) => {
       command.input.jobName = 'not a name';
@@ -386,7 +369,7 @@ describe('when something goes wrong on the way to Batch', () => {
     fake.jobs.clear();
     await reconcile();
     expect(await states('ok-1')).toEqual(['SUBMITTED']);
-    pass(130);
+    passSeconds(130);
     await reconcile();
     expect((await readRun(services, 'ok-1')).job_name).toBe('ok-1-r3');
     expect(fake.working()).toHaveLength(1);

@@ -1,4 +1,4 @@
-import type { EvaluatedRun } from '../../../api/presets/presentation.store';
+import type { EvaluatedRun } from '../../../api/presets/evaluations.store';
 import { tablesOf, type VariantRuns } from '../../../api/presets/tables';
 import type { PresetTable } from '../../../contract/presets';
 

@@ -1,0 +1,94 @@
+import type { Transaction } from 'kysely';
+import type { Attempt, Energy } from '../../contract/records';
+import type { AttemptTable, RunTable, Tables } from '../database/tables';
+import { type PriceSettings, priceOf } from './prices';
+
+/** What is known of an attempt's use of its machine: until when it ran, and what energy it took. */
+export interface AttemptUse {
+  attempt: number;
+  until: string;
+  energy: Energy | undefined;
+}
+
+/** Costs of a run, as its row has them: sums over its attempts, and the machine of the newest. */
+export type RunCosts = Pick<
+  RunTable,
+  'instance_type' | 'price_per_hour' | 'billed_seconds' | 'cost' | 'energy_watt_hours' | 'energy_source'
+>;
+
+/** The machine and the price of an attempt, as its row has them. */
+export function machineColumns(attempt: Attempt, prices: PriceSettings) {
+  const { machine } = attempt;
+  const price = priceOf(machine ?? null, prices);
+  return {
+    instance_type: machine?.instanceType ?? null,
+    capacity: machine?.capacity ?? null,
+    price_per_hour: price?.perHour ?? null,
+    price_source: price?.source ?? null,
+  };
+}
+
+/**
+ * Takes in how long an attempt has run. What is known already is never made less, so it makes no difference in which
+ * order signs of life and ends arrive.
+ * @returns the costs of the run, all attempts together; null where that changed nothing
+ */
+export async function recordUse(
+  transaction: Transaction<Tables>,
+  runId: string,
+  use: AttemptUse,
+): Promise<RunCosts | null> {
+  const rows = await transaction
+    .selectFrom('attempt')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .orderBy('number')
+    .execute();
+  const row = rows.find(({ number }) => number === use.attempt);
+  // Without its own record nobody knows when it began.
+  if (row === undefined || row.engine === null) return null;
+  const next = withUse(row, use);
+  if (next === row) return null;
+  const { billed_seconds, cost, energy_watt_hours, energy_source } = next;
+  await transaction
+    .updateTable('attempt')
+    .set({ billed_seconds, cost, energy_watt_hours, energy_source })
+    .where('run_id', '=', runId)
+    .where('number', '=', use.attempt)
+    .execute();
+  return costsOf(rows.map((other) => (other === row ? next : other)));
+}
+
+function withUse(row: AttemptTable, { until, energy }: AttemptUse): AttemptTable {
+  const seconds = Math.max(0, (Date.parse(until) - Date.parse(row.started_at)) / 1000);
+  const isLonger = seconds > (row.billed_seconds ?? -1);
+  const isMore = energy !== undefined && energy.wattHours > (row.energy_watt_hours ?? -1);
+  if (!isLonger && !isMore) return row;
+  return {
+    ...row,
+    ...(isLonger
+      ? { billed_seconds: seconds, cost: row.price_per_hour === null ? null : (seconds / 3600) * row.price_per_hour }
+      : {}),
+    ...(isMore ? { energy_watt_hours: energy.wattHours, energy_source: energy.source } : {}),
+  };
+}
+
+function costsOf(attempts: readonly AttemptTable[]): RunCosts {
+  const billed = attempts.filter(({ billed_seconds }) => billed_seconds !== null);
+  const metered = attempts.filter(({ energy_watt_hours }) => energy_watt_hours !== null);
+  const sum = (values: readonly (number | null)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
+  const newest = billed.at(-1);
+  return {
+    instance_type: newest?.instance_type ?? null,
+    price_per_hour: newest?.price_per_hour ?? null,
+    billed_seconds: sum(billed.map(({ billed_seconds }) => billed_seconds)),
+    cost: billed.some(({ cost }) => cost === null) ? null : sum(billed.map(({ cost }) => cost)),
+    energy_watt_hours: metered.length === 0 ? null : sum(metered.map(({ energy_watt_hours }) => energy_watt_hours)),
+    energy_source:
+      metered.length === 0
+        ? null
+        : metered.every(({ energy_source }) => energy_source === 'measured')
+          ? 'measured'
+          : 'estimated',
+  };
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { capacities } from '../../contract/compute';
+import type { Machine } from '../../contract/records';
+
+/** USD an hour of a run's share of its machine, and where that is from. */
+export interface Price {
+  perHour: number;
+  source: string;
+}
+
+/** Prices that somebody set for this service. */
+export interface PriceSettings {
+  /** Of a machine that tells no type: this one, for example. null: runs on it have no price. */
+  perHour: number | null;
+  /** By instance type, `g5.xlarge`, or with the capacity, `g5.xlarge:spot`. */
+  machines: ReadonlyMap<string, number>;
+}
+
+export const noPrices: PriceSettings = { perHour: null, machines: new Map() };
+
+const listDate = 'us-east-1, Linux, as of June 2026';
+
+/**
+ * On-demand list prices of EC2 in USD an hour, with the GPUs of the machine: a run uses one, and pays its share. AWS
+ * changes them seldom and other regions have others: a setting comes before this table.
+ */
+const listPrices: Readonly<Record<string, { perHour: number; gpus: number }>> = {
+  'g4dn.xlarge': { perHour: 0.526, gpus: 1 },
+  'g4dn.2xlarge': { perHour: 0.752, gpus: 1 },
+  'g4dn.4xlarge': { perHour: 1.204, gpus: 1 },
+  'g4dn.8xlarge': { perHour: 2.176, gpus: 1 },
+  'g4dn.12xlarge': { perHour: 3.912, gpus: 4 },
+  'g5.xlarge': { perHour: 1.006, gpus: 1 },
+  'g5.2xlarge': { perHour: 1.212, gpus: 1 },
+  'g5.4xlarge': { perHour: 1.624, gpus: 1 },
+  'g5.8xlarge': { perHour: 2.448, gpus: 1 },
+  'g5.12xlarge': { perHour: 5.672, gpus: 4 },
+  'g6.xlarge': { perHour: 0.8048, gpus: 1 },
+  'g6.2xlarge': { perHour: 0.9776, gpus: 1 },
+  'g6.4xlarge': { perHour: 1.3232, gpus: 1 },
+  'g6.8xlarge': { perHour: 2.0144, gpus: 1 },
+  'g6.12xlarge': { perHour: 4.6016, gpus: 4 },
+  'g6e.xlarge': { perHour: 1.861, gpus: 1 },
+  'g6e.2xlarge': { perHour: 2.24208, gpus: 1 },
+  'g6e.4xlarge': { perHour: 3.00424, gpus: 1 },
+  'p4d.24xlarge': { perHour: 21.957642, gpus: 8 },
+  'p5.48xlarge': { perHour: 55.04, gpus: 8 },
+};
+
+/**
+ * The price of an attempt; null where none is known. A spot machine without a set price has the list price, which it
+ * never exceeds: its real price changes by the hour, and only the bill tells it.
+ */
+export function priceOf(machine: Machine | null, { perHour, machines }: PriceSettings): Price | null {
+  if (machine === null) return perHour === null ? null : { perHour, source: 'set for this service' };
+  const { instanceType, capacity } = machine;
+  const set = machines.get(`${instanceType}:${capacity}`) ?? machines.get(instanceType);
+  if (set !== undefined) return { perHour: set, source: 'set for this service' };
+  const listed = listPrices[instanceType];
+  if (listed === undefined) return null;
+  const share = listed.gpus > 1 ? `, one of its ${listed.gpus} GPUs` : '';
+  const bound = capacity === 'spot' ? '; a spot machine costs less' : '';
+  return { perHour: listed.perHour / listed.gpus, source: `list price on demand (${listDate})${share}${bound}` };
+}
+
+/** `g5.xlarge=1.10,g5.xlarge:spot=0.42` as a setting; every problem at once. */
+export const pricesSchema = z
+  .string()
+  .default('')
+  .transform((text, context): ReadonlyMap<string, number> => {
+    const prices = new Map<string, number>();
+    for (const entry of text.split(',').map((part) => part.trim())) {
+      if (entry === '') continue;
+      const [machine = '', amount = ''] = entry.split('=');
+      const price = Number(amount);
+      if (!machinePattern.test(machine) || amount === '' || !(price >= 0 && price < 10_000))
+        context.addIssue(
+          `"${entry}" is no price: write <instance type>=<USD an hour>, such as g5.xlarge=1.10 or g5.xlarge:spot=0.42`,
+        );
+      else prices.set(machine, price);
+    }
+    return prices;
+  });
+
+const machinePattern = new RegExp(`^[a-z0-9-]+\\.[a-z0-9-]+(:(${capacities.join('|')}))?$`);

@@ -1,0 +1,161 @@
+import type { Api } from '../client/graphql';
+import type { Moment } from './options';
+import * as queries from './queries';
+
+/** Everything a report tells, as the API has it now. */
+export interface ReportData {
+  experiment: queries.Experiment;
+  runs: queries.Run[];
+  /** By the name of the variant, in their order. */
+  settings: Map<string, queries.Settings>;
+  at: Moment;
+  accuracy: queries.Comparison;
+  macroF1: queries.Comparison;
+  history: queries.Series[];
+  confusion: ConfusionData | null;
+}
+
+/** Cells of the confusion matrices of every run and epoch. */
+export interface ConfusionData {
+  classes: string[];
+  series: queries.Series[];
+}
+
+/** What the report cannot do, in words for the person who asked for it. */
+export class NoReport extends Error {}
+
+const pageSize = 200;
+/** Series of one request; the API takes 200. */
+const seriesAtATime = 180;
+/** Beyond this many classes a matrix is no longer read. */
+const mostClasses = 12;
+export const confusionPrefix = 'test/confusion/';
+
+export interface Wanted {
+  experiment: string;
+  at: Moment;
+  baseline?: string | undefined;
+  allowDifferentData: boolean;
+}
+
+/** @throws NoReport where there is no such experiment, or nothing of it can be compared */
+export async function fetchReport(api: Api, wanted: Wanted): Promise<ReportData> {
+  const id = await findExperiment(api, wanted.experiment);
+  const { experiment } = await api.request<{ experiment: queries.Experiment }>(queries.experiment, { id });
+  const runs = await fetchRuns(api, id);
+  if (!runs.some(({ state }) => state === 'SUCCEEDED'))
+    throw new NoReport(`"${experiment.name}" has no finished run yet: there is nothing to report`);
+  const baseline = wanted.baseline ?? usualBaseline(runs);
+  const compare = (metric: string) => fetchComparison(api, { ...wanted, id, metric, baseline });
+  const accuracy = await compare('test/accuracy');
+  const finished = runs.filter(({ state }) => state === 'SUCCEEDED');
+  return {
+    experiment,
+    runs,
+    settings: await fetchSettings(api, runs),
+    at: wanted.at,
+    accuracy,
+    macroF1: await compare('test/macro-f1'),
+    history: await fetchHistory(api, finished, ['test/accuracy', 'test/macro-f1']),
+    confusion: await fetchConfusion(api, finished),
+  };
+}
+
+async function findExperiment(api: Api, wanted: string): Promise<string> {
+  const { experiment } = await api.request<{ experiment: { id: string } | null }>(
+    'query ById($id: ID!) { experiment(id: $id) { id } }',
+    { id: wanted },
+  );
+  if (experiment !== null) return experiment.id;
+  const { experiments } = await api.request<{
+    experiments: { nodes: { id: string; name: string; createdAt: string }[] };
+  }>(queries.experimentsNamed, { name: wanted });
+  const exact = experiments.nodes.filter(({ name }) => name === wanted);
+  const found = exact.length > 0 ? exact : experiments.nodes;
+  if (found.length === 1) return found[0]!.id;
+  if (found.length === 0) throw new NoReport(`there is no experiment with the id or name "${wanted}"`);
+  const list = found.map(({ id, name, createdAt }) => `  ${id}  ${name}, created ${createdAt}`).join('\n');
+  throw new NoReport(`"${wanted}" may be any of these; give the id of one:\n${list}`);
+}
+
+async function fetchRuns(api: Api, experimentId: string): Promise<queries.Run[]> {
+  const all: queries.Run[] = [];
+  for (let after: string | null = null; ; ) {
+    const { runs }: { runs: { nodes: queries.Run[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } } =
+      await api.request(queries.runs, { experimentId, first: pageSize, after });
+    all.push(...runs.nodes);
+    if (!runs.pageInfo.hasNextPage) return all;
+    after = runs.pageInfo.endCursor;
+  }
+}
+
+/** Training from scratch is what every distillation has to beat. */
+function usualBaseline(runs: readonly queries.Run[]): string {
+  const students = runs.filter(({ method }) => !method.startsWith('finetune'));
+  const chosen = students.find(({ method }) => method === 'scratch') ?? students[0] ?? runs[0]!;
+  return chosen.variant;
+}
+
+async function fetchComparison(
+  api: Api,
+  wanted: { id: string; metric: string; at: Moment; baseline: string; allowDifferentData: boolean },
+): Promise<queries.Comparison> {
+  const ask = async (pairs: 'ALL' | 'WITH_BASELINE') =>
+    (await api.request<{ compare: queries.CompareOutcome }>(queries.compare, { ...wanted, pairs })).compare;
+  let outcome = await ask('ALL');
+  if ('problems' in outcome && outcome.problems.every(({ path }) => path === 'pairs'))
+    outcome = await ask('WITH_BASELINE');
+  if (!('problems' in outcome)) return outcome;
+  throw new NoReport(outcome.problems.map(({ path, message }) => `${optionOf(path)}: ${message}`).join('\n'));
+}
+
+/** The option of the command that gave an argument of the API. */
+const optionOf = (path: string): string =>
+  path.startsWith('at') ? '--at' : path === 'allowDifferentData' ? '--allow-different-data' : `--${path}`;
+
+async function fetchSettings(api: Api, runs: readonly queries.Run[]): Promise<Map<string, queries.Settings>> {
+  const first = new Map<string, queries.Run>();
+  for (const run of runs) if (!first.has(run.variant)) first.set(run.variant, run);
+  const settings = new Map<string, queries.Settings>();
+  for (const chunk of chunksOf([...first.values()], pageSize)) {
+    const ids = chunk.map(({ id }) => id);
+    const { runs: found } = await api.request<{ runs: { nodes: (queries.Settings & { id: string })[] } }>(
+      queries.settings,
+      { ids, first: ids.length },
+    );
+    for (const { variant, id } of chunk) settings.set(variant, found.nodes.find((run) => run.id === id)!);
+  }
+  return settings;
+}
+
+async function fetchHistory(
+  api: Api,
+  runs: readonly queries.Run[],
+  names: readonly string[],
+): Promise<queries.Series[]> {
+  const series: queries.Series[] = [];
+  for (const chunk of chunksOf(runs, Math.max(1, Math.floor(seriesAtATime / names.length)))) {
+    const runIds = chunk.map(({ id }) => id);
+    const { metricHistory } = await api.request<{ metricHistory: queries.Series[] }>(queries.history, {
+      runIds,
+      names,
+    });
+    series.push(...metricHistory);
+  }
+  return series;
+}
+
+async function fetchConfusion(api: Api, finished: readonly queries.Run[]): Promise<ConfusionData | null> {
+  const { run } = await api.request<{ run: { metrics: { name: string }[] } }>(queries.metricNames, {
+    id: finished.at(-1)!.id,
+  });
+  const names = run.metrics.map(({ name }) => name);
+  const classes = names.flatMap((name) => /^test\/class\/(.+)\/f1$/.exec(name)?.[1] ?? []);
+  const cells = names.filter((name) => name.startsWith(confusionPrefix));
+  if (cells.length === 0 || classes.length > mostClasses) return null;
+  return { classes, series: await fetchHistory(api, finished, cells) };
+}
+
+function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+}

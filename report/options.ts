@@ -1,0 +1,67 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { type ReadOptions, readWords } from '../client/options';
+
+const usage = `Writes one HTML page about an experiment: its answer in plain language, tables with intervals and tests, curves, confusion
+matrices, what it cost, and everything needed to repeat it. The page needs no network, and prints.
+
+  npm run report -- EXPERIMENT
+
+  EXPERIMENT           id or name of the experiment
+  --output FILE        where to write it [the name of the experiment, .html]
+  --baseline NAME      variant that the others are measured against [scratch, else the first that is no teacher]
+  --at MOMENT          best-on-dev, final, epoch=N, seconds=N; or best-on-test, which the page is marked with [best-on-dev]
+  --allow-different-data  compare runs of different data or splits nevertheless; the page says so
+  --server URL         ask this server
+  --token TEXT         access token of that server
+  --data-directory DIR without --server: the server that runs on this directory, or one that is started for the report
+                       and carries no runs out [data]
+`;
+
+/** A moment of the training, as the API takes it. */
+export interface Moment {
+  point: 'BEST_ON_DEV' | 'BEST_ON_TEST' | 'FINAL' | 'EPOCH' | 'WALL_CLOCK';
+  epoch?: number;
+  seconds?: number;
+}
+
+const moments: [RegExp, (value: number) => Moment][] = [
+  [/^best-on-dev$/, () => ({ point: 'BEST_ON_DEV' })],
+  [/^best-on-test$/, () => ({ point: 'BEST_ON_TEST' })],
+  [/^final$/, () => ({ point: 'FINAL' })],
+  [/^epoch=(\d+)$/, (epoch) => ({ point: 'EPOCH', epoch })],
+  [/^seconds=(\d+(?:\.\d+)?)$/, (seconds) => ({ point: 'WALL_CLOCK', seconds })],
+];
+
+const momentSchema = z.string().transform((text, context): Moment => {
+  for (const [form, moment] of moments) {
+    const match = form.exec(text);
+    if (match) return moment(Number(match[1]));
+  }
+  context.addIssue('must be best-on-dev, final, epoch=N, seconds=N or best-on-test');
+  return z.NEVER;
+});
+
+const optionsSchema = z.strictObject({
+  experiment: z.string({ error: 'must be the id or the name of an experiment' }).min(1),
+  output: z
+    .string()
+    .min(1)
+    .transform((path) => resolve(path))
+    .optional(),
+  baseline: z.string().min(1).optional(),
+  at: momentSchema.prefault('best-on-dev'),
+  'allow-different-data': z.boolean().default(false),
+  server: z.url().optional(),
+  token: z.string().min(1).optional(),
+  'data-directory': z
+    .string()
+    .min(1)
+    .default('data')
+    .transform((path) => resolve(path)),
+});
+export type Options = z.output<typeof optionsSchema>;
+
+/** Reads the command line; whatever is wrong with it is said at once. */
+export const readOptions = (words: readonly string[]): ReadOptions<Options> =>
+  readWords(words, optionsSchema, usage, 'experiment');

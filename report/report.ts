@@ -1,0 +1,56 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type Api, connect } from '../client/graphql';
+import { findServer, type RunningServer, startServer } from '../client/server';
+import { command } from '../client/session';
+import { fetchReport, NoReport } from './fetch';
+import { type Options, readOptions } from './options';
+import { page } from './page';
+
+/** The page about an experiment, from whichever server has it. */
+async function report(options: Options): Promise<number> {
+  const server = await serverOf(options);
+  const api = connect(server.address, options.token);
+  try {
+    const file = await writeReport(api, options);
+    console.log(`written: ${file}`);
+    return 0;
+  } finally {
+    await api.close();
+    await server.stop();
+  }
+}
+
+async function writeReport(api: Api, options: Options): Promise<string> {
+  const { experiment, at, baseline } = options;
+  const data = await fetchReport(api, {
+    ...{ experiment, at, baseline },
+    allowDifferentData: options['allow-different-data'],
+  });
+  const text = page(data, { command: commandOf(process.argv.slice(2)), writtenAt: new Date() });
+  const file = options.output ?? resolve(`${fileNameOf(data.experiment.name)}.html`);
+  await writeFile(file, text);
+  return file;
+}
+
+/** The given server, the one that runs on the data directory, or one of its own that carries no runs out. */
+async function serverOf({ server, 'data-directory': dataDirectory }: Options): Promise<RunningServer> {
+  const running = server === undefined ? await findServer(dataDirectory) : server;
+  return startServer({ server: running ?? undefined, 'data-directory': dataDirectory, port: 0, slots: 0 });
+}
+
+/** A token is nothing to print. */
+const commandOf = (words: readonly string[]): string => {
+  const told = words.map((word, place) =>
+    words[place - 1] === '--token' ? '…' : word.replace(/^(--token=).*/, '$1…'),
+  );
+  return ['npm run report --', ...told.map((word) => (/^[\w./:=@…-]+$/.test(word) ? word : `'${word}'`))].join(' ');
+};
+
+const fileNameOf = (name: string): string =>
+  name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '') || 'report';
+
+command(readOptions(process.argv.slice(2)), report, (error) => error instanceof NoReport);

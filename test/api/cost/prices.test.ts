@@ -1,0 +1,49 @@
+import { noPrices, type PriceSettings, priceOf, pricesSchema } from '../../../api/cost/prices';
+
+const set = (text: string, perHour: number | null = null): PriceSettings => ({
+  perHour,
+  machines: pricesSchema.parse(text),
+});
+
+describe('the price of an attempt', () => {
+  it('is the list price of its machine, said with its date', () => {
+    expect(priceOf({ instanceType: 'g5.xlarge', capacity: 'on-demand' }, noPrices)).toEqual({
+      perHour: 1.006,
+      source: 'list price on demand (us-east-1, Linux, as of June 2026)',
+    });
+  });
+
+  it('is at most the list price on a spot machine, and says so', () => {
+    const price = priceOf({ instanceType: 'g5.xlarge', capacity: 'spot' }, noPrices);
+    expect(price).toMatchObject({ perHour: 1.006, source: expect.stringContaining('a spot machine costs less') });
+  });
+
+  it('is that of one GPU where the machine has several', () => {
+    const price = priceOf({ instanceType: 'g5.12xlarge', capacity: null }, noPrices);
+    expect(price?.perHour).toBeCloseTo(5.672 / 4, 12);
+    expect(price?.source).toContain('one of its 4 GPUs');
+  });
+
+  it('is what was set for the service, that of the capacity first', () => {
+    const prices = set('g5.xlarge=1.10, g5.xlarge:spot=0.42,x1.mega=9');
+    expect(priceOf({ instanceType: 'g5.xlarge', capacity: 'spot' }, prices)?.perHour).toBe(0.42);
+    expect(priceOf({ instanceType: 'g5.xlarge', capacity: 'on-demand' }, prices)?.perHour).toBe(1.1);
+    expect(priceOf({ instanceType: 'x1.mega', capacity: null }, prices)?.perHour).toBe(9);
+  });
+
+  it('is not known of a machine nobody has a price for', () => {
+    expect(priceOf({ instanceType: 'x1.mega', capacity: 'spot' }, noPrices)).toBeNull();
+    expect(priceOf(null, noPrices)).toBeNull();
+    expect(priceOf(null, set('', 0.25))).toEqual({ perHour: 0.25, source: 'set for this service' });
+  });
+});
+
+it('refuses prices with every problem at once', () => {
+  const parsed = pricesSchema.safeParse('g5.xlarge=1,g5=2,g5.xlarge:cheap=1,g6.xlarge=,g6.xlarge=-1');
+  expect(parsed.error?.issues.map(({ message }) => message.split(' is no price')[0])).toEqual([
+    '"g5=2"',
+    '"g5.xlarge:cheap=1"',
+    '"g6.xlarge="',
+    '"g6.xlarge=-1"',
+  ]);
+});
