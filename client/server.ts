@@ -17,6 +17,9 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** A server that was to be started did not; the message holds what it said. */
+export class ServerRefused extends Error {}
+
 const startTimeoutMilliseconds = 60_000;
 const pollMilliseconds = 100;
 
@@ -38,7 +41,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   while (!(await answers(address))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       child.kill('SIGKILL');
-      throw new Error(`the server did not start:\n${complaint()}`);
+      throw new ServerRefused(`the server did not start:\n${complaint()}`);
     }
     await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
   }

@@ -1,11 +1,27 @@
 import { runUntilOver } from './follow';
 import { type Api, connect } from './graphql';
 import type { ReadOptions } from './options';
-import { type ServerOptions, startServer } from './server';
+import { type ServerOptions, ServerRefused, startServer } from './server';
 
 export interface SessionOptions extends ServerOptions {
   /** Stop the server at the end instead of leaving it until Ctrl-C. */
   exit: boolean;
+}
+
+/** Something to be done on a server of its own or a given one. @returns the exit code */
+export async function withServer(
+  options: ServerOptions,
+  work: (api: Api, address: string) => Promise<number>,
+): Promise<number> {
+  const server = await startServer(options);
+  console.log(`server: ${server.address}\n`);
+  const api = connect(server.address);
+  try {
+    return await work(api, server.address);
+  } finally {
+    await api.close();
+    await server.stop();
+  }
 }
 
 /**
@@ -13,15 +29,12 @@ export interface SessionOptions extends ServerOptions {
  * @param launch the id of the launched experiment; null where there is none, which was told
  * @returns the exit code: 0 where every run succeeded
  */
-export async function carryOut(
+export function carryOut(
   options: SessionOptions,
   launch: (api: Api) => Promise<string | null>,
   print: (api: Api, experimentId: string) => Promise<void>,
 ): Promise<number> {
-  const server = await startServer(options);
-  console.log(`server: ${server.address}\n`);
-  const api = connect(server.address);
-  try {
+  return withServer(options, async (api, address) => {
     const experimentId = await launch(api);
     if (experimentId === null) return 1;
     const runs = await runUntilOver(api, experimentId);
@@ -29,15 +42,12 @@ export async function carryOut(
     for (const run of failed)
       console.error(`${run.variant} seed ${run.seed}: ${run.state}. ${run.failure?.message ?? ''}`);
     await print(api, experimentId);
-    console.log(`\nThe experiment in the dashboard: ${server.address}/#/experiments/${experimentId}`);
+    console.log(`\nThe experiment in the dashboard: ${address}/#/experiments/${experimentId}`);
     if (!options.exit) await untilInterrupted(options);
     else if (options.server === undefined)
       console.log(`The server stops now; npm start -- --data ${options['data-directory']} brings it back.`);
     return failed.length === 0 ? 0 : 1;
-  } finally {
-    await api.close();
-    await server.stop();
-  }
+  });
 }
 
 function untilInterrupted({ server }: SessionOptions): Promise<void> {
@@ -57,7 +67,7 @@ export function command<T>(
   }
   run(read.options)
     .catch((error) => {
-      console.error(isExpected(error) ? error.message : error);
+      console.error(error instanceof ServerRefused || isExpected(error) ? error.message : error);
       return 1;
     })
     .then((exitCode) => process.exit(exitCode));

@@ -4,15 +4,19 @@ import { findData, NoSource, requireInputs } from '../client/data-folder';
 import type { Api } from '../client/graphql';
 import { givenRuns } from '../client/options';
 import { fetchPresentation, tableLines } from '../client/result-tables';
-import { carryOut, command } from '../client/session';
+import { carryOut, command, withServer } from '../client/session';
 import { printComparison } from '../client/tables';
 import { type Options, readOptions } from './options';
+import { printPlan } from './plan';
 
 /** One of the thesis's experiments, from its launch to its tables, as any client of the API would carry it out. */
 async function experiment(options: Options): Promise<number> {
   await requireInputs(options);
   const data = await findData(options.data);
-  return carryOut(options, (api) => createExperiment(api, options, data), printOutcome);
+  const input = presetInput(options, data);
+  if (options.plan) return withServer({ ...options, slots: 0 }, (api) => printPlan(api, input));
+  const create = (api: Api) => launch(api, 'createExperimentFromPreset', 'PresetExperimentInput', input);
+  return carryOut(options, create, printOutcome);
 }
 
 /** The comparison of all variants, then the tables of the preset. */
@@ -21,9 +25,9 @@ async function printOutcome(api: Api, experimentId: string): Promise<void> {
   for (const table of await fetchPresentation(api, experimentId)) console.log(`\n${tableLines(table).join('\n')}`);
 }
 
-function createExperiment(api: Api, options: Options, data: { train: string; test: string }): Promise<string | null> {
+function presetInput(options: Options, data: { train: string; test: string }) {
   const { seeds, parameters, teacherParameters } = givenRuns(options);
-  return launch(api, 'createExperimentFromPreset', 'PresetExperimentInput', {
+  return {
     preset: options.preset,
     data,
     teacher: { folder: options.teacher, finetune: { parameters: teacherParameters } },
@@ -34,7 +38,7 @@ function createExperiment(api: Api, options: Options, data: { train: string; tes
     seeds,
     name: options.name ?? null,
     clientRequestId: randomUUID(),
-  });
+  };
 }
 
 command(readOptions(process.argv.slice(2)), experiment, (error) => error instanceof NoSource);

@@ -26,6 +26,7 @@ ${presetNames.map((name) => `  ${name.padEnd(21)}${presets[name].title}: ${prese
   --seeds N            runs of each variant, seeds 0 to N - 1 [5]
   --epochs N           epochs of the students, in place of the preset's
   --teacher-epochs N   epochs of the teacher's fine-tuning [4]
+  --plan               say how many runs there would be and how long, by earlier runs, and launch nothing
   --set NAME=VALUE     any hyper-parameter of the students, as JSON or text; may be repeated
   --name TEXT          name of the experiment
 ${serverUsage(dataDirectory)}`;
@@ -37,6 +38,7 @@ const optionsSchema = z.strictObject({
   teacher: location,
   scale: z.coerce.number({ error: share }).positive({ error: share }).max(1, { error: share }).default(1),
   methods: commaList.optional(),
+  plan: z.boolean().default(false),
   ...runOptions(5),
   ...serverOptions(dataDirectory),
 });

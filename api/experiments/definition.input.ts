@@ -214,7 +214,7 @@ export class ComputeInput {
   timeoutSeconds?: number | null;
 }
 
-const maxCostDescription =
+export const maxCostDescription =
   'USD beyond which it launches nothing more, all attempts counted, those at work too; no limit when left out.';
 /** Of the field by which a request is known when it comes again. */
 export const keyDescription =

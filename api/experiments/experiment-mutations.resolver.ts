@@ -2,7 +2,7 @@ import { Arg, Authorized, Ctx, Float, ID, Mutation, Resolver } from 'type-graphq
 import type { ApiContext } from '../context';
 import { invalidInput, isFailure } from '../errors';
 import { PresetExperimentInput } from '../presets/preset.input';
-import { definitionOfPreset, presetProblems } from '../presets/preset-definition';
+import { checkedPreset } from '../presets/preset-definition';
 import { CloneExperimentInput, ExperimentInput, keyDescription, NoteInput } from './definition.input';
 import { cloneExperiment, createExperiment, type ExperimentOutcome } from './experiment.service';
 import * as control from './experiment-control.service';
@@ -48,9 +48,9 @@ export class ExperimentMutationsResolver {
     @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
   ) {
     const { clientRequestId, ...given } = input;
-    const problems = presetProblems(given);
-    if (problems.length > 0) return invalidInput(problems);
-    return payload(await createExperiment(services, definitionOfPreset(given), { clientRequestId, launch }));
+    const definition = checkedPreset(given);
+    if (definition.kind === 'invalid') return invalidInput(definition.problems);
+    return payload(await createExperiment(services, definition.value, { clientRequestId, launch }));
   }
 
   @Authorized('editor')

@@ -1,6 +1,6 @@
 import type { ParameterOverrides } from '../../contract/parameters';
 import { type Preset, type PresetName, presets, scaledEpochs } from '../../contract/presets';
-import type { Problem } from '../../contract/run-spec';
+import type { Checked, Problem } from '../../contract/run-spec';
 import type { GivenDefinition, GivenParameters, GivenTeacher } from '../experiments/definition';
 
 /** What a client gives to launch a preset by its name; the rest is the preset's. */
@@ -18,11 +18,18 @@ export interface GivenPreset {
   seeds?: number[] | null;
   name?: string | null;
   execution?: object | null;
+  compute?: object | null;
+  maxCost?: number | null;
   tags?: string[] | null;
 }
 
-/** Everything wrong with a request for a preset that its definition would not show. */
-export function presetProblems({ preset, scale, variants }: GivenPreset): Problem[] {
+/** A preset as the definition of an experiment, or what is wrong with the request. */
+export function checkedPreset(given: GivenPreset): Checked<GivenDefinition> {
+  const problems = presetProblems(given);
+  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', value: definitionOfPreset(given) };
+}
+
+function presetProblems({ preset, scale, variants }: GivenPreset): Problem[] {
   const known = presets[preset].variants.map(({ name }) => name);
   return [
     ...(scale != null && !(scale > 0 && scale <= 1)
@@ -36,8 +43,8 @@ export function presetProblems({ preset, scale, variants }: GivenPreset): Proble
   ];
 }
 
-/** A preset as the definition of an experiment. A teacher that is no finished run is fine-tuned first. */
-export function definitionOfPreset(given: GivenPreset): GivenDefinition {
+/** A teacher that is no finished run is fine-tuned first. */
+function definitionOfPreset(given: GivenPreset): GivenDefinition {
   const preset = presets[given.preset];
   const scale = given.scale ?? 1;
   const parameters = given.parameters ?? {};
@@ -59,6 +66,8 @@ export function definitionOfPreset(given: GivenPreset): GivenDefinition {
     seeds: given.seeds ?? null,
     grid: sweepOf(preset),
     execution: given.execution ?? null,
+    compute: given.compute ?? null,
+    maxCost: given.maxCost ?? null,
     tags: [preset.name, ...(given.tags ?? [])],
     preset: { name: preset.name, scale },
   };

@@ -2,7 +2,14 @@ import { GraphQLJSONObject, GraphQLSafeInt } from 'graphql-scalars';
 import { Field, Float, InputType, registerEnumType } from 'type-graphql';
 import { type PresetName as Name, presetNames, presets } from '../../contract/presets';
 import { defaultSeeds, type GivenParameters } from '../experiments/definition';
-import { DataInput, ExecutionInput, keyDescription, TeacherInput } from '../experiments/definition.input';
+import {
+  ComputeInput,
+  DataInput,
+  ExecutionInput,
+  keyDescription,
+  maxCostDescription,
+  TeacherInput,
+} from '../experiments/definition.input';
 import type { GivenPreset } from './preset-definition';
 
 export const PresetName = Object.fromEntries(presetNames.map((name) => [name, name])) as Record<Name, Name>;
@@ -52,6 +59,12 @@ export class PresetExperimentInput implements GivenPreset {
 
   @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
   execution?: ExecutionInput | null;
+
+  @Field(() => ComputeInput, { nullable: true, description: 'On which machines.' })
+  compute?: ComputeInput | null;
+
+  @Field(() => Float, { nullable: true, description: maxCostDescription })
+  maxCost?: number | null;
 
   @Field(() => [String], { nullable: true, description: "Words to find it by, beside the preset's name." })
   tags?: string[] | null;

@@ -1,8 +1,11 @@
 import { Arg, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import type { ApiContext } from '../context';
+import { invalidInput } from '../errors';
 import { ExperimentInput } from '../experiments/definition.input';
 import { ExperimentType } from '../experiments/experiment.type';
 import { listCost } from '../limits';
+import { PresetExperimentInput } from '../presets/preset.input';
+import { checkedPreset } from '../presets/preset-definition';
 import { planExperiment } from './plan.service';
 import { PlanResult, SearchResult } from './search.type';
 import { searchResults } from './search-result.service';
@@ -17,6 +20,18 @@ export class SearchResolver {
     @Arg('input', () => ExperimentInput, { description: 'The definition.' }) input: ExperimentInput,
   ) {
     return planExperiment(services, input);
+  }
+
+  @Query(() => PlanResult, { description: 'As `planExperiment`, for what `createExperimentFromPreset` would make.' })
+  async planPreset(
+    @Ctx() { services }: ApiContext,
+    @Arg('input', () => PresetExperimentInput, { description: 'Which preset, and what to run it on.' })
+    input: PresetExperimentInput,
+  ) {
+    const definition = checkedPreset(input);
+    return definition.kind === 'invalid'
+      ? invalidInput(definition.problems)
+      : planExperiment(services, definition.value);
   }
 
   @FieldResolver(() => [SearchResult], {

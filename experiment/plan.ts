@@ -1,0 +1,46 @@
+import type { Api } from '../client/graphql';
+
+interface Plan {
+  runs: number;
+  seconds: number | null;
+  cost: number | null;
+  notes: string[];
+  methods: { method: string; runs: number; epochs: number; seconds: number | null; basis: string }[];
+}
+
+/** Says what an experiment would take. @returns the exit code */
+export async function printPlan(api: Api, input: object): Promise<number> {
+  const { planPreset } = await api.request<{ planPreset: Plan | { problems: { path: string; message: string }[] } }>(
+    `query Plan($input: PresetExperimentInput!) {
+      planPreset(input: $input) {
+        ... on ExperimentPlan { runs seconds cost notes methods { method runs epochs seconds basis } }
+        ... on Failure { problems { path message } }
+      }
+    }`,
+    { input },
+  );
+  if ('problems' in planPreset) {
+    for (const { path, message } of planPreset.problems) console.error(`${path}: ${message}`);
+    return 1;
+  }
+  for (const line of planLines(planPreset)) console.log(line);
+  return 0;
+}
+
+/** One line a method, then the whole. */
+export function planLines({ runs, seconds, cost, notes, methods }: Plan): string[] {
+  return [
+    ...methods.map(
+      (each) => `${each.method}: ${each.runs} runs, ${each.epochs} epochs, ${timeText(each.seconds)} (${each.basis})`,
+    ),
+    `in all: ${runs} runs, ${timeText(seconds)}${cost === null ? '' : `, ${cost.toFixed(2)} USD`}`,
+    ...notes.map((note) => `note: ${note}`),
+  ];
+}
+
+function timeText(seconds: number | null): string {
+  if (seconds === null) return 'time unknown';
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
