@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureComparison } from './comparison';
 import { measureFanOut } from './functions/fan-out';
 import { measureGraphqlFunction } from './functions/graphql';
 import { lineOfProcess } from './line-of-process';
@@ -15,6 +16,7 @@ npm run bench -- start               seconds from the start of a run to its firs
 npm run bench -- memory              tensors and resident memory over 2,000 steps
 npm run bench -- functions           size and times of the GraphQL function, and one metrics object to 1,000 clients
 npm run bench -- attributions        Integrated Gradients of MiniLM beside a forward pass
+npm run bench -- compare             a comparison with all its tests over 200 runs and their predictions
 
   --data DIR        the real data (default ../shared/data)
   --python PATH     an interpreter with PyTorch, NumPy and safetensors; without it no peer is measured
@@ -29,7 +31,7 @@ npm run bench -- attributions        Integrated Gradients of MiniLM beside a for
 
 Every figure is a ratio within one run. Where other programs are busy look at CPU seconds: wall seconds then tell their load.`;
 
-const parts = ['steps', 'start', 'memory', 'attributions', 'functions'] as const;
+const parts = ['steps', 'start', 'memory', 'attributions', 'functions', 'compare'] as const;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -84,6 +86,7 @@ async function main(): Promise<void> {
   if (wanted('memory'))
     for (const engine of engines)
       console.log(await lineOfProcess('memory', join(__dirname, 'memory/steps.ts'), [engine]));
+  if (wanted('compare')) console.log((await measureComparison()).join('\n'));
 }
 
 function peersOf({ python, peers }: { python?: string; peers: string }): { python: string; peers: string } | null {

@@ -127,9 +127,10 @@ function discordanceOf(one: Predicted, other: Predicted): Discordance {
   const { labels } = one;
   let [first, second] = [0, 0];
   for (let row = 0; row < labels.length; row++) {
-    const [ofOne, ofOther] = [one.predicted[row] === labels[row], other.predicted[row] === labels[row]];
+    const ofOne = one.predicted[row] === labels[row];
+    const ofOther = other.predicted[row] === labels[row];
     if (ofOne && !ofOther) first += 1;
-    if (ofOther && !ofOne) second += 1;
+    else if (ofOther && !ofOne) second += 1;
   }
   return { first, second };
 }

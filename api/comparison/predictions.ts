@@ -111,9 +111,17 @@ async function parsePredictions(key: string, body: Uint8Array): Promise<StoredPr
   });
   const hash = createHash('sha256').update(classes).update(columns.row).update(columns.label);
   return {
-    labels: columns.label,
-    predicted: columns.predicted,
+    ...sortedByLabel(columns.label, columns.predicted),
     classCount: (JSON.parse(classes) as string[]).length,
     rowsHash: hash.digest('hex'),
+  };
+}
+
+/** No statistic depends on the order of the rows; where classes lie together, a count over one class need not look at the others. */
+function sortedByLabel(label: Int32Array, predicted: Int32Array): Pick<Predicted, 'labels' | 'predicted'> {
+  const order = Uint32Array.from(label.keys()).sort((a, b) => label[a]! - label[b]! || a - b);
+  return {
+    labels: Int32Array.from(order, (row) => label[row]!),
+    predicted: Int32Array.from(order, (row) => predicted[row]!),
   };
 }

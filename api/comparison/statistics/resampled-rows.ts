@@ -55,10 +55,13 @@ export function rowBits(rows: number, holds: (row: number) => boolean): Int32Arr
 /** How many of the rows of `bits` each resample drew, a row as often as it was drawn: [resamples]. */
 export function countDrawn({ words, planes }: ResampledRows, bits: Int32Array): Float64Array {
   const counts = new Float64Array(resamples);
-  let at = 0;
+  const first = bits.findIndex((word) => word !== 0);
+  if (first === -1) return counts;
+  const end = bits.findLastIndex((word) => word !== 0) + 1;
   for (let resample = 0; resample < resamples; resample++) {
     let count = 0;
-    for (let word = 0; word < words; word++, at += 3) {
+    let at = (resample * words + first) * 3;
+    for (let word = first; word < end; word++, at += 3) {
       const wanted = bits[word]!;
       const bytes =
         bitsByByte(planes[at]! & wanted) +
@@ -75,7 +78,9 @@ export function countDrawn({ words, planes }: ResampledRows, bits: Int32Array): 
 /** Seeds of each resample, n of n with replacement: [resamples, n]. */
 export function resampleSeeds(n: number): Uint32Array {
   const draw = drawer(seedSeed);
-  return Uint32Array.from({ length: resamples * n }, () => draw(n));
+  const seeds = new Uint32Array(resamples * n);
+  for (let place = 0; place < seeds.length; place++) seeds[place] = draw(n);
+  return seeds;
 }
 
 /** Bits set in each byte of a word, side by side (Warren, Hacker's Delight, section 5-1). */
