@@ -1,4 +1,4 @@
-import { bytesText, countText, durationText } from '../dashboard/app/format';
+import { bytesText, countText, durationText, foldedWarnings } from '../dashboard/app/format';
 import { type ConfusionData, confusionPrefix, type ReportData } from './fetch';
 import { type Column, type Html, html, list, section, table } from './html';
 import type { Group, ResultTable, Run, Settings } from './queries';
@@ -26,7 +26,7 @@ function matrix(group: Group, { classes, series }: ConfusionData): Html {
     actual,
     counts: classes.map((predicted) => cells.get(`${confusionPrefix}${actual}/${predicted}`) ?? 0),
   }));
-  return html`<table>
+  return html`<table class="matrix">
 <caption>${group.name}, ${countText(group.n, 'seed')}</caption>
 <thead><tr><th scope="col">true ↓ taken for →</th>${classes.map((name) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="number">Recall</th></tr></thead>
 <tbody>${rows.map(({ actual, counts }, row) => {
@@ -144,18 +144,19 @@ export function repeatSection(data: ReportData, command: string): Html {
       ],
       facts,
     ),
-    table(
-      'Hyper-parameters that differ',
-      [
-        { heading: 'Name', kind: 'name', cell: ({ name }) => name },
-        ...variants.map((variant) => ({
-          heading: variant,
-          kind: 'text' as const,
-          cell: ({ values }: OwnSetting) => values.get(variant) ?? '',
-        })),
-      ],
-      own,
-    ),
+    own.length > 0 &&
+      table(
+        'Hyper-parameters that differ',
+        [
+          { heading: 'Name', kind: 'name', cell: ({ name }) => name },
+          ...variants.map((variant) => ({
+            heading: variant,
+            kind: 'text' as const,
+            cell: ({ values }: OwnSetting) => values.get(variant) ?? '',
+          })),
+        ],
+        own,
+      ),
     html`<details open><summary>Hyper-parameters that all share who read them</summary>
 <p>${shared.map(({ name, value }, place) => html`${place > 0 && ', '}<code>${name}</code> ${value}`)}</p></details>`,
     html`<p>The definition, as the mutation <code>createExperiment(launch: true, input: …)</code> takes it:</p>
@@ -196,13 +197,15 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 
 /** What was left out, and what a reader must bear in mind. */
 export function caveatsSection({ accuracy, macroF1, runs, experiment }: ReportData): Html {
-  const warnings = [accuracy, macroF1].flatMap((comparison) => [
-    ...comparison.warnings,
-    ...comparison.pairs.flatMap((pair) => pair.warnings),
-  ]);
+  const warnings = [accuracy, macroF1].flatMap((comparison) =>
+    foldedWarnings(
+      comparison.warnings,
+      comparison.pairs.flatMap((pair) => pair.warnings),
+    ),
+  );
   const failed = runs.filter(({ failure }) => failure !== null);
   const items = [
-    ...warnings.map(({ message }) => message),
+    ...warnings,
     ...failed.map(({ variant, seed, failure }) => `"${variant}" seed ${seed} failed: ${failure!.message}`),
     ...(experiment.stopReason ? [`launching ceased: ${experiment.stopReason}`] : []),
     ...runs.flatMap(({ variant, resultNotes }) => resultNotes.map((note) => `"${variant}": ${note}`)),

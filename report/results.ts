@@ -1,9 +1,10 @@
+import { probabilityText } from '../dashboard/app/format';
 import { studentGroups } from './answer';
 import { type Curve, type CurvePoint, curveChart, type Spread, spreadChart } from './charts';
 import type { ReportData } from './fetch';
 import { type Column, type Html, html, section, table } from './html';
 import type { Comparison, Group, Pair, Series } from './queries';
-import { momentText, pointsText, pText, rangeText, scoreText } from './words';
+import { momentText, pointsText, rangeText, scoreText } from './words';
 
 const kindWords = { BETTER: 'better', WORSE: 'worse', NO_EVIDENCE: 'no evidence', NOT_TESTED: 'not tested' } as const;
 const kindMark = ({ verdict: { kind } }: Pair): Html =>
@@ -44,7 +45,7 @@ function groupTable(title: string, { groups, pairs, baseline }: Comparison, base
     { heading: 'SD', cell: ({ standardDeviation }) => scoreText(standardDeviation) },
     { heading: '95 % interval', cell: ({ interval }) => rangeText(interval) },
     { heading: 'Points over baseline', cell: (group) => pointsText(pairOf(group)?.difference ?? null) },
-    { heading: 'Holm p', cell: (group) => pText(pairOf(group)?.tTest?.holmP) },
+    { heading: 'Holm p', cell: (group) => probabilityText(pairOf(group)?.tTest?.holmP ?? null) },
     {
       heading: 'Verdict',
       kind: 'text',
@@ -105,11 +106,11 @@ function pairTable(title: string, { pairs }: Comparison): Html {
         `${pointsText(difference)}${interval === null ? '' : ` (${rangeText(interval, pointsText)})`}`,
     },
     { heading: 't', cell: ({ tTest }) => tTest?.statistic.toFixed(2).replace('-', '−') ?? '–' },
-    { heading: 'p', cell: ({ tTest }) => pText(tTest?.p) },
-    { heading: 'Holm p', cell: ({ tTest }) => pText(tTest?.holmP) },
-    { heading: 'Wilcoxon Holm p', cell: ({ wilcoxon }) => pText(wilcoxon?.holmP) },
+    { heading: 'p', cell: ({ tTest }) => probabilityText(tTest?.p ?? null) },
+    { heading: 'Holm p', cell: ({ tTest }) => probabilityText(tTest?.holmP ?? null) },
+    { heading: 'Wilcoxon Holm p', cell: ({ wilcoxon }) => probabilityText(wilcoxon?.holmP ?? null) },
     { heading: 'g', cell: ({ effectSize }) => effectSize?.hedgesGz?.toFixed(2).replace('-', '−') ?? '–' },
-    { heading: 'McNemar Holm p', cell: ({ mcNemar }) => pText(mcNemar?.holmP) },
+    { heading: 'McNemar Holm p', cell: ({ mcNemar }) => probabilityText(mcNemar?.holmP ?? null) },
     {
       heading: 'Bootstrap 95 %',
       cell: ({ bootstrap }) => rangeText(bootstrap?.interval ?? null, pointsText),

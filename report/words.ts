@@ -15,10 +15,6 @@ export function pointsText(difference: number | null): string {
   return points < 0 ? `−${size}` : points > 0 ? `+${size}` : size;
 }
 
-/** Three decimals without the 0 in front, which a probability does not need. */
-export const pText = (p: number | null | undefined): string =>
-  p == null ? '–' : p < 0.001 ? '< .001' : p >= 0.9995 ? '1' : p.toFixed(3).replace(/^0/, '');
-
 export function momentText({ point, epoch, seconds }: Moment): string {
   switch (point) {
     case 'BEST_ON_DEV':

@@ -1,16 +1,26 @@
 import { useState } from 'preact/hooks';
 import { colourName } from './colours';
-import { differenceText, metricText, roundTicks } from './format';
+import { differenceText, foldedWarnings, metricText, roundTicks } from './format';
 import { useQuery } from './hooks';
 import type { Variant } from './live-runs';
 import { Notice, Problems, Scroll, Select, TroubleNotice } from './parts';
-import { type ComparedGroup, type Comparison, type ComparisonPoint, compare, type SeedValue } from './queries';
+import {
+  type ComparedGroup,
+  type ComparedPair,
+  type ComparedPairs,
+  type Comparison,
+  type ComparisonPoint,
+  compare,
+  type SeedValue,
+} from './queries';
+import { TestsTable, VerdictMark, Verdicts } from './tests-table';
 
 const points: { value: ComparisonPoint; label: string }[] = [
   { value: 'BEST_ON_DEV', label: 'best epoch on dev' },
   { value: 'FINAL', label: 'last epoch' },
   { value: 'EPOCH', label: 'epoch …' },
   { value: 'WALL_CLOCK', label: 'within … seconds' },
+  { value: 'BEST_ON_TEST', label: 'best epoch on test (selects on test)' },
 ];
 
 /** Heights of the table's parts: its place is kept while it is on its way. */
@@ -28,10 +38,14 @@ export function ComparisonCard(props: {
   const [point, setPoint] = useState<ComparisonPoint>('BEST_ON_DEV');
   const [epoch, setEpoch] = useState(1);
   const [seconds, setSeconds] = useState(60);
-  const [baseline, setBaseline] = useState('');
+  // Training from scratch is what every distillation has to beat.
+  const [baseline, setBaseline] = useState(variants.find(({ name }) => name === 'scratch')?.groupId ?? '');
+  const [pairs, setPairs] = useState<ComparedPairs>('WITH_BASELINE');
+  const [allowDifferentData, setAllowDifferentData] = useState(false);
 
   const at = { point, ...(point === 'EPOCH' && { epoch }), ...(point === 'WALL_CLOCK' && { seconds }) };
-  const variables = { experimentIds: [experimentId], metric, at, baseline: baseline || null };
+  const chosen = { baseline: baseline || null, pairs, allowDifferentData };
+  const variables = { experimentIds: [experimentId], metric, at, ...chosen };
   const { data, trouble, waiting } = useQuery(compare, variables, { version });
   const outcome = data?.compare;
   const choices = [...new Set(['test/accuracy', 'test/macro-f1', metric, ...metrics])];
@@ -58,30 +72,60 @@ export function ComparisonCard(props: {
             ]}
             onChange={setBaseline}
           />
+          <Select
+            label="Tested"
+            value={pairs}
+            choices={[
+              { value: 'WITH_BASELINE', label: 'against the baseline' },
+              { value: 'ALL', label: 'all against all' },
+            ]}
+            onChange={(value) => setPairs(value as ComparedPairs)}
+          />
         </div>
       </div>
       <TroubleNotice trouble={trouble} />
       {outcome && 'problems' in outcome && (
         <Notice kind="quiet">
           <Problems problems={outcome.problems} />
+          {outcome.problems.some(({ path }) => path === 'allowDifferentData') && (
+            <button type="button" onClick={() => setAllowDifferentData(true)}>
+              Compare nevertheless
+            </button>
+          )}
         </Notice>
       )}
       {outcome === undefined && <div style={{ height: `${headPixels + variants.length * rowPixels}px` }} />}
       {outcome && 'groups' in outcome && (
         <div class={waiting ? 'stale' : ''} aria-busy={waiting}>
-          <ComparisonTable comparison={outcome} variants={variants} />
-          {outcome.warnings.length > 0 && (
-            <Notice kind="warning">
-              <ul>
-                {outcome.warnings.map(({ message }) => (
-                  <li key={message}>{message}</li>
-                ))}
-              </ul>
+          {outcome.selectedOnTest && (
+            <Notice kind="trouble">
+              Selected on the test set: every value here is too good by what that selection gains.
             </Notice>
           )}
+          <ComparisonTable comparison={outcome} variants={variants} />
+          <Verdicts pairs={outcome.pairs} />
+          <TestsTable comparison={outcome} />
+          <Warnings comparison={outcome} />
         </div>
       )}
     </section>
+  );
+}
+
+function Warnings({ comparison: { warnings, pairs } }: { comparison: Comparison }) {
+  const all = foldedWarnings(
+    warnings,
+    pairs.flatMap((pair) => pair.warnings),
+  );
+  if (all.length === 0) return null;
+  return (
+    <Notice kind="warning">
+      <ul>
+        {all.map((message) => (
+          <li key={message}>{message}</li>
+        ))}
+      </ul>
+    </Notice>
   );
 }
 
@@ -103,7 +147,8 @@ function NumberField(props: { label: string; least: number; value: number; onCha
 }
 
 function ComparisonTable({ comparison, variants }: { comparison: Comparison; variants: readonly Variant[] }) {
-  const { groups, higherIsBetter, baseline } = comparison;
+  const { groups, higherIsBetter, baseline, pairs } = comparison;
+  const pairOf = (id: string) => pairs.find(({ groupId, againstId }) => groupId === id && againstId === baseline);
   const [byMean, setByMean] = useState(false);
   const place = new Map(variants.map(({ groupId }, index) => [groupId, index]));
   const rank = ({ mean }: ComparedGroup) => (mean === null ? -Infinity : higherIsBetter ? mean : -mean);
@@ -131,9 +176,12 @@ function ComparisonTable({ comparison, variants }: { comparison: Comparison; var
               95 % interval
             </th>
             {baseline && (
-              <th scope="col" class="number">
-                Difference
-              </th>
+              <>
+                <th scope="col" class="number">
+                  Difference
+                </th>
+                <th scope="col">Verdict</th>
+              </>
             )}
             <th scope="col" class="number" title="Runs with a value">
               n
@@ -161,7 +209,12 @@ function ComparisonTable({ comparison, variants }: { comparison: Comparison; var
               <td class="number">
                 {group.interval ? `${metricText(group.interval.low)} – ${metricText(group.interval.high)}` : '–'}
               </td>
-              {baseline && <td class="number">{group.difference === null ? '–' : differenceText(group.difference)}</td>}
+              {baseline && (
+                <>
+                  <td class="number">{group.difference === null ? '–' : differenceText(group.difference)}</td>
+                  <td>{group.id === baseline ? 'baseline' : <PairMark pair={pairOf(group.id)} />}</td>
+                </>
+              )}
               <td class="number" title={group.missing.map(({ seed, reason }) => `seed ${seed}: ${reason}`).join('\n')}>
                 {group.n}
                 {group.missing.length > 0 && <span class="quiet"> of {group.n + group.missing.length}</span>}
@@ -175,6 +228,8 @@ function ComparisonTable({ comparison, variants }: { comparison: Comparison; var
     </Scroll>
   );
 }
+
+const PairMark = ({ pair }: { pair: ComparedPair | undefined }) => (pair ? <VerdictMark pair={pair} /> : <>–</>);
 
 const SeedCell = ({ value }: { value: SeedValue | null }) => (
   <td class="number">

@@ -9,6 +9,24 @@ export function metricText(value: number | null): string {
 /** A difference, with its sign. */
 export const differenceText = (value: number): string => `${value < 0 ? '−' : '+'}${metricText(Math.abs(value))}`;
 
+/** A probability with three decimals, without the 0 in front, which it does not need. */
+export const probabilityText = (p: number | null): string =>
+  p === null ? '–' : p < 0.001 ? '< .001' : p >= 0.9995 ? '1' : p.toFixed(3).replace(/^0/, '');
+
+/** Each message once; of many of one kind about pairs the first, and how many more there are. */
+export function foldedWarnings(
+  warnings: readonly { message: string }[],
+  ofPairs: readonly { kind: string; message: string }[],
+): string[] {
+  const kinds = new Map<string, Set<string>>();
+  for (const { kind, message } of ofPairs) kinds.set(kind, (kinds.get(kind) ?? new Set<string>()).add(message));
+  const folded = [...kinds.values()].map((messages) => {
+    const [first] = messages;
+    return messages.size === 1 ? first! : `${first} (and ${countText(messages.size - 1, 'pair')} more like it)`;
+  });
+  return [...new Set([...warnings.map(({ message }) => message), ...folded])];
+}
+
 /** 8.2 s, 3 min 20 s, 2 h 5 min. */
 export function durationText(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

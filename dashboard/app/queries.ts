@@ -181,7 +181,12 @@ export const metricsOfRuns = operation<
   runs(filter: { id: { in: $ids } }, first: $first) { nodes { id seed metrics { name last } } }
 }`);
 
-export type ComparisonPoint = 'BEST_ON_DEV' | 'FINAL' | 'EPOCH' | 'WALL_CLOCK';
+export type ComparisonPoint = 'BEST_ON_DEV' | 'FINAL' | 'EPOCH' | 'WALL_CLOCK' | 'BEST_ON_TEST';
+export type ComparedPairs = 'WITH_BASELINE' | 'ALL';
+export interface Interval {
+  low: number;
+  high: number;
+}
 export interface SeedValue {
   runId: string;
   seed: number;
@@ -194,12 +199,30 @@ export interface ComparedGroup {
   n: number;
   mean: number | null;
   standardDeviation: number | null;
-  interval: { low: number; high: number } | null;
+  interval: Interval | null;
   best: SeedValue | null;
   worst: SeedValue | null;
   values: SeedValue[];
   missing: { runId: string; seed: number; state: RunState; reason: string }[];
   difference: number | null;
+}
+export type VerdictKind = 'BETTER' | 'WORSE' | 'NO_EVIDENCE' | 'NOT_TESTED';
+export interface ComparedPair {
+  groupId: string;
+  name: string;
+  againstId: string;
+  againstName: string;
+  verdict: { kind: VerdictKind; text: string };
+  seeds: number[];
+  difference: number | null;
+  interval: Interval | null;
+  tTest: { statistic: number; holmP: number } | null;
+  wilcoxon: { holmP: number } | null;
+  effectSize: { hedgesGz: number | null } | null;
+  mcNemar: { holmP: number } | null;
+  bootstrap: { interval: Interval } | null;
+  detectable: number | null;
+  warnings: { kind: string; message: string }[];
 }
 export interface Comparison {
   __typename: 'Comparison';
@@ -207,7 +230,10 @@ export interface Comparison {
   higherIsBetter: boolean;
   baseline: string | null;
   groups: ComparedGroup[];
+  selectedOnTest: boolean;
   warnings: { kind: string; message: string }[];
+  pairs: ComparedPair[];
+  families: { tTests: number; wilcoxons: number; mcNemars: number };
 }
 
 export const compare = operation<
@@ -217,12 +243,33 @@ export const compare = operation<
     metric: string;
     at: { point: ComparisonPoint; epoch?: number; seconds?: number };
     baseline: string | null;
+    pairs: ComparedPairs;
+    allowDifferentData: boolean;
   }
->(`query Compare($experimentIds: [ID!]!, $metric: String!, $at: ComparisonPointInput!, $baseline: String) {
-  compare(experimentIds: $experimentIds, metric: $metric, at: $at, baseline: $baseline) {
+>(`query Compare(
+  $experimentIds: [ID!]!, $metric: String!, $at: ComparisonPointInput!, $baseline: String, $pairs: ComparedPairs!,
+  $allowDifferentData: Boolean!
+) {
+  compare(
+    experimentIds: $experimentIds, metric: $metric, at: $at, baseline: $baseline, pairs: $pairs
+    allowDifferentData: $allowDifferentData
+  ) {
     __typename
     ... on Comparison {
-      metric higherIsBetter baseline warnings { kind message }
+      metric higherIsBetter baseline selectedOnTest
+      warnings { kind message }
+      families { tTests wilcoxons mcNemars }
+      pairs {
+        groupId name againstId againstName seeds difference detectable
+        verdict { kind text }
+        interval { low high }
+        tTest { statistic holmP }
+        wilcoxon { holmP }
+        effectSize { hedgesGz }
+        mcNemar { holmP }
+        bootstrap { interval { low high } }
+        warnings { kind message }
+      }
       groups {
         id name n mean standardDeviation difference
         interval { low high }

@@ -14,7 +14,14 @@ const largest: Record<string, Record<string, unknown>> = {
   parametersOfRuns: { ids: ids(most.variants), first: most.variants },
   metricsOfRuns: { ids: ids(most.confusionRuns), first: most.confusionRuns },
   metricHistory: { runIds: ids(most.curveRuns), names: ['train/loss'], maxPoints: most.curvePoints },
-  compare: { experimentIds: ['e'], metric: 'test/accuracy', at: { point: 'BEST_ON_DEV' }, baseline: null },
+  compare: {
+    experimentIds: ['e'],
+    metric: 'test/accuracy',
+    at: { point: 'BEST_ON_DEV' },
+    baseline: null,
+    pairs: 'ALL',
+    allowDifferentData: false,
+  },
 };
 
 const operations = Object.entries(queries).flatMap(([name, value]) =>

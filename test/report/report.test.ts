@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildSchema, parse, validate } from 'graphql';
+import type { Api } from '../../client/graphql';
+import { curveChart } from '../../report/charts';
+import { fetchReport, NoReport } from '../../report/fetch';
+import { readOptions } from '../../report/options';
+import { page } from '../../report/page';
+import * as queries from '../../report/queries';
+import { insertExperiment, useTestServices } from '../testkit/api-services';
+import { dataOf } from '../testkit/ask';
+import { insertEvaluatedRun, writeTestPredictions } from '../testkit/evaluated-run';
+
+const services = useTestServices();
+
+/** The API without a transport: the same operations, held to the same limits. */
+const api: Api = {
+  request: (query, variables) => dataOf(services(), query, variables),
+  subscribe: () => {
+    throw new Error('a report follows nothing');
+  },
+  close: async () => {},
+};
+
+const labels = Int32Array.from({ length: 200 }, (_, row) => row % 2);
+const classes = ['bad', 'good'];
+
+/** A method that is wrong in `errors` rows, by seed. */
+async function group(name: string, errors: readonly number[], given: object = {}) {
+  for (const [seed, wrong] of errors.entries()) {
+    const id = `${name}-${seed}`;
+    const predicted = labels.map((label, row) => (row < wrong ? 1 - label : label));
+    const test = 1 - wrong / labels.length;
+    await insertEvaluatedRun(services(), id, { group_id: name, method: name, seed, ...given }, [
+      { epoch: 1, seconds: 2, dev: 0.5, test: test - 0.1 },
+      { epoch: 2, seconds: 4, dev: 0.9, test },
+    ]);
+    const f1 = { epoch: 2, step: 20, elapsed_seconds: 4, name: 'test/macro-f1', value: test };
+    await services()
+      .database.insertInto('epoch_metric')
+      .values({ run_id: id, ...f1 })
+      .execute();
+    await writeTestPredictions(services().objects, id, 2, { labels, predicted, classes });
+  }
+}
+
+const wanted = { experiment: 'experiment', at: { point: 'BEST_ON_DEV' as const }, allowDifferentData: false };
+const made = { command: 'npm run report -- experiment', writtenAt: new Date('2026-01-02T03:04:05Z') };
+const write = async (given: object = {}) => page(await fetchReport(api, { ...wanted, ...given }), made);
+
+/** What a reader sees: the text without its markup. */
+const textOf = (markup: string) =>
+  markup
+    .replace(/<style>.*?<\/style>/s, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
+    .replace(/\s+/g, ' ');
+
+const cellsOf = (row: string) =>
+  [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell]) => textOf(cell!).trim());
+const rowsOf = (markup: string, caption: string) => {
+  const table = markup.split('<table').find((part) => part.includes(`<caption>${caption}`))!;
+  return [...table.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row]) => cellsOf(row!));
+};
+
+describe('a report', () => {
+  beforeEach(async () => {
+    await insertExperiment(services(), {
+      name: 'Does it <help>?',
+      question: 'Is kd better than scratch?',
+      definition: JSON.stringify({ variants: [], seeds: [0, 1, 2], data: {} }),
+    });
+    await group('scratch', [40, 41, 43, 42, 40]);
+    await group('kd', [20, 22, 21, 24, 20]);
+  });
+
+  // scipy.stats.ttest_rel of the accuracies (differences .1, .095, .11, .09, .1): interval .08979 to .10821.
+  it('answers in plain language before anything else', async () => {
+    const text = textOf(await write());
+    expect(text).toContain('kd is better than scratch. kd: mean test accuracy 0.8930 (95 %');
+    expect(text).toMatch(/Kd is better than scratch by 9\.9 points \(95 % 9\.0 to 10\.8\), 5 seeds, Holm p < \.001\./);
+    expect(text.indexOf('kd is better')).toBeLessThan(text.indexOf('Results'));
+  });
+
+  it('says that there is no winner where none can be told', async () => {
+    await group('kd-mse', [20, 22, 20, 25, 20]);
+    expect(textOf(await write())).toContain('is better than scratch; these runs do not tell it from kd');
+  });
+
+  it('has a table with the means, the intervals and the verdicts', async () => {
+    const rows = rowsOf(await write(), 'Test accuracy by variant');
+    expect(rows[0]).toEqual([
+      'Variant',
+      'n',
+      'Mean',
+      'SD',
+      '95 % interval',
+      'Points over baseline',
+      'Holm p',
+      'Verdict',
+    ]);
+    expect(rows[1]!.slice(0, 3)).toEqual(['scratch', '5', '0.7940']);
+    expect(rows[1]!.at(-1)).toBe('baseline');
+    expect(rows[2]!.slice(5)).toEqual(['+9.9', '< .001', 'better']);
+  });
+
+  it('has every test of every pair', async () => {
+    const [heading, pair] = rowsOf(await write(), 'Test accuracy: every pair');
+    expect(heading).toContain('McNemar Holm p');
+    expect(pair![0]).toBe('kd − scratch');
+    expect(pair!.at(-1)).toBe('better');
+    expect(pair!.every((cell) => cell !== '')).toBe(true);
+  });
+
+  it('is one page that needs no network, well-formed and with words for every picture', async () => {
+    const markup = await write();
+    expect(markup).not.toMatch(/(src|href)=|url\(|@import|<script|<link/);
+    expect(textOf(markup)).toContain('Does it <help>?');
+    expect(markup).not.toContain('<help>');
+    const pictures = [...markup.matchAll(/<svg [^>]*>/g)].map(([tag]) => tag);
+    expect(pictures).toHaveLength(2);
+    for (const tag of pictures) expect(tag).toMatch(/role="img" aria-label="[^"]{10,}"/);
+    expect(unclosed(markup)).toEqual([]);
+    expect(markup).not.toMatch(/NaN|Infinity|undefined|\[object/);
+  });
+
+  it('tells of what was left out', async () => {
+    await insertEvaluatedRun(
+      services(),
+      'lost',
+      { group_id: 'kd', seed: 9, state: 'FAILED', failure_kind: 'crash', failure_message: 'out of memory' },
+      [],
+    );
+    const text = textOf(await write());
+    expect(text).toContain('"kd": 1 of 6 runs are left out: failed (1)');
+    expect(text).toContain('"kd" seed 9 failed: out of memory');
+  });
+
+  it('is marked where the test set selected', async () => {
+    const text = textOf(await write({ at: { point: 'BEST_ON_TEST' } }));
+    expect(text).toContain('The epochs shown were selected on the test set.');
+    expect(text).toContain('Energy and cost were not measured.');
+  });
+
+  it('takes the baseline that is wanted, and says which there are', async () => {
+    expect(rowsOf(await write({ baseline: 'kd' }), 'Test accuracy by variant, against kd')[1]!.at(-1)).toBe('worse');
+    await expect(write({ baseline: 'x' })).rejects.toThrow(
+      '--baseline: there is no group "x": name one of "scratch", "kd"',
+    );
+  });
+
+  it('finds the experiment by its name', async () => {
+    expect(textOf(await write({ experiment: 'Does it' }))).toContain('Is kd better');
+    await expect(write({ experiment: 'nothing' })).rejects.toThrow(NoReport);
+  });
+});
+
+it('there is nothing to report before a run has finished', async () => {
+  await insertExperiment(services(), { name: 'New' });
+  await expect(write()).rejects.toThrow('"New" has no finished run yet');
+});
+
+it('every operation of the report is one of the schema', () => {
+  const schema = buildSchema(readFileSync(join(__dirname, '../../schema.graphql'), 'utf8'));
+  for (const text of Object.values(queries).filter((value) => typeof value === 'string'))
+    expect(validate(schema, parse(text)).map(({ message }) => message)).toEqual([]);
+});
+
+it('curves are drawn with their bands, and named', () => {
+  const points = [1, 2, 3].map((x) => ({ x, mean: x / 10, low: x / 10 - 0.05, high: x / 10 + 0.05 }));
+  const curves = [{ name: 'kd', place: 0, points }];
+  const references = [{ name: 'teacher', value: 0.5 }];
+  const words = { title: 'Accuracy', xLabel: 'epoch', yLabel: 'accuracy' };
+  const { text } = curveChart({ ...words, curves, references, wholeTicks: true });
+  expect(text).toContain('aria-label="Accuracy: kd ends at 0.3000"');
+  expect([...text.matchAll(/<path class="line" d="M[^"]*"/g)]).toHaveLength(1);
+  expect([...text.matchAll(/<circle/g)]).toHaveLength(3);
+  expect([...text.matchAll(/<text class="tick"[^>]*text-anchor="middle">([^<]*)</g)].map(([, tick]) => tick)).toEqual([
+    '1',
+    '2',
+    '3',
+  ]);
+  for (const part of ['class="reference"', '>teacher<', '>kd<']) expect(text).toContain(part);
+});
+
+describe('the options', () => {
+  it.each([
+    ['best-on-dev', { point: 'BEST_ON_DEV' }],
+    ['epoch=5', { point: 'EPOCH', epoch: 5 }],
+    ['seconds=1.5', { point: 'WALL_CLOCK', seconds: 1.5 }],
+  ])('take --at %s', (word, at) => {
+    expect(readOptions(['e1', '--at', word])).toMatchObject({ kind: 'run', options: { experiment: 'e1', at } });
+  });
+
+  it('say what is wrong, all at once', () => {
+    const read = readOptions(['--at', 'sometime', '--server', 'x']);
+    expect(read).toMatchObject({ kind: 'help', exitCode: 2 });
+    const { text } = read as { text: string };
+    for (const part of ['experiment: must be the id', '--at: must be best-on-dev, final', '--server'])
+      expect(text).toContain(part);
+  });
+});
+
+/** Elements that are opened and not closed, or closed and not open, in the order in which they are met. */
+function unclosed(markup: string): string[] {
+  const open: string[] = [];
+  for (const [, slash, name, rest] of markup.matchAll(/<(\/?)([a-z]+[0-9]?)([^>]*)>/g)) {
+    if (name === 'meta' || rest!.endsWith('/')) continue;
+    if (slash === '') open.push(name!);
+    else if (open.pop() !== name) return [`</${name}>`];
+  }
+  return open;
+}
