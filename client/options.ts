@@ -10,7 +10,7 @@ export const wholeNumber = (least: number, most: number) => {
 
 /** A path from where the command was started, or a place on the hub. The server may have been started elsewhere. */
 export const location = z
-  .string()
+  .string({ error: 'must be a path, or hf:owner/name on the Hugging Face hub' })
   .min(1)
   .transform((place) => (place.startsWith('hf:') ? place : resolve(place)));
 
