@@ -6,6 +6,7 @@ import { measureComparison } from './comparison';
 import { measureFanOut } from './functions/fan-out';
 import { measureGraphqlFunction } from './functions/graphql';
 import { lineOfProcess } from './line-of-process';
+import { measureRecords } from './records/measure';
 import { measureStart } from './start-up';
 import { compareSteps, type Measured } from './training/compare-steps';
 import { dataFiles, measuredSteps } from './training/steps';
@@ -17,6 +18,7 @@ npm run bench -- memory              tensors and resident memory over 2,000 step
 npm run bench -- functions           size and times of the GraphQL function, and one metrics object to 1,000 clients
 npm run bench -- attributions        Integrated Gradients of MiniLM beside a forward pass
 npm run bench -- compare             a comparison with all its tests over 200 runs and their predictions
+npm run bench -- records             searching 100,000 runs in SQLite, and in PostgreSQL where one is given
 
   --data DIR        the real data (default ../shared/data)
   --python PATH     an interpreter with PyTorch, NumPy and safetensors; without it no peer is measured
@@ -28,10 +30,11 @@ npm run bench -- compare             a comparison with all its tests over 200 ru
   --database-url U  a PostgreSQL database of no other use; without it the functions are measured on SQLite, or not
   --rounds N        times that each is measured, the least counts (default 4)
   --train-share S   share of the train rows that attributions are measured on (default 0.02)
+  --runs N          runs in the records (default 100000)
 
 Every figure is a ratio within one run. Where other programs are busy look at CPU seconds: wall seconds then tell their load.`;
 
-const parts = ['steps', 'start', 'memory', 'attributions', 'functions', 'compare'] as const;
+const parts = ['steps', 'start', 'memory', 'attributions', 'functions', 'compare', 'records'] as const;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -47,6 +50,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '4' },
       'database-url': { type: 'string' },
       'train-share': { type: 'string', default: '0.02' },
+      runs: { type: 'string', default: '100000' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -83,6 +87,7 @@ async function main(): Promise<void> {
     await measureGraphqlFunction(values['database-url']);
     await measureFanOut(values['database-url']);
   }
+  if (wanted('records')) await measureRecords(Number(values.runs), values['database-url']);
   if (wanted('memory'))
     for (const engine of engines)
       console.log(await lineOfProcess('memory', join(__dirname, 'memory/steps.ts'), [engine]));

@@ -82,6 +82,18 @@ export function pageQuery<Table extends keyof Tables, Row extends { id: string }
   const keyed = behind.select(
     terms.map(({ value }, at) => sql<string | number | null>`${value}`.as(`key_${at}` as const)),
   );
+  return ordered(keyed, terms, id).limit(limit) as never;
+}
+
+/**
+ * Sorts by the selected values of the terms, and then by the id in the direction of the last term: an index on a term
+ * and the id is in order both ways.
+ */
+export function ordered<Known, Table extends keyof Known, Row>(
+  query: SelectQueryBuilder<Known, Table, Row>,
+  terms: readonly OrderTerm[],
+  id: Expression<string>,
+): SelectQueryBuilder<Known, Table, Row> {
   return terms
     .reduce(
       (soFar, { nullable, descending, nullsFirst }, at) =>
@@ -90,11 +102,13 @@ export function pageQuery<Table extends keyof Tables, Row extends { id: string }
           if (!nullable) return directed;
           return nullsFirst ? directed.nullsFirst() : directed.nullsLast();
         }),
-      keyed,
+      query,
     )
-    .orderBy(id)
-    .limit(limit) as never;
+    .orderBy(id, isDescending(terms) ? 'desc' : 'asc');
 }
+
+/** Which way ids go where all terms are equal. */
+const isDescending = (terms: readonly OrderTerm[]): boolean => terms.at(-1)?.descending ?? false;
 
 /** The page that a query with one row more than the page gives. */
 export function pageOf<Row extends { id: string }, Node extends { id: string }>(
@@ -126,7 +140,10 @@ function afterPlace<Table extends keyof Tables>(
     ]),
   );
   const sameKeys = terms.map((term, at) => equal(term, place.keys[at] ?? null));
-  const afterwards = build.or([...branches, build.and([...sameKeys, build(id, '>', place.id)])]);
+  const afterwards = build.or([
+    ...branches,
+    build.and([...sameKeys, build(id, isDescending(terms) ? '<' : '>', place.id)]),
+  ]);
   return build.and([...seekBound(build, terms[0], place.keys[0] ?? null), afterwards]);
 }
 

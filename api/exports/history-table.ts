@@ -3,7 +3,7 @@ import type { Services } from '../context';
 import { decodeCursor, encodeCursor, orderName } from '../database/keyset';
 import { stitchedChunks } from '../metrics/stitched-chunks';
 import type { RunFilter } from '../runs/run-filter';
-import { searchQuery } from '../runs/run-search.store';
+import { findRunPlaces } from '../runs/run-search.store';
 import type { Batch, Cell, Column, ExportTable } from './table';
 
 const runsAtATime = 200;
@@ -59,12 +59,12 @@ export function historyTable(
     }
     let from = start?.id ?? null;
     for (;;) {
-      const found = await searchQuery(services.database, {
+      const found = await findRunPlaces(services.database, {
         filter,
         order: [],
         limit: runsAtATime,
         after: from === null ? null : { keys: [], id: from },
-      }).execute();
+      });
       if (found.length === 0) return;
       for (const { id } of found) yield* ofRun(id, null);
       from = found.at(-1)!.id;

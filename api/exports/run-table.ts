@@ -6,7 +6,7 @@ import type { Services } from '../context';
 import { decodeCursor, encodeCursor, orderName } from '../database/keyset';
 import type { SummaryMetricTable } from '../database/tables';
 import type { RunFilter } from '../runs/run-filter';
-import { searchQuery } from '../runs/run-search.store';
+import { findRunPlaces } from '../runs/run-search.store';
 import { exportedRuns, type RunFields, type RunValues } from './run-values.store';
 import type { Cell, Column, ExportTable } from './table';
 
@@ -94,7 +94,7 @@ export function runTable(
   async function* batches() {
     let from = start;
     for (;;) {
-      const found = await searchQuery(database, { filter, order: [], limit: batchSize, after: from }).execute();
+      const found = await findRunPlaces(database, { filter, order: [], limit: batchSize, after: from });
       if (found.length === 0) return;
       const ids = found.map(({ id }) => id);
       const runs = await exportedRuns(database, ids, names);

@@ -1,164 +1,119 @@
-import {
-  type Expression,
-  type ExpressionBuilder,
-  expressionBuilder,
-  type Kysely,
-  type RawBuilder,
-  type SqlBool,
-  sql,
-} from 'kysely';
-import { combinedTest, fieldsOf, numberTest, tagTest, textTest, timeTest } from '../database/conditions';
-import { type OrderTerm, type Place, pageQuery } from '../database/keyset';
+import { expressionBuilder, type Kysely, sql } from 'kysely';
+import { ordered, type Place, pageQuery } from '../database/keyset';
 import type { RunTable, Tables } from '../database/tables';
-import {
-  type MetricCondition,
-  type ParameterCondition,
-  type Reducer,
-  type RunFilter,
-  type RunOrder,
-  runOrderFields,
-} from './run-filter';
+import { indexedIds, partsOf, partsTest, type RunIds, runTest } from './run-conditions';
+import type { RunFilter, RunOrder } from './run-filter';
+import { orderTerms, type Walk, walkOf } from './run-order';
 
-type Build = ExpressionBuilder<Tables, 'run'>;
-
-const textColumns = {
-  id: 'run.id',
-  experimentId: 'run.experiment_id',
-  variant: 'run.variant',
-  groupId: 'run.group_id',
-  method: 'run.method',
-  state: 'run.state',
-  failureKind: 'run.failure_kind',
-  engine: 'run.engine',
-  device: 'run.device',
-  instanceType: 'run.instance_type',
-} as const;
-const numberColumns = {
-  seed: 'run.seed',
-  epoch: 'run.epoch',
-  attempt: 'run.attempt',
-  elapsedSeconds: 'run.elapsed_seconds',
-  trainedParameters: 'run.trained_parameters',
-  modelBytes: 'run.model_bytes',
-  billedSeconds: 'run.billed_seconds',
-  cost: 'run.cost',
-  energyWattHours: 'run.energy_watt_hours',
-} as const;
-const timeColumns = {
-  createdAt: 'run.created_at',
-  startedAt: 'run.started_at',
-  finishedAt: 'run.finished_at',
-  updatedAt: 'run.updated_at',
-} as const;
-
-/** Whether a run passes a filter. */
-export function runTest(build: Build, filter: RunFilter): Expression<SqlBool> {
-  const { tag, parameter, metric } = filter;
-  const tests = [
-    ...fieldsOf(textColumns).flatMap((field) => {
-      const condition = filter[field];
-      return condition ? [textTest(build, build.ref(textColumns[field]), condition)] : [];
-    }),
-    ...fieldsOf(numberColumns).flatMap((field) => {
-      const condition = filter[field];
-      return condition ? [numberTest(build, build.ref(numberColumns[field]), condition)] : [];
-    }),
-    ...fieldsOf(timeColumns).flatMap((field) => {
-      const condition = filter[field];
-      return condition ? [timeTest(build, build.ref(timeColumns[field]), condition)] : [];
-    }),
-    ...(tag ? [tagTest(build.ref('run.experiment_id'), tag)] : []),
-    ...(parameter ? [parameterTest(build, parameter)] : []),
-    ...(metric ? [metricTest(build, metric)] : []),
-  ];
-  return combinedTest(build, filter, tests, (part: RunFilter) => runTest(build, part));
+export interface RunSearch {
+  filter: RunFilter;
+  order: readonly RunOrder[];
+  limit: number;
+  after: Place | null;
 }
 
-function parameterTest(build: Build, { name, present, number, text }: ParameterCondition): Expression<SqlBool> {
-  const row = build
-    .selectFrom('run_parameter')
-    .select('run_parameter.name')
-    .whereRef('run_parameter.run_id', '=', 'run.id')
-    .where('run_parameter.name', '=', name)
-    .$if(number !== undefined, (query) =>
-      query.where((inner) => numberTest(inner, inner.ref('run_parameter.number'), number ?? {})),
-    )
-    .$if(text !== undefined, (query) =>
-      query.where((inner) => textTest(inner, inner.ref('run_parameter.text'), text ?? {})),
-    );
-  return present === false ? build.not(build.exists(row)) : build.exists(row);
+/** A run's id with the values of the order's terms, which a cursor is made of. */
+export type RunPlace = { id: string } & Record<`key_${number}`, string | number | null>;
+
+/** Rows of an index that are looked at before anything else is tried. */
+const nearRows = 500;
+/** So many runs are sorted sooner than an index is gone along. */
+const fewRuns = 4000;
+/** Looking a row up takes as long as reading so many that lie side by side. */
+const lookUpCost = 4;
+/** Of a condition that more runs pass nobody needs to know by how many. */
+const countedAtMost = 1_000_000;
+
+/**
+ * The places of runs that pass a filter, in an order, behind a place: ids and keys alone, a spec is large. Among many
+ * runs each of three ways is the quick one for some searches, and which one it is the engines cannot tell:
+ *
+ * - along the index of the order until the page is full, looking the conditions up: where many runs pass;
+ * - from the runs that pass the most selective condition, which are then sorted: where few do;
+ * - along the index with the ids of those that pass each condition at hand: where neither is so.
+ *
+ * So a piece of the first way is gone. It mostly fills the page; else what it found tells how long the rest would be.
+ */
+export async function findRunPlaces(database: Kysely<Tables>, search: RunSearch): Promise<RunPlace[]> {
+  const { filter, order, limit, after } = search;
+  const parts = partsOf(filter);
+  // An index has the runs of an experiment, and they are few. A place among runs without a metric is on no index.
+  const walk = parts.some(namesRuns) || after?.keys[0] === null ? null : walkOf(database, filter, order);
+  if (walk === null) return sortedQuery(database, search, parts, await fewestPassing(database, parts)).execute();
+  const near = await nearQuery(database, walk, search).execute();
+  if (near.length >= limit) return near;
+  const rowsLeft = near.length === 0 ? Number.POSITIVE_INFINITY : (nearRows * limit) / near.length;
+  const fewest = await fewestPassing(database, parts);
+  if (fewest !== null && fewest.count <= Math.min(fewRuns, rowsLeft))
+    return sortedQuery(database, search, parts, fewest).execute();
+  const isLong = fewest !== null && fewest.count < rowsLeft * lookUpCost;
+  const found = await wholeQuery(walk, search, isLong).execute();
+  if (found.length >= limit || walk.behind === null) return found;
+  const behind = { ...search, limit: limit - found.length, after: null };
+  return [...found, ...(await sortedQuery(database, behind, [...parts, walk.behind], fewest).execute())];
 }
 
-function metricTest(build: Build, { name, reducer, present, value }: MetricCondition): Expression<SqlBool> {
-  const row = build
-    .selectFrom('summary_metric')
-    .select('summary_metric.name')
-    .whereRef('summary_metric.run_id', '=', 'run.id')
-    .where('summary_metric.name', '=', name)
-    .$if(value !== undefined, (query) => query.where((inner) => numberTest(inner, reduced(reducer), value ?? {})));
-  return present === false ? build.not(build.exists(row)) : build.exists(row);
+const namesRuns = ({ experimentId, id }: RunFilter): boolean =>
+  [experimentId?.eq, experimentId?.in, id?.eq, id?.in].some((given) => given !== undefined);
+
+/** Those that pass of the nearest rows of the index. */
+function nearQuery(database: Kysely<Tables>, { rows, terms, id, parts }: Walk, { limit, after }: RunSearch) {
+  const passing = database
+    .selectFrom(pageQuery(rows, { terms, id, limit: nearRows, after }).as('near'))
+    .innerJoin('run', 'run.id', 'near.id')
+    .where(partsTest(expressionBuilder<Tables, 'run'>(), parts))
+    .selectAll('near');
+  return ordered(passing, terms, sql.ref('near.id')).limit(limit);
 }
 
-/** The chosen reduction of a metric's history, from its row of `summary_metric`. */
-function reduced(reducer: Reducer): RawBuilder<number> {
-  switch (reducer) {
-    case 'LAST':
-      return sql<number>`${sql.ref('summary_metric.last')}`;
-    case 'BEST':
-      return sql<number>`${sql.ref('summary_metric.best')}`;
-    case 'MIN':
-      return sql<number>`${sql.ref('summary_metric.min')}`;
-    case 'MAX':
-      return sql<number>`${sql.ref('summary_metric.max')}`;
-    case 'MEAN':
-      return sql<number>`(${sql.ref('summary_metric.sum')} / ${sql.ref('summary_metric.count')})`;
-  }
-}
-
-/** The terms of an order. A hyper-parameter gives two: numbers in their order, then texts in theirs. */
-function orderTerms(build: Build, order: readonly RunOrder[]): OrderTerm[] {
-  return order.flatMap(({ field, parameter, metric, direction, nulls }): OrderTerm[] => {
-    const how = { descending: direction === 'DESC', nullsFirst: nulls === 'FIRST' };
-    if (field) {
-      const { column, nullable } = runOrderFields[field];
-      return [{ ...how, value: build.ref(`run.${column}`), nullable }];
-    }
-    if (parameter)
-      return (['number', 'text'] as const).map((column) => ({
-        ...how,
-        nullable: true,
-        value: build
-          .selectFrom('run_parameter')
-          .select(column)
-          .whereRef('run_parameter.run_id', '=', 'run.id')
-          .where('run_parameter.name', '=', parameter),
-      }));
-    const { name, reducer } = metric ?? { name: '', reducer: 'LAST' };
-    const value = build
-      .selectFrom('summary_metric')
-      .select(reduced(reducer).as('value'))
-      .whereRef('summary_metric.run_id', '=', 'run.id')
-      .where('summary_metric.name', '=', name);
-    return [{ ...how, nullable: true, value }];
+/** The whole way; where it is long with the ids of all runs that pass a condition at hand, instead of looking it up. */
+export function wholeQuery({ rows, terms, id, parts }: Walk, { limit, after }: RunSearch, isLong: boolean) {
+  const build = expressionBuilder<Tables, 'run'>();
+  const tests = parts.map((part) => {
+    const ids = isLong ? indexedIds(part) : null;
+    return ids === null ? runTest(build, part) : build('run.id', 'in', ids);
   });
+  return pageQuery(rows.where(build.and(tests)), { terms, id, limit, after });
 }
 
-/** How many terms an order has, as a cursor's place must. */
-export const termCount = (order: readonly RunOrder[]): number =>
-  order.reduce((count, { parameter }) => count + (parameter ? 2 : 1), 0);
+/** A condition, and the ids of the runs that pass it. */
+interface Candidates {
+  part: RunFilter;
+  ids: RunIds;
+  count: number;
+}
 
-/** The query for the ids of runs that pass a filter, in an order, behind a place. Ids and keys alone: a spec is large. */
-export function searchQuery(
+const without = (parts: readonly RunFilter[], candidates: Candidates | null): RunFilter[] =>
+  parts.filter((part) => part !== candidates?.part);
+
+/** The condition that the fewest runs pass, of those that an index answers. */
+async function fewestPassing(database: Kysely<Tables>, parts: readonly RunFilter[]): Promise<Candidates | null> {
+  let fewest: Candidates | null = null;
+  for (const part of parts) {
+    const ids = indexedIds(part);
+    if (ids === null) continue;
+    const { count } = await database
+      .selectFrom(ids.limit(fewest === null ? countedAtMost : fewest.count).as('counted'))
+      .select((build) => build.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow();
+    if (fewest === null || count < fewest.count) fewest = { part, ids, count };
+  }
+  return fewest;
+}
+
+/** All runs that pass, or those of the candidates that do, sorted. */
+export function sortedQuery(
   database: Kysely<Tables>,
-  {
-    filter,
-    order,
-    limit,
-    after,
-  }: { filter: RunFilter; order: readonly RunOrder[]; limit: number; after: Place | null },
+  { order, limit, after }: RunSearch,
+  parts: readonly RunFilter[],
+  candidates: Candidates | null,
 ) {
   const build = expressionBuilder<Tables, 'run'>();
-  const query = database.selectFrom('run').select('run.id').where(runTest(build, filter));
+  const query = database
+    .selectFrom('run')
+    .select('run.id')
+    .$if(candidates !== null, (all) => all.where('run.id', 'in', candidates!.ids))
+    .where(partsTest(build, without(parts, candidates)));
   return pageQuery(query, { terms: orderTerms(build, order), id: build.ref('run.id'), limit, after });
 }
 

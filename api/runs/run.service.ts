@@ -5,7 +5,8 @@ import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProbl
 import type { RunTable } from '../database/tables';
 import { badArguments } from '../errors';
 import type { RunFilter, RunOrder } from './run-filter';
-import { countRuns, findRuns, searchQuery, termCount } from './run-search.store';
+import { termCount } from './run-order';
+import { countRuns, findRunPlaces, findRuns } from './run-search.store';
 
 /** Newest experiments first, each in its own order. */
 const defaultOrder: RunOrder[] = [
@@ -38,7 +39,7 @@ export async function searchRuns(
   if (problems.length > 0) throw badArguments(problems);
   const place = after?.kind === 'valid' ? after.value : null;
   // One more than the page, to know whether there is a next one.
-  const rows = await searchQuery(database, { filter, order, limit: page.first + 1, after: place }).execute();
+  const rows = await findRunPlaces(database, { filter, order, limit: page.first + 1, after: place });
   const found = await findRuns(
     database,
     rows.map(({ id }) => id),

@@ -119,7 +119,7 @@ export function inOrder(runs: readonly PlainRun[], order: readonly RunOrder[]): 
         const compared = compare(keyOf(a), keyOf(b), term);
         if (compared !== 0) return compared;
       }
-    return a.id < b.id ? -1 : 1;
+    return a.id < b.id === (order.at(-1)?.direction !== 'DESC') ? -1 : 1;
   });
 }
 

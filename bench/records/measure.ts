@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Kysely } from 'kysely';
+import { openPostgres } from '../../api/database/postgres';
+import { openSqlite } from '../../api/database/sqlite';
+import type { Tables } from '../../api/database/tables';
+import { countRuns } from '../../api/runs/run-search.store';
+import { createRunChanges } from '../../api/subscriptions/run-changes';
+import { directoryObjectStore } from '../../contract/objects/directory';
+import { settle, storeManyRuns } from './many-runs';
+import { measureSearches, searches } from './search';
+import { report } from './stopwatch';
+
+const searchCount = 300;
+
+/** Prints what reading many runs takes, on SQLite and on PostgreSQL where one is given. */
+export async function measureRecords(runCount: number, databaseUrl: string | undefined): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'stillhouse-bench-'));
+  await measureEngine('SQLite', await openSqlite(join(folder, 'records.sqlite')), folder, runCount);
+  if (databaseUrl === undefined) console.log('PostgreSQL is not measured: no --database-url of an empty database');
+  else {
+    const records = await openPostgres(databaseUrl, { connections: 1, migrate: true });
+    if (records.kind === 'refused') throw new Error(records.message);
+    await measureEngine('PostgreSQL', records.database, folder, runCount);
+  }
+  rmSync(folder, { recursive: true });
+}
+
+async function measureEngine(engine: string, database: Kysely<Tables>, folder: string, runCount: number) {
+  const stored = await countRuns(database, {});
+  if (stored === 0) await storeManyRuns(database, runCount);
+  if (engine === 'PostgreSQL') await settle(database);
+  const services = { database, objects: directoryObjectStore(folder), changes: createRunChanges(), wake: () => {} };
+  console.log(`\n${engine}, ${stored || runCount} runs, milliseconds`);
+  report('a page of 100, best or newest first', await measureSearches(services, searches('best', searchCount)));
+  report('a page of 100, order against the filter', await measureSearches(services, searches('worst', searchCount)));
+  await database.destroy();
+}
