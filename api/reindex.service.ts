@@ -9,7 +9,7 @@ import { completeDefinition, type ExperimentDefinition } from './experiments/def
 import { insertExperiment, insertParameters, insertRuns } from './experiments/experiment.store';
 import { isExperimentKey, readExperimentRecord } from './experiments/experiment-record';
 import { planRuns } from './experiments/plan-runs';
-import { ingestResult, ingestRun } from './ingest/ingest.service';
+import { ingestResult, ingestRun, recordEnd } from './ingest/ingest.service';
 import { type Cancellation, keysUnder, readAttemptEnd, readAttempts, readCancellation } from './ingest/run-objects';
 import { newRun } from './runs/new-run';
 
@@ -163,6 +163,10 @@ async function restoreLife(services: Services, runId: string): Promise<void> {
   for (const { attempt } of attempts) {
     end = await readAttemptEnd(objects, runId, attempt);
     await restoreAttemptEnd(database, runId, attempt, end);
+    // What the successful attempt used comes with its result.
+    if (end === null || end.outcome === 'succeeded') continue;
+    const costs = await recordEnd(services, runId, { attempt, until: end.endedAt, energy: end.energy });
+    if (costs.billed_seconds !== undefined) await set(costs);
   }
   if ((await ingestResult(services, runId)) === null) await set(unfinishedState(wish, end));
   // The time of the event would be that of the reindex.

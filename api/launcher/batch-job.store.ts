@@ -52,6 +52,12 @@ export async function recordJobId(database: Kysely<Tables>, name: string, jobId:
   return (await findJob(database, name))?.job_id ?? null;
 }
 
+/** How often a run has changed so far. */
+export async function findRevision(transaction: Transaction<Tables>, runId: string): Promise<number | undefined> {
+  const run = await transaction.selectFrom('run').select('revision').where('id', '=', runId).executeTakeFirst();
+  return run?.revision;
+}
+
 /** The runs of a job in the order of its children. */
 export async function findJobRuns(database: Kysely<Tables>, name: string) {
   return database

@@ -13,6 +13,7 @@ import {
   type BatchJob,
   findDefinitions,
   findJobRuns,
+  findRevision,
   findUnsentJobs,
   insertJob,
   type JobRun,
@@ -58,7 +59,9 @@ export async function submitReady(
   const places = new Map(ready.map(({ id }, place) => [id, place]));
   prepared.sort((a, b) => places.get(a.run.id)! - places.get(b.run.id)!);
   for (const group of groupsOf(prepared)) {
-    const compute = computes.get(group[0]!.run.experiment_id)!;
+    const compute = computes.get(group[0]!.run.experiment_id);
+    // Launched a moment ago: the next look takes it.
+    if (compute === undefined) continue;
     try {
       const job = await claim(
         services,
@@ -115,20 +118,11 @@ async function claim(
 ): Promise<BatchJob | null> {
   if (queue === null) return null;
   const claimed = await inTransaction(services.database, async (transaction) => {
-    const rows = await transaction
-      .selectFrom('run')
-      .select(['id', 'revision'])
-      .where(
-        'id',
-        'in',
-        jobs.map(({ runId }) => runId),
-      )
-      .where('state', '=', 'PENDING')
-      .execute();
-    const first = jobs.map(({ runId }) => rows.find(({ id }) => id === runId)).find((row) => row !== undefined);
-    if (first === undefined) return null;
+    const [first] = jobs;
+    const revision = first && (await findRevision(transaction, first.runId));
+    if (first === undefined || revision === undefined) return null;
     // A revision counts the changes of a run, so no other claim ever has this name.
-    const name = `${first.id}-r${first.revision + 1}`;
+    const name = `${first.runId}-r${revision + 1}`;
     const changed = [];
     for (const { runId, attempt } of jobs) {
       const place = { job_name: name, job_index: changed.length };
