@@ -36,7 +36,7 @@ export class ExportPage implements ExportPageData {
 const firstDescription = `Rows of the page, at most ${limits.exportRows}; fewer where they take ${limits.exportBytes} bytes.`;
 const afterDescription = 'Cursor behind which the page begins; must come from an export of the same columns.';
 /** A page is read and written as one, whatever is asked of it. */
-const cost = ({ args }: { args: Record<string, unknown> }) => Number(args.first);
+const cost = ({ args }: { args: Record<string, unknown> }) => Math.max(1, Number(args.first));
 
 @Resolver()
 export class ExportResolver {

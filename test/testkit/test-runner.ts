@@ -39,7 +39,7 @@ export function scriptedRunner(
 }
 
 /** Waits until something holds, looked at often. @throws Error saying what did not come to hold */
-export async function eventually(what: string, holds: () => Promise<boolean>, seconds = 15): Promise<void> {
+export async function eventually(what: string, holds: () => Promise<boolean>, seconds = 45): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} seconds`);

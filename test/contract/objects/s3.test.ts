@@ -40,7 +40,7 @@ describeWithMoto('S3 with faults', (moto) => {
   beforeEach(async () => {
     proxy.reset();
     bucket = await newBucket(moto());
-    store = s3ObjectStore({ ...bucket, endpoint: proxy.endpoint }, { tries: 4, silenceMilliseconds: 400 });
+    store = s3ObjectStore({ ...bucket, endpoint: proxy.endpoint }, { tries: 4, silenceMilliseconds: 1000 });
     direct = s3ObjectStore(bucket);
   });
 
