@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { metricNames } from '../../contract/metric-names';
@@ -112,8 +112,9 @@ export async function outcomeOf(folder: string, runId: string) {
   const root = runFolder(folder, runId);
   const files: Record<string, string> = {};
   const collect = (below: string) => {
-    for (const name of readdirSync(join(root, below)).sort())
-      if (!name.endsWith('.json')) files[`${below}/${name}`] = readFileSync(join(root, below, name)).toString('base64');
+    for (const name of (readdirSync(join(root, below), { recursive: true }) as string[]).sort())
+      if (!name.endsWith('.json') && statSync(join(root, below, name)).isFile())
+        files[`${below}/${name}`] = readFileSync(join(root, below, name)).toString('base64');
   };
   collect('model');
   collect('predictions');
