@@ -19,7 +19,7 @@ describe('the settings of the server', () => {
 
   it('are refused with every problem at once, by name', () => {
     const environment = { STILLHOUSE_PORT: 'abc', STILLHOUSE_TOKENS: 'ann:owner:short', STILLHOUSE_STALL_SECONDS: '1' };
-    const read = settings(environment, ['--slots', '0', '--foo', 'bar']);
+    const read = settings(environment, ['--slots', '300', '--foo', 'bar']);
     expect(read.kind === 'invalid' && read.problems.map(({ path }) => path).sort()).toEqual([
       '--foo',
       '--slots',
@@ -34,7 +34,7 @@ describe('the settings of the server', () => {
     const read = settings({ STILLHOUSE_PORT: 'abc' }, ['--slots', '2.5', '--stall-seconds=1']);
     expect(read.kind === 'invalid' && read.problems).toEqual([
       { path: 'STILLHOUSE_PORT', message: 'must be a whole number from 0 to 65535; given "abc"' },
-      { path: '--slots', message: 'must be a whole number from 1 to 256; given "2.5"' },
+      { path: '--slots', message: 'must be a whole number from 0 to 256; given "2.5"' },
       { path: '--stall-seconds', message: 'must be a number from 10 to 86400; given "1"' },
     ]);
   });
