@@ -90,8 +90,14 @@ class World {
       ...given,
       objects: {
         ...objects,
-        write: async (...words) => (await this.dies('write'), objects.write(...words)),
-        delete: async (key) => (await this.dies('delete'), objects.delete(key)),
+        write: async (...words) => {
+          await this.dies('write');
+          return objects.write(...words);
+        },
+        delete: async (key) => {
+          await this.dies('delete');
+          return objects.delete(key);
+        },
       },
     };
   }
