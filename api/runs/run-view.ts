@@ -43,12 +43,7 @@ export function runView(row: RunTable): RunType {
     trainedParameters: row.trained_parameters,
     modelBytes: row.model_bytes,
     selectedEpoch: row.selected_epoch,
-    instanceType: row.instance_type,
-    pricePerHour: row.price_per_hour,
-    billedSeconds: row.billed_seconds,
-    cost: row.cost,
-    energyWattHours: row.energy_watt_hours,
-    energySource: row.energy_source,
+    ...costView(row),
     resultNotes: row.result_notes === null ? [] : JSON.parse(row.result_notes),
     createdAt: new Date(row.created_at),
     submittedAt: date(row.submitted_at),
@@ -76,6 +71,21 @@ export function attemptView(row: AttemptTable): Attempt {
     log: row.log,
     capacity: row.capacity,
     priceSource: row.price_source,
+    ...costView(row),
+  };
+}
+
+type CostColumn =
+  | 'instance_type'
+  | 'price_per_hour'
+  | 'billed_seconds'
+  | 'cost'
+  | 'energy_watt_hours'
+  | 'energy_source';
+
+/** What a run or one of its attempts ran on, and what that took. */
+function costView(row: Pick<RunTable & AttemptTable, CostColumn>) {
+  return {
     instanceType: row.instance_type,
     pricePerHour: row.price_per_hour,
     billedSeconds: row.billed_seconds,
