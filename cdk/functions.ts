@@ -82,7 +82,6 @@ export class ServiceFunction extends Construct {
       memorySize: memoryMegabytes,
       tracing: Tracing.DISABLED,
       environment: {
-        NODE_OPTIONS: '--enable-source-maps',
         ...Object.fromEntries(
           lambdaFunctions[name].map((variable) => [functionVariables[variable], variables[variable]]),
         ),

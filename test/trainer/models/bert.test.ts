@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../../trainer/batch';
 import { valueAndGradients } from '../../../trainer/gradients';
 import { type BertOptions, bertLogits } from '../../../trainer/models/bert';
 import { bertConfig, bertShapes, initialiseBert } from '../../../trainer/models/bert-config';
@@ -9,20 +8,8 @@ import { randomStream } from '../../../trainer/random';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { centralDifference, type NaiveWeights, naiveBert } from '../../testkit/naive-models';
 import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';
+import { tinyBertConfig as config, tinySequences as sequences, tinyTokens as tokens } from '../../testkit/tiny-bert';
 
-const config = {
-  ...bertConfig({ vocabularySize: 11, hidden: 8, layers: 3, heads: 2, intermediate: 12 }),
-  maxPositions: 6,
-};
-const sequences = [
-  [2, 7, 10, 3],
-  [2, 3],
-  [2, 5, 5, 9, 8, 3],
-];
-const tokens: Sequences = {
-  ids: Int32Array.from(sequences.flat()),
-  lengths: Int32Array.from(sequences, (sequence) => sequence.length),
-};
 const loraEverywhere: LoraSettings = { rank: 2, alpha: 3, targets: ['query', 'key', 'value'], layers: null };
 
 const tinyBert = (): Weights => redrawn(initialiseBert(config, 3, randomStream(0, 'bert')), 0.5);

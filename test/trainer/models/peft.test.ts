@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { ParameterOverrides } from '../../../contract/parameters';
-import type { Sequences } from '../../../trainer/batch';
 import { valueAndGradients } from '../../../trainer/gradients';
 import { type BertOptions, bertLogits } from '../../../trainer/models/bert';
-import { bertConfig, initialiseBert } from '../../../trainer/models/bert-config';
+import { initialiseBert } from '../../../trainer/models/bert-config';
 import { loraScale, mergeLora } from '../../../trainer/models/lora';
 import { loraSettings, type PartlyTrained, partlyTrained } from '../../../trainer/models/peft';
 import type { Weights } from '../../../trainer/models/weights';
@@ -11,21 +10,9 @@ import { randomStream } from '../../../trainer/random';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { centralDifference, type NaiveWeights, naiveBert, naiveDoraLengths } from '../../testkit/naive-models';
 import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';
+import { tinyBertConfig as bare, tinySequences as sequences, tinyTokens as tokens } from '../../testkit/tiny-bert';
 import { parameters } from '../../testkit/training';
 
-const bare = {
-  ...bertConfig({ vocabularySize: 11, hidden: 8, layers: 3, heads: 2, intermediate: 12 }),
-  maxPositions: 6,
-};
-const sequences = [
-  [2, 7, 10, 3],
-  [2, 3],
-  [2, 5, 5, 9, 8, 3],
-];
-const tokens: Sequences = {
-  ids: Int32Array.from(sequences.flat()),
-  lengths: Int32Array.from(sequences, (sequence) => sequence.length),
-};
 const everyTarget = ['query', 'key', 'value', 'attention-output', 'intermediate', 'output'] as const;
 
 /** The choices of what learns, each reaching layers 1 and 2 of 3. */
