@@ -5,11 +5,19 @@ import { batchAndCost } from './migrations/0003-batch-and-cost';
 import { connections } from './migrations/0004-connections';
 import { successiveHalving } from './migrations/0005-successive-halving';
 import { team } from './migrations/0007-team';
+import { orderOfEvents } from './migrations/0009-order-of-events';
 import type { Tables } from './tables';
 import { codeOf, retried } from './transaction';
 
 /** All migrations, oldest first. One that was ever released is never changed: add another. */
-export const migrations: readonly Migration[] = [initial, batchAndCost, connections, successiveHalving, team];
+export const migrations: readonly Migration[] = [
+  initial,
+  batchAndCost,
+  connections,
+  successiveHalving,
+  team,
+  orderOfEvents,
+];
 
 /** The table that remembers which migrations were applied. */
 export const migrationTable = (schema: SchemaModule): SchemaStatement =>

@@ -218,6 +218,8 @@ export interface ConnectionOperationTable {
   variables: string;
   /** Cursor of the last event that was sent; null before the first, when the operation's own `after` counts. */
   position: string | null;
+  /** When its `complete` was sent, where that overtook its `subscribe`: there is only this to know of it. */
+  ended_at: string | null;
 }
 
 /** A run at a rung of successive halving. */

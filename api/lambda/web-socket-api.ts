@@ -4,7 +4,14 @@ import type {
   APIGatewayProxyWebsocketEventV2,
 } from 'aws-lambda';
 import { createSourceEventStream, type ExecutionArgs, execute, GraphQLError, getOperationAST } from 'graphql';
-import { type ConnectionInitMessage, type Message, MessageType, parseMessage, type SubscribeMessage } from 'graphql-ws';
+import {
+  type CompleteMessage,
+  type ConnectionInitMessage,
+  type Message,
+  MessageType,
+  parseMessage,
+  type SubscribeMessage,
+} from 'graphql-ws';
 import { webSocketProtocol } from '../../contract/aws';
 import { authorizationOf } from '../access/authentication';
 import type { Authentication } from '../access/viewer';
@@ -14,7 +21,7 @@ import { type GraphqlOptions, masked, mostOperationsPerSocket, prepareOperation,
 import {
   countOperations,
   deleteConnections,
-  deleteOperations,
+  endOperation,
   findConnection,
   insertOperation,
   noteConnection,
@@ -135,7 +142,6 @@ interface Turn extends WebSocketOptions {
 }
 
 async function receive(turn: Turn, message: Message): Promise<void> {
-  const { connectionId, invocation } = turn;
   switch (message.type) {
     case MessageType.ConnectionInit:
       return acknowledge(turn, message);
@@ -146,7 +152,7 @@ async function receive(turn: Turn, message: Message): Promise<void> {
     case MessageType.Subscribe:
       return subscribe(turn, message);
     case MessageType.Complete:
-      return deleteOperations(invocation.services.database, [operationId(connectionId, message.id)]);
+      return complete(turn, message);
     default:
       throw new Closing(4400, `a client does not send "${message.type}"`);
   }
@@ -192,12 +198,28 @@ async function subscribe(turn: Turn, { id, payload }: SubscribeMessage): Promise
     operation_name: payload.operationName ?? null,
     variables: JSON.stringify(payload.variables ?? {}),
     position: null,
+    ended_at: null,
   };
-  if (!(await insertOperation(services.database, operation)))
-    throw new Closing(4409, `Subscriber for ${id} already exists`);
+  const outcome = await insertOperation(services.database, operation, sentAt(turn));
+  if (outcome === 'exists') throw new Closing(4409, `Subscriber for ${id} already exists`);
+  if (outcome === 'ended') return;
   // What is there already comes from the fan-out too: it may be long, and there is one way of answering.
   await turn.hints.announce({ begun: [operation.id] });
 }
+
+/**
+ * Functions that answer two messages of a client run at one time, so that a `complete` may be here before its
+ * `subscribe` is. Nothing is noted for a connection that is not known, which nobody would forget.
+ */
+async function complete(turn: Turn, { id }: CompleteMessage): Promise<void> {
+  const { database } = turn.invocation.services;
+  const connection = await findConnection(database, turn.connectionId);
+  if (connection?.acknowledged !== 1 || id.length > longestId) return;
+  await endOperation(database, turn.connectionId, id, sentAt(turn));
+}
+
+/** When API Gateway took in the message: of two messages of a client, the order in which they were sent. */
+const sentAt = ({ event }: Turn): Date => new Date(event.requestContext.requestTimeEpoch);
 
 const tooMany = () => new GraphQLError(`a connection carries at most ${mostOperationsPerSocket} operations at a time`);
 

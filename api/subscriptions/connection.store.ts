@@ -56,20 +56,76 @@ export async function countOperations(database: Database, connectionId: string):
     .selectFrom('connection_operation')
     .select((select) => select.fn.countAll<number>().as('count'))
     .where('connection_id', '=', connectionId)
+    .where('ended_at', 'is', null)
     .executeTakeFirstOrThrow();
   return Number(count);
 }
 
-/** false where the connection has one of that name. */
-export async function insertOperation(database: Database, operation: ConnectionOperationTable): Promise<boolean> {
-  const inserted = await inTransaction(database, (transaction) =>
-    transaction
+/**
+ * Stores an operation that a client asked for at `requestedAt`. `exists`: the connection has one of that name; `ended`:
+ * its `complete`, sent later, came earlier.
+ */
+export function insertOperation(
+  database: Database,
+  operation: ConnectionOperationTable,
+  requestedAt: Date,
+): Promise<'stored' | 'exists' | 'ended'> {
+  const { id, ...columns } = operation;
+  return inTransaction(database, async (transaction) => {
+    const written = await transaction
       .insertInto('connection_operation')
       .values(operation)
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .executeTakeFirstOrThrow(),
-  );
-  return inserted.numInsertedOrUpdatedRows === 1n;
+      // The name was another operation's, which ended before this one was asked for.
+      .onConflict((conflict) =>
+        conflict
+          .column('id')
+          .doUpdateSet(columns)
+          .where('connection_operation.ended_at', '<', requestedAt.toISOString()),
+      )
+      .executeTakeFirstOrThrow();
+    if (written.numInsertedOrUpdatedRows === 1n) return 'stored';
+    const there = transaction.selectFrom('connection_operation').select('ended_at').where('id', '=', id);
+    return (await there.executeTakeFirstOrThrow()).ended_at === null ? 'exists' : 'ended';
+  });
+}
+
+/** Longer than messages of one client overtake each other: both functions have ended by then. */
+const overtakingMilliseconds = 60_000;
+
+/**
+ * Ends an operation as its client asked at `requestedAt`. Where it is not there it may still be on its way: that it
+ * ended is noted in its place, so that of the two who come at once one sees the other.
+ */
+export function endOperation(
+  database: Database,
+  connectionId: string,
+  clientId: string,
+  requestedAt: Date,
+): Promise<void> {
+  const id = operationId(connectionId, clientId);
+  const endedAt = requestedAt.toISOString();
+  const overtaken = new Date(requestedAt.getTime() - overtakingMilliseconds).toISOString();
+  return inTransaction(database, async (transaction) => {
+    const ended = await transaction
+      .deleteFrom('connection_operation')
+      .where('id', '=', id)
+      .where('ended_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    if (ended.numDeletedRows === 1n) return;
+    await transaction
+      .deleteFrom('connection_operation')
+      .where('connection_id', '=', connectionId)
+      .where('ended_at', '<', overtaken)
+      .execute();
+    const note = { id, connection_id: connectionId, client_id: clientId, ended_at: endedAt };
+    await transaction
+      .insertInto('connection_operation')
+      .values({ ...note, topic: '', query: '', operation_name: null, variables: '{}', position: null })
+      .onConflict((conflict) =>
+        conflict.column('id').doUpdateSet({ ended_at: endedAt }).where('connection_operation.ended_at', '<', endedAt),
+      )
+      .execute();
+  });
 }
 
 export async function deleteOperations(database: Database, ids: readonly string[]): Promise<void> {
@@ -101,6 +157,7 @@ export async function findOperations(
         .select(['viewer_name', 'viewer_role'])
         .where(column, 'in', part)
         .where('expires_at', '>', now.toISOString())
+        .where('ended_at', 'is', null)
         .execute();
       for (const row of rows) found.set(row.id, row);
     }

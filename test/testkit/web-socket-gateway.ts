@@ -20,9 +20,13 @@ export interface WebSocketGateway {
   posts: { connectionId: string; message: { id?: string; type: string; payload?: unknown } }[];
   /** Has the next posts answered so instead, each as often as it stands there: 429 and 500, or 410. */
   failNext(...statuses: number[]): void;
+  /** Has the next message wait until the one behind it was answered: both are answered at one time, by two functions. */
+  overtakeNext(): void;
   /** Ends all connections without a word, and tells the handler or, as happens, does not. */
   cut(tells: boolean): void;
   open(): number;
+  /** Until what came in was answered. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,6 +37,7 @@ export async function startWebSocketGateway(handlerOf: (endpoint: string) => Han
   const connections = new Map<string, WebSocket>();
   const posts: WebSocketGateway['posts'] = [];
   const failures: number[] = [];
+  let overtaking: 'no' | 'next' | WebSocketEvent = 'no';
   const server = createServer((request, response) => void answerPost(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const place = `127.0.0.1:${(server.address() as AddressInfo).port}/live`;
@@ -43,6 +48,10 @@ export async function startWebSocketGateway(handlerOf: (endpoint: string) => Han
     const done = answered.catch(() => {}).finally(() => underway.delete(done));
     underway.add(done);
     return answered;
+  };
+
+  const settled = async () => {
+    while (underway.size > 0) await Promise.all(underway);
   };
 
   server.on('upgrade', async (request, socket, head) => {
@@ -65,7 +74,7 @@ export async function startWebSocketGateway(handlerOf: (endpoint: string) => Han
     sockets.handleUpgrade(request, socket, head, (client) => {
       connections.set(connectionId, client);
       client.on('message', (data) => {
-        void handler(webSocketEvent({ routeKey: '$default', connectionId, connectedAt, body: data.toString() }));
+        receive(webSocketEvent({ routeKey: '$default', connectionId, connectedAt, body: data.toString() }));
       });
       client.on('close', () => {
         connections.delete(connectionId);
@@ -73,6 +82,17 @@ export async function startWebSocketGateway(handlerOf: (endpoint: string) => Han
       });
     });
   });
+
+  function receive(event: WebSocketEvent): void {
+    if (overtaking === 'next') {
+      overtaking = event;
+      return;
+    }
+    const overtaken = overtaking;
+    overtaking = 'no';
+    const answered = handler(event);
+    if (overtaken !== 'no') void answered.finally(() => handler(overtaken));
+  }
 
   async function answerPost(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const connectionId = decodeURIComponent(/^\/live\/@connections\/(.+)$/.exec(request.url ?? '')?.[1] ?? '');
@@ -96,6 +116,9 @@ export async function startWebSocketGateway(handlerOf: (endpoint: string) => Han
     endpoint: `http://${place}`,
     posts,
     failNext: (...statuses) => void failures.push(...statuses),
+    overtakeNext() {
+      overtaking = 'next';
+    },
     cut(tells) {
       for (const client of connections.values()) {
         if (!tells) client.removeAllListeners('close');
@@ -104,12 +127,13 @@ export async function startWebSocketGateway(handlerOf: (endpoint: string) => Han
       connections.clear();
     },
     open: () => connections.size,
+    settled,
     close: async () => {
       const ends = [...connections.values()].map((client) => new Promise((resolve) => client.once('close', resolve)));
       for (const client of connections.values()) client.terminate();
       await Promise.all(ends);
       // What the handler does about that it does before the records are closed.
-      while (underway.size > 0) await Promise.all(underway);
+      await settled();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -48,8 +48,15 @@ async function write(sequence: number): Promise<string> {
 
 const rows = async (table: 'connection' | 'connection_operation') =>
   (await services().database.selectFrom(table).select('id').execute()).length;
-const stored = (count: number) =>
-  eventually(`${count} operations`, async () => (await rows('connection_operation')) === count);
+/** The operations, and the ends of such as were not there. */
+const names = async () => {
+  const all = services().database.selectFrom('connection_operation').select(['client_id', 'ended_at']);
+  const found = await all.orderBy('client_id').execute();
+  return found.map(({ client_id, ended_at }) => (ended_at === null ? client_id : `${client_id} ended`));
+};
+const counted = async (ended: boolean) => (await names()).filter((name) => name.endsWith(' ended') === ended).length;
+const stored = (count: number) => eventually(`${count} operations`, async () => (await counted(false)) === count);
+const noted = (count: number) => eventually(`${count} ends`, async () => (await counted(true)) === count);
 
 /** A raw connection: what it was sent, and how it ended. */
 async function raw(headers: Record<string, string> = {}, protocol = 'graphql-transport-ws') {
@@ -64,6 +71,23 @@ async function raw(headers: Record<string, string> = {}, protocol = 'graphql-tra
   const send = (message: object) => socket.send(JSON.stringify(message));
   return { socket, messages, ended, opened, send };
 }
+
+/** A raw connection that was let in. `settled`: all that it sent was answered. */
+async function begun() {
+  const connection = await raw();
+  await connection.opened;
+  connection.send({ type: 'connection_init', payload: bearer });
+  await eventually('an ack', async () => connection.messages.length > 0);
+  const settled = async () => {
+    connection.send({ type: 'ping' });
+    await eventually('a pong', async () => connection.messages.some(({ type }) => type === 'pong'));
+    await live.stack.gateway.settled();
+  };
+  return { ...connection, settled };
+}
+
+const subscription = (id: string) => ({ id, type: 'subscribe', payload: { query: metrics } });
+const complete = (id: string) => ({ id, type: 'complete' });
 
 describe('who may connect', () => {
   it('is who sends a token with connection_init', async () => {
@@ -121,14 +145,10 @@ describe('the protocol', () => {
   });
 
   it('ends a connection that gives two operations one name', async () => {
-    const connection = await raw();
-    await connection.opened;
-    connection.send({ type: 'connection_init', payload: bearer });
-    await eventually('an ack', async () => connection.messages.length > 0);
-    const subscription = { id: '1', type: 'subscribe', payload: { query: metrics } };
-    connection.send(subscription);
+    const connection = await begun();
+    connection.send(subscription('1'));
     await stored(1);
-    connection.send(subscription);
+    connection.send(subscription('1'));
     await connection.ended;
     expect(connection.messages.at(-1)?.payload?.closing).toEqual({
       code: 4409,
@@ -161,6 +181,45 @@ describe('the protocol', () => {
       '"y" is no cursor',
     );
     expect(await rows('connection_operation')).toBe(0);
+  });
+
+  it('does not begin an operation whose end came before its beginning', async () => {
+    const connection = await begun();
+    live.stack.gateway.overtakeNext();
+    connection.send(subscription('1'));
+    connection.send(complete('1'));
+    await noted(1);
+    await connection.settled();
+    expect(await names()).toEqual(['1 ended']);
+    await write(1);
+    await live.stack.drain();
+    expect(connection.messages.filter(({ type }) => type === 'next')).toEqual([]);
+  });
+
+  it('takes the name of an ended operation for another one, and forgets the end in time', async () => {
+    const connection = await begun();
+    for (const id of ['1', '2']) connection.send(complete(id));
+    await noted(2);
+    connection.send(subscription('1'));
+    await stored(1);
+    const longAgo = new Date(Date.now() - 120_000).toISOString();
+    const notes = services().database.updateTable('connection_operation').set({ ended_at: longAgo });
+    await notes.where('ended_at', 'is not', null).execute();
+    connection.send(complete('3'));
+    await eventually('a note of 3', async () => (await names()).includes('3 ended'));
+    expect(await names()).toEqual(['1', '3 ended']);
+  });
+
+  it('leaves nothing of operations that end while they begin', async () => {
+    const connection = await begun();
+    for (let id = 0; id < 20; id += 1) {
+      connection.send(subscription(`${id}`));
+      connection.send(complete(`${id}`));
+    }
+    await connection.settled();
+    expect(await counted(false)).toBe(0);
+    live.stack.gateway.cut(true);
+    await eventually('nothing is left', async () => (await rows('connection_operation')) === 0);
   });
 
   it('carries a limited number of operations', async () => {
