@@ -8,6 +8,8 @@ export interface Tables {
   experiment_tag: { experiment_id: string; tag: string };
   note: { id: string; experiment_id: string; run_id: string | null; text: string; author: string; created_at: string };
   run: RunTable;
+  run_change: RunChangeTable;
+  run_change_clock: { experiment_id: string; at: string };
   run_parameter: { run_id: string; name: string; number: number | null; text: string };
   attempt: AttemptTable;
   summary_metric: SummaryMetricTable;
@@ -103,7 +105,7 @@ export interface RunTable {
   submitted_at: string | null;
   started_at: string | null;
   finished_at: string | null;
-  /** Changes with every change of the row, in ascending order: the cursor of `runUpdated`. */
+  /** Changes with every change of the row, in ascending order. */
   updated_at: string;
   /** Counts the changes of the row; the condition of every transition. */
   revision: number;
@@ -115,6 +117,14 @@ export interface RunTable {
   cost: number | null;
   energy_watt_hours: number | null;
   energy_source: EnergySource | null;
+}
+
+/** The newest change of a run that was seen, and its place among those of the experiment: the cursor of `runUpdated`. */
+export interface RunChangeTable {
+  run_id: string;
+  experiment_id: string;
+  revision: number;
+  at: string;
 }
 
 /** `measured` where every part of the energy was. */

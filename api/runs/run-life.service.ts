@@ -86,7 +86,7 @@ export async function applyEventIn(
 
 /**
  * A time for `run.updated_at` that is later than every one given out before, also where the clock stood still or went
- * back: the order of changes, by which subscribers follow them. Rows changed in one transaction may share it.
+ * back: by it other servers look for what changed (watch-runs.ts). Rows changed in one transaction may share it.
  */
 export async function nextChangeTime(transaction: Transaction<Tables>): Promise<string> {
   const newest = await transaction

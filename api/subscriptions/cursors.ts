@@ -1,17 +1,17 @@
 import { metricsKey } from '../../contract/keys';
 
-/** Place among the changes of runs: when a run changed, and which of those that changed in the same transaction. */
+/** Place among the changes of runs: when a change was first seen, and which of those that were seen together. */
 export interface RunCursor {
-  updatedAt: string;
+  changedAt: string;
   runId: string;
 }
 
-export const runCursor = ({ updatedAt, runId }: RunCursor): string => `${updatedAt}~${runId}`;
+export const runCursor = ({ changedAt, runId }: RunCursor): string => `${changedAt}~${runId}`;
 
 /** null where the text is no such cursor. */
 export function parseRunCursor(cursor: string): RunCursor | null {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~([A-Za-z0-9_-]{1,64})$/.exec(cursor);
-  return match ? { updatedAt: match[1]!, runId: match[2]! } : null;
+  return match ? { changedAt: match[1]!, runId: match[2]! } : null;
 }
 
 /** Place among the metrics of a run: the chunk by its attempt and sequence, and how many of its parts were given. */

@@ -95,7 +95,7 @@ describe('cursors', () => {
     const count = fc.nat(999_999_999);
     fc.assert(
       fc.property(millisecond, runId, (date, id) => {
-        const cursor = { updatedAt: date.toISOString(), runId: id };
+        const cursor = { changedAt: date.toISOString(), runId: id };
         expect(parseRunCursor(runCursor(cursor))).toEqual(cursor);
       }),
     );
