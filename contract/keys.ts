@@ -81,6 +81,8 @@ export const trainerEnvironment = {
   threads: 'STILLHOUSE_THREADS',
   /** Instead of a run: the key of the manifest of an array job, whose child picks its run by its own index. */
   manifest: 'STILLHOUSE_MANIFEST',
+  /** The commit a program without its history was built from, such as that of the container. */
+  commit: 'STILLHOUSE_COMMIT',
 } as const;
 
 /** What AWS Batch tells a container about its job. */

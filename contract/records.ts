@@ -50,7 +50,7 @@ export const attemptSchema = z.strictObject({
     reason: z.string(),
   }),
   node: z.string(),
-  code: z.string().describe('Version of the trainer.'),
+  code: z.string().describe('Version of the trainer: of its package, and behind a `+` the commit where it is known.'),
   resumedFromStep: z
     .int()
     .min(0)
@@ -124,6 +124,10 @@ const evaluatedEpochSchema = z.strictObject({
   values: z.record(z.string(), z.number().nullable()),
 });
 
+/** A file as it was read: its bytes, and the rows found in it. */
+const dataFileSchema = z.strictObject({ sha256: z.string(), rows: z.int() });
+export type DataFile = z.output<typeof dataFileSchema>;
+
 /** Written last; its presence is success. */
 export const resultSchema = z.strictObject({
   version: z.literal(1),
@@ -133,6 +137,10 @@ export const resultSchema = z.strictObject({
   spec: runSpecSchema,
   classes: z.array(z.string()),
   rows: z.strictObject({ train: z.int(), quiz: z.int(), dev: z.int(), test: z.int() }),
+  dataFiles: z
+    .strictObject({ train: dataFileSchema, test: dataFileSchema })
+    .optional()
+    .describe('Absent in results of trainers that did not tell.'),
   selectedOn: z.literal('dev/accuracy'),
   selected: evaluatedEpochSchema.describe(
     'The epoch best on dev (the earliest of equals): its weights are the model of the run.',

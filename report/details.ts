@@ -1,9 +1,7 @@
-import { bytesText, countText, durationText, foldedWarnings } from '../dashboard/app/format';
+import { countText, foldedWarnings } from '../dashboard/app/format';
 import { type ConfusionData, confusionPrefix, type ReportData } from './fetch';
-import { type Column, type Html, html, list, section, table } from './html';
-import type { Group, ResultTable, Run, Settings } from './queries';
-import { mean } from './results';
-import { pointsText } from './words';
+import { type Column, type Html, html, inParts, list, type Part, section, table } from './html';
+import type { Group, ResultTable } from './queries';
 
 /** What the rows of each class were taken for, summed over the seeds at the epochs that are compared. */
 export function confusionSection({ accuracy, confusion }: ReportData): Html {
@@ -40,51 +38,6 @@ function matrix(group: Group, { classes, series }: ConfusionData): Html {
 </table>`;
 }
 
-/** What a variant took, and what a point of accuracy took. */
-export function costSection({ accuracy, runs }: ReportData): Html {
-  const baseline = accuracy.groups.find(({ id }) => id === accuracy.baseline);
-  const secondsOf = (group: Group) =>
-    group.n === 0 ? null : mean(group.values.map(({ elapsedSeconds }) => elapsedSeconds));
-  const runOf = ({ id }: Group) => runs.find(({ groupId, state }) => groupId === id && state === 'SUCCEEDED');
-  const columns: Column<Group>[] = [
-    { heading: 'Variant', kind: 'name', cell: ({ name }) => name },
-    { heading: 'Time to the compared epoch', cell: (group) => durationOrNone(secondsOf(group)) },
-    {
-      heading: 'Time a point of accuracy',
-      cell: (group) => durationOrNone(group.mean ? secondsOf(group)! / (100 * group.mean) : null),
-    },
-    { heading: 'More time than the baseline, a point gained', cell: (group) => gained(group, baseline, secondsOf) },
-    { heading: 'Whole run', cell: (group) => durationOrNone(wholeRun(group, runs)) },
-    { heading: 'Parameters trained', cell: (group) => runOf(group)?.trainedParameters?.toLocaleString('en') ?? '–' },
-    { heading: 'Model', cell: (group) => bytesOrNone(runOf(group)?.modelBytes ?? null) },
-  ];
-  return section(
-    'cost',
-    'Time, energy and cost',
-    table('Means over seeds', columns, accuracy.groups),
-    html`<p class="quiet">Time is wall clock of the training of one run, evaluation included; the fine-tuning of a teacher comes on top.
-Runs that shared their machine took each other time. Energy and cost were not measured.</p>`,
-  );
-}
-
-const durationOrNone = (seconds: number | null): string => (seconds === null ? '–' : durationText(seconds));
-const bytesOrNone = (bytes: number | null): string => (bytes === null ? '–' : bytesText(bytes));
-
-function gained(group: Group, baseline: Group | undefined, secondsOf: (group: Group) => number | null): string {
-  const [own, other] = [secondsOf(group), baseline ? secondsOf(baseline) : null];
-  if (baseline === undefined || group === baseline || own === null || other === null) return '–';
-  const points = 100 * (group.mean! - baseline.mean!);
-  if (points <= 0) return `no gain (${pointsText(points / 100)})`;
-  return own <= other ? 'less time' : durationText((own - other) / points);
-}
-
-function wholeRun({ id }: Group, runs: readonly Run[]): number | null {
-  const seconds = runs
-    .filter(({ groupId, state }) => groupId === id && state === 'SUCCEEDED')
-    .map(({ progress }) => progress.elapsedSeconds);
-  return seconds.length === 0 ? null : mean(seconds);
-}
-
 /** The tables of the experiment's preset, beside the figures that were reported before. */
 export function presentationSection({ experiment }: ReportData): Html {
   return section('figures', 'Reference figures and further tables', experiment.presentation.map(presentationTable));
@@ -107,93 +60,13 @@ ${notes.length > 0 && list(notes)}`;
 function cellText(
   { value, standardDeviation, n }: ResultTable['rows'][number]['cells'][number],
   unit: ResultTable['columns'][number]['unit'],
-): string {
+): Part {
   if (value === null) return '–';
   const digits = unit === 'seconds' || unit === 'count' ? 1 : 4;
-  const spread = standardDeviation === null ? '' : ` ± ${standardDeviation.toFixed(digits)} (${n})`;
+  const spread = standardDeviation === null ? null : `± ${standardDeviation.toFixed(digits)} (${n})`;
   const sign = unit === 'difference' && value > 0 ? '+' : '';
-  return `${sign}${value.toFixed(digits)}${spread}`.replace('-', '−');
+  return inParts(`${sign}${value.toFixed(digits)}`.replace('-', '−'), spread);
 }
-
-/** Everything needed to do it again. */
-export function repeatSection(data: ReportData, command: string): Html {
-  const { experiment, runs, settings } = data;
-  const { shared, own } = partedSettings(settings);
-  const variants = [...settings.keys()];
-  const distinct = (values: readonly (string | null)[]) =>
-    [...new Set(values)].filter((value) => value !== null).sort();
-  const finished = runs.filter(({ state }) => state === 'SUCCEEDED');
-  const facts: [string, string][] = [
-    ['Experiment', `${experiment.id}, created ${experiment.createdAt}`],
-    ['Seeds', [...new Set(runs.map(({ seed }) => seed))].sort((a, b) => a - b).join(', ')],
-    ['Engine', distinct(finished.map(({ engine }) => engine)).join('; ')],
-    ['Device', distinct(finished.map(({ device }) => device)).join('; ')],
-    ['Machine', distinct(finished.flatMap(({ attempts }) => attempts.map(({ host }) => host))).join('; ')],
-    ['Interrupted and resumed', countText(finished.filter(({ attempts }) => attempts.length > 1).length, 'run')],
-  ];
-  const { preset: _, ...definition } = experiment.definition;
-  const input = { name: experiment.name, question: experiment.question, ...definition };
-  return section(
-    'repeat',
-    'To repeat it',
-    table(
-      'Where and with what it ran',
-      [
-        { heading: '', kind: 'name', cell: ([name]) => name },
-        { heading: '', kind: 'text', cell: ([, value]) => value || 'not recorded' },
-      ],
-      facts,
-    ),
-    own.length > 0 &&
-      table(
-        'Hyper-parameters that differ',
-        [
-          { heading: 'Name', kind: 'name', cell: ({ name }) => name },
-          ...variants.map((variant) => ({
-            heading: variant,
-            kind: 'text' as const,
-            cell: ({ values }: OwnSetting) => values.get(variant) ?? '',
-          })),
-        ],
-        own,
-      ),
-    html`<details open><summary>Hyper-parameters that all share who read them</summary>
-<p>${shared.map(({ name, value }, place) => html`${place > 0 && ', '}<code>${name}</code> ${value}`)}</p></details>`,
-    html`<p>The definition, as the mutation <code>createExperiment(launch: true, input: …)</code> takes it:</p>
-<pre>${JSON.stringify(input, null, 1)}</pre>
-<p>This page: <code>${command}</code></p>`,
-  );
-}
-
-interface OwnSetting {
-  name: string;
-  values: Map<string, string>;
-}
-
-/** Settings alike in every variant that has them, and the others; inputs count as settings. */
-function partedSettings(settings: ReadonlyMap<string, Settings>): {
-  shared: { name: string; value: string }[];
-  own: OwnSetting[];
-} {
-  const byName = new Map<string, Map<string, string>>();
-  const add = (name: string, variant: string, value: string) =>
-    byName.set(name, (byName.get(name) ?? new Map<string, string>()).set(variant, value));
-  for (const [variant, { spec, parameters }] of settings) {
-    add('method', variant, spec.method);
-    for (const [name, value] of Object.entries(spec.data)) add(`data.${name}`, variant, textOf(value));
-    add('teacher', variant, textOf(spec.teacher));
-    add('vectors', variant, textOf(spec.vectors));
-    for (const { name, text } of parameters) add(name, variant, text);
-  }
-  const all = [...byName].map(([name, values]) => ({ name, values }));
-  const isShared = ({ values }: OwnSetting) => new Set(values.values()).size === 1;
-  return {
-    shared: all.filter(isShared).map(({ name, values }) => ({ name, value: [...values.values()][0]! })),
-    own: all.filter((setting) => !isShared(setting)),
-  };
-}
-
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** What was left out, and what a reader must bear in mind. */
 export function caveatsSection({ accuracy, macroF1, runs, experiment }: ReportData): Html {

@@ -8,6 +8,8 @@ export interface ReportData {
   runs: queries.Run[];
   /** By the name of the variant, in their order. */
   settings: Map<string, queries.Settings>;
+  /** Of every run with a result. */
+  provenance: queries.Provenance[];
   at: Moment;
   accuracy: queries.Comparison;
   macroF1: queries.Comparison;
@@ -53,6 +55,7 @@ export async function fetchReport(api: Api, wanted: Wanted): Promise<ReportData>
     experiment,
     runs,
     settings: await fetchSettings(api, runs),
+    provenance: await fetchProvenance(api, finished),
     at: wanted.at,
     accuracy,
     macroF1: await compare('test/macro-f1'),
@@ -126,6 +129,19 @@ async function fetchSettings(api: Api, runs: readonly queries.Run[]): Promise<Ma
     for (const { variant, id } of chunk) settings.set(variant, found.nodes.find((run) => run.id === id)!);
   }
   return settings;
+}
+
+async function fetchProvenance(api: Api, finished: readonly queries.Run[]): Promise<queries.Provenance[]> {
+  const all: queries.Provenance[] = [];
+  for (const chunk of chunksOf(finished, pageSize)) {
+    const ids = chunk.map(({ id }) => id);
+    const { runs } = await api.request<{ runs: { nodes: { provenance: queries.Provenance | null }[] } }>(
+      queries.provenance,
+      { ids, first: ids.length },
+    );
+    all.push(...runs.nodes.flatMap(({ provenance }) => provenance ?? []));
+  }
+  return all;
 }
 
 async function fetchHistory(

@@ -41,6 +41,10 @@ export function table<Row>(caption: string, columns: readonly Column<Row>[], row
 </table></div>`;
 }
 
+/** A cell that breaks between these parts where its column is narrow, and nowhere else. */
+export const inParts = (...parts: readonly Part[]): Html =>
+  html`<span class="parts">${parts.map((part, place) => part !== null && part !== '' && html`${place > 0 && ' '}<span>${part}</span>`)}</span>`;
+
 export const list = (items: readonly Part[]): Html => html`<ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`;
 
 export function section(id: string, heading: string, ...content: readonly Part[]): Html {

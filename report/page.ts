@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answer } from './answer';
-import { caveatsSection, confusionSection, costSection, presentationSection, repeatSection } from './details';
+import { costSection } from './costs';
+import { caveatsSection, confusionSection, presentationSection } from './details';
 import type { ReportData } from './fetch';
 import { Html, html } from './html';
+import { repeatSection } from './repeat';
 import { curvesSection, pairsSection, resultsSection } from './results';
 
 /** The whole page: one file that needs nothing else. @param command that makes it again */

@@ -50,6 +50,16 @@ export const experiment = `query Experiment($id: ID!) {
   }
 }`;
 
+export interface Attempt {
+  number: number;
+  outcome: string;
+  host: string | null;
+  instanceType: string | null;
+  capacity: string | null;
+  pricePerHour: number | null;
+  priceSource: string | null;
+}
+
 export interface Run {
   id: string;
   variant: string;
@@ -65,7 +75,11 @@ export interface Run {
   resultNotes: string[];
   failure: { message: string } | null;
   progress: { elapsedSeconds: number };
-  attempts: { number: number; outcome: string; host: string | null }[];
+  billedSeconds: number | null;
+  energyWattHours: number | null;
+  energySource: 'measured' | 'estimated' | null;
+  cost: number | null;
+  attempts: Attempt[];
 }
 
 export const runs = `query Runs($experimentId: String!, $first: Int!, $after: String) {
@@ -74,7 +88,8 @@ export const runs = `query Runs($experimentId: String!, $first: Int!, $after: St
       id variant groupId method seed state engine device trainedParameters modelBytes selectedEpoch resultNotes
       failure { message }
       progress { elapsedSeconds }
-      attempts { number outcome host }
+      billedSeconds energyWattHours energySource cost
+      attempts { number outcome host instanceType capacity pricePerHour priceSource }
     }
     pageInfo { hasNextPage endCursor }
   }
@@ -94,6 +109,23 @@ export interface Settings {
 /** Of one run of each variant: they differ in the seed alone. */
 export const settings = `query Settings($ids: [String!]!, $first: Int!) {
   runs(filter: { id: { in: $ids } }, first: $first) { nodes { id spec parameters { name text } } }
+}`;
+
+/** What results were made from, as their trainers wrote it down. */
+export interface Provenance {
+  code: string[];
+  node: string[];
+  rows: Record<'train' | 'quiz' | 'dev' | 'test', number>;
+  trainFile: { sha256: string; rows: number } | null;
+  testFile: { sha256: string; rows: number } | null;
+}
+
+export const provenance = `query Provenance($ids: [String!]!, $first: Int!) {
+  runs(filter: { id: { in: $ids } }, first: $first) {
+    nodes {
+      provenance { code node rows { train quiz dev test } trainFile { sha256 rows } testFile { sha256 rows } }
+    }
+  }
 }`;
 
 /** Names of everything one run logged. */

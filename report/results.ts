@@ -2,7 +2,7 @@ import { probabilityText } from '../dashboard/app/format';
 import { studentGroups } from './answer';
 import { type Curve, type CurvePoint, curveChart, type Spread, spreadChart } from './charts';
 import type { ReportData } from './fetch';
-import { type Column, type Html, html, section, table } from './html';
+import { type Column, type Html, html, inParts, section, table } from './html';
 import type { Comparison, Group, Pair, Series } from './queries';
 import { momentText, pointsText, rangeText, scoreText } from './words';
 
@@ -97,25 +97,26 @@ function testNotes({ families, pairs }: Comparison): [string, string][] {
 }
 
 function pairTable(title: string, { pairs }: Comparison): Html {
+  // Headings are broken by hand: a table gives its width to long ones, and breaks the cells.
   const columns: Column<Pair>[] = [
-    { heading: 'Pair', kind: 'name', cell: ({ name, againstName }) => `${name} − ${againstName}` },
+    { heading: 'Pair', kind: 'name', cell: ({ name, againstName }) => inParts(`${name} −`, againstName) },
     { heading: 'Seeds', cell: ({ seeds }) => seeds.length },
     {
-      heading: 'Points (95 %)',
+      heading: 'Points (95\u00a0%)',
       cell: ({ difference, interval }) =>
-        `${pointsText(difference)}${interval === null ? '' : ` (${rangeText(interval, pointsText)})`}`,
+        inParts(pointsText(difference), interval && `(${rangeText(interval, pointsText)})`),
     },
     { heading: 't', cell: ({ tTest }) => tTest?.statistic.toFixed(2).replace('-', '−') ?? '–' },
     { heading: 'p', cell: ({ tTest }) => probabilityText(tTest?.p ?? null) },
-    { heading: 'Holm p', cell: ({ tTest }) => probabilityText(tTest?.holmP ?? null) },
-    { heading: 'Wilcoxon Holm p', cell: ({ wilcoxon }) => probabilityText(wilcoxon?.holmP ?? null) },
+    { heading: html`Holm<br>p`, cell: ({ tTest }) => probabilityText(tTest?.holmP ?? null) },
+    { heading: html`Wilcoxon<br>Holm p`, cell: ({ wilcoxon }) => probabilityText(wilcoxon?.holmP ?? null) },
     { heading: 'g', cell: ({ effectSize }) => effectSize?.hedgesGz?.toFixed(2).replace('-', '−') ?? '–' },
-    { heading: 'McNemar Holm p', cell: ({ mcNemar }) => probabilityText(mcNemar?.holmP ?? null) },
+    { heading: html`McNemar<br>Holm p`, cell: ({ mcNemar }) => probabilityText(mcNemar?.holmP ?? null) },
     {
-      heading: 'Bootstrap 95 %',
+      heading: html`Bootstrap<br>95\u00a0%`,
       cell: ({ bootstrap }) => rangeText(bootstrap?.interval ?? null, pointsText),
     },
-    { heading: 'Seeds for 1 point', cell: ({ seedsForPoint }) => seedsForPoint ?? '–' },
+    { heading: html`Seeds for<br>1\u00a0point`, cell: ({ seedsForPoint }) => seedsForPoint ?? '–' },
     { heading: 'Verdict', kind: 'text', cell: kindMark },
   ];
   const tested = (pair: Pair) => Number(pair.tTest !== null);

@@ -4,7 +4,6 @@ import { resultKey, specKey } from '../contract/keys';
 import type { ObjectStore } from '../contract/objects/object-store';
 import type { Attempt, AttemptEnd, Machine, MetricRecord } from '../contract/records';
 import { type Checked, type Problem, parseRunSpec, type RunSpec } from '../contract/run-spec';
-import packageJson from '../package.json';
 import { OutOfMemoryError } from './batch-memory';
 import { type Checkpoint, readNewestCheckpoint } from './checkpoint/checkpoint';
 import type { InputSources } from './data/sources';
@@ -38,6 +37,8 @@ export interface AttemptSetting extends InputSources {
   job: string | null;
   /** What is billed for it; null where nothing is, or it is not known. */
   machine: Machine | null;
+  /** Version of the program. */
+  code: string;
   /** Aborted when the process is asked to stop. */
   signal: AbortSignal;
   reporter: Reporter;
@@ -171,7 +172,7 @@ function describeAttempt(
   runId: string,
   engine: EngineChoice | null,
   checkpoint: Checkpoint | null,
-  { job, machine }: Pick<AttemptSetting, 'job' | 'machine'>,
+  { job, machine, code }: Pick<AttemptSetting, 'job' | 'machine' | 'code'>,
 ): Omit<Attempt, 'attempt' | 'version'> {
   const reason = engine === null ? 'not started: the definition of the run is not valid' : 'it did not start';
   const none = { name: 'portable' as const, version: 'none', device: 'none', threads: 0, reason };
@@ -182,7 +183,7 @@ function describeAttempt(
     pid: process.pid,
     engine: engine?.kind === 'started' ? engine.engine : none,
     node: process.version,
-    code: packageJson.version,
+    code,
     resumedFromStep: checkpoint?.state.step ?? null,
     ...(job === null ? {} : { job }),
     ...(machine === null ? {} : { machine }),

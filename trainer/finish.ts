@@ -40,6 +40,7 @@ export async function finishRun(
     spec: run.spec,
     classes: [...run.classes],
     rows: run.rows,
+    dataFiles: run.dataFiles,
     selectedOn: 'dev/accuracy',
     selected: evaluatedEpoch(history, selected.epoch),
     final: evaluatedEpoch(history, run.spec.parameters.epochs),

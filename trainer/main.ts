@@ -22,6 +22,7 @@ import {
 } from '../contract/run-spec';
 import { findChildRun } from './array-job';
 import { type AttemptOutcome, attemptRun, failureOf } from './attempt';
+import { codeVersion } from './code-version';
 import { consoleReporter, resultTable } from './console';
 import { findMachine, instanceMetadataAddress } from './machine';
 
@@ -50,6 +51,7 @@ const environmentSchema = s3EnvironmentSchema.extend({
   [trainerEnvironment.manifest]: z.string().min(1).optional(),
   [batchEnvironment.jobId]: z.string().min(1).optional(),
   [batchEnvironment.arrayIndex]: z.coerce.number().pipe(z.int().min(0)).optional(),
+  [trainerEnvironment.commit]: z.string().optional(),
   [trainerEnvironment.threads]: z.coerce.number().pipe(z.int().min(1).max(256)).optional(),
   /** As the AWS SDKs have it: asked on any machine, where it is given. */
   AWS_EC2_METADATA_SERVICE_ENDPOINT: z.url().optional(),
@@ -65,6 +67,8 @@ interface Arguments {
   threads: number | null;
   /** Id of the Batch job that this process is; null outside Batch. */
   job: string | null;
+  /** As a built program is told it; null: none was. */
+  commit: string | null;
   /** Where the machine tells what it is, where that was given. */
   metadataAddress: string | null;
   run:
@@ -81,7 +85,7 @@ async function main(): Promise<number> {
   }
   if (given.kind === 'invalid') return refuse(given.problems.map(({ message }) => message));
   const signal = stopSignal();
-  const { objectsLocation, s3, cacheDirectory, threads, job, metadataAddress, run } = given.value;
+  const { objectsLocation, s3, cacheDirectory, threads, job, commit, metadataAddress, run } = given.value;
   const objects = withWriteHints(await openObjects(objectsLocation, s3));
   const reporter = consoleReporter(process.stdout);
   try {
@@ -98,6 +102,7 @@ async function main(): Promise<number> {
       job,
       machine:
         job === null && metadataAddress === null ? null : await findMachine(metadataAddress ?? instanceMetadataAddress),
+      code: await codeVersion(commit),
       signal,
       reporter,
     });
@@ -151,6 +156,7 @@ function readArguments(): Checked<Arguments> | 'help' {
       s3: s3SettingsOf(environment.data),
       cacheDirectory: resolve(environment.data[trainerEnvironment.cache] ?? join(cacheHome, 'stillhouse')),
       threads: environment.data[trainerEnvironment.threads] ?? null,
+      commit: environment.data[trainerEnvironment.commit] || null,
       job: environment.data[batchEnvironment.jobId] ?? null,
       metadataAddress: environment.data.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? null,
       run: wantedRun({ path, runId, manifest, index: environment.data[batchEnvironment.arrayIndex] ?? 0 }),

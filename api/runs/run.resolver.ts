@@ -5,6 +5,8 @@ import { experimentView, noteView } from '../experiments/experiment-view';
 import { limits, listCost, namedCost, pageCost } from '../limits';
 import { loadersOf } from '../loaders';
 import { afterDescription, connection, connectionTypes, firstDescription } from '../page.type';
+import { findProvenance } from './provenance.service';
+import { Provenance } from './provenance.type';
 import { RunFilterInput, RunOrderInput } from './run.input';
 import { findRun, searchRuns } from './run.service';
 import { Attempt, RunParameter, RunType, SummaryMetric } from './run.type';
@@ -97,6 +99,16 @@ export class RunResolver {
   @FieldResolver(() => [Attempt], { description: 'Its attempts, the first first.', complexity: listCost(3) })
   async attempts(@Root() { id }: RunType, @Ctx() context: ApiContext): Promise<Attempt[]> {
     return (await loadersOf(context).run.attempts.load(id)).map(attemptView);
+  }
+
+  @FieldResolver(() => Provenance, {
+    nullable: true,
+    description: 'What its result was made from; null before it has one.',
+    // Some objects are read for each.
+    complexity: 20,
+  })
+  async provenance(@Root() { id }: RunType, @Ctx() { services }: ApiContext): Promise<Provenance | null> {
+    return findProvenance(services, id);
   }
 
   @FieldResolver(() => [Note], { description: 'Remarks on it, the oldest first.', complexity: listCost(3) })

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSchema, parse, validate } from 'graphql';
+import type { Insertable } from 'kysely';
+import type { AttemptTable } from '../../api/database/tables';
 import type { Api } from '../../client/graphql';
 import { curveChart } from '../../report/charts';
 import { fetchReport, NoReport } from '../../report/fetch';
@@ -10,6 +12,7 @@ import * as queries from '../../report/queries';
 import { insertExperiment, useTestServices } from '../testkit/api-services';
 import { dataOf } from '../testkit/ask';
 import { insertEvaluatedRun, writeTestPredictions } from '../testkit/evaluated-run';
+import { writeAttempt, writeResult } from '../testkit/written-run';
 
 const services = useTestServices();
 
@@ -43,6 +46,18 @@ async function group(name: string, errors: readonly number[], given: object = {}
     await writeTestPredictions(services().objects, id, 2, { labels, predicted, classes });
   }
 }
+
+/** A succeeded attempt on a machine with a price. */
+const insertAttempt = (runId: string, given: Partial<Insertable<AttemptTable>>) =>
+  services()
+    .database.insertInto('attempt')
+    .values({
+      ...{ run_id: runId, number: 1, outcome: 'succeeded', started_at: '2026-01-01T00:00:00.000Z' },
+      ...{ host: null, pid: null, engine: null, device: null, resumed_from_step: null, ended_at: null },
+      ...{ exit_code: null, failure_kind: null, failure_message: null, log: null, price_source: 'list price' },
+      ...given,
+    } as Insertable<AttemptTable>)
+    .execute();
 
 const wanted = { experiment: 'experiment', at: { point: 'BEST_ON_DEV' as const }, allowDifferentData: false };
 const made = { command: 'npm run report -- experiment', writtenAt: new Date('2026-01-02T03:04:05Z') };
@@ -139,7 +154,80 @@ describe('a report', () => {
   it('is marked where the test set selected', async () => {
     const text = textOf(await write({ at: { point: 'BEST_ON_TEST' } }));
     expect(text).toContain('The epochs shown were selected on the test set.');
-    expect(text).toContain('Energy and cost were not measured.');
+  });
+
+  it('tells time, energy and cost in all, and for each point over the baseline', async () => {
+    const took = (group: string, seconds: number, wattHours: number, cost: number, source: 'measured' | 'estimated') =>
+      services()
+        .database.updateTable('run')
+        .set({ billed_seconds: seconds, energy_watt_hours: wattHours, energy_source: source, cost })
+        .where('group_id', '=', group)
+        .execute();
+    await took('scratch', 100, 2, 0.2, 'measured');
+    await took('kd', 298, 21.8, 1.19, 'estimated');
+    await insertAttempt('kd-0', { instance_type: 'g5.xlarge', capacity: 'spot', price_per_hour: 1.006 });
+
+    const markup = await write();
+    // kd is 9.9 points above scratch and takes 198 s, 19.8 Wh and 0.99 USD more a run.
+    expect(rowsOf(markup, 'A run, mean over seeds')).toEqual([
+      [
+        ...['Variant', 'Time to the compared epoch', 'Time', 'Energy', 'Cost'],
+        ...['Points over scratch', 'Time a point', 'Energy a point', 'Cost a point'],
+      ],
+      ['scratch', '4.0 s', '1 min 40 s', '2 Wh', '$0.20', 'baseline', '–', '–', '–'],
+      ['kd', '4.0 s', '4 min 58 s', '≈ 22 Wh', '$1.19', '+9.9', '20 s', '≈ 2 Wh', '$0.10'],
+    ]);
+    const totals = rowsOf(markup, 'In all').map((cells) => cells.slice(0, 5));
+    expect(totals.slice(1)).toEqual([
+      ['scratch', '5', '8 min 20 s', '10 Wh', '$1.00'],
+      ['kd', '5', '24 min 50 s', '≈ 109 Wh', '$5.95'],
+      ['All', '10', '33 min 10 s', '≈ 119 Wh', '$6.95'],
+    ]);
+    expect(textOf(markup)).toContain('Cost is by the hour: g5.xlarge, spot $1.01, list price.');
+  });
+
+  it('says what runs of earlier versions did not record, and which runs they are', async () => {
+    await services()
+      .database.updateTable('run')
+      .set({ elapsed_seconds: 60 })
+      .where('group_id', 'in', ['kd', 'scratch'])
+      .execute();
+    const markup = await write();
+    expect(rowsOf(markup, 'In all')[1]!.slice(0, 3)).toEqual(['scratch', '5', '5 min 0 s']);
+    expect(rowsOf(markup, 'In all')[0]).toEqual(['Variant', 'Runs', 'Time', 'Parameters trained', 'Model']);
+    for (const words of ['whole process was not recorded', 'Energy was not recorded.', 'Cost was not recorded.'])
+      expect(textOf(markup)).toContain(words);
+
+    const billed = { billed_seconds: 90, energy_watt_hours: 1, energy_source: 'measured' } as const;
+    await services().database.updateTable('run').set(billed).where('id', '=', 'kd-0').execute();
+    const text = textOf(await write());
+    for (const words of ['The energy of 9 runs was not', 'Of 9 runs it is that of training', 'no price of the machine'])
+      expect(text).toContain(words);
+    expect(text).toContain('1 Wh (of 1 run)');
+  });
+
+  it('names the data by its content, and the code', async () => {
+    const [train, test] = ['ab'.repeat(32), 'cd'.repeat(32)];
+    await writeAttempt(services().objects, 'kd-0', 1, null, { code: '0.1.0+85a612e', node: 'v22.1.0' });
+    await writeResult(services().objects, 'kd-0', 1, {
+      rows: { train: 9000, quiz: 10, dev: 20, test: 2388 },
+      dataFiles: { train: { sha256: train, rows: 9543 }, test: { sha256: test, rows: 2388 } },
+    });
+    const facts = async () => Object.fromEntries(rowsOf(await write(), 'Where, with what'));
+    expect(await facts()).toMatchObject({
+      'Train file': `9,543 rows, SHA-256 ${train}`,
+      'Test file': `2,388 rows, SHA-256 ${test}`,
+      Rows: '9,000 train, 10 quiz, 20 dev, 2,388 test',
+      Code: 'version 0.1.0, commit 85a612e',
+      'Node.js': 'v22.1.0',
+    });
+    // Of an earlier trainer.
+    await writeAttempt(services().objects, 'kd-1', 1, null, { code: '0.1.0' });
+    await writeResult(services().objects, 'kd-1');
+    expect(await facts()).toMatchObject({
+      'Train file': `9,543 rows, SHA-256 ${train}; not recorded`,
+      Code: 'version 0.1.0, commit 85a612e; version 0.1.0, commit not recorded',
+    });
   });
 
   it('takes the baseline that is wanted, and says which there are', async () => {
@@ -205,7 +293,7 @@ describe('the options', () => {
 function unclosed(markup: string): string[] {
   const open: string[] = [];
   for (const [, slash, name, rest] of markup.matchAll(/<(\/?)([a-z]+[0-9]?)([^>]*)>/g)) {
-    if (name === 'meta' || rest!.endsWith('/')) continue;
+    if (['meta', 'br'].includes(name!) || rest!.endsWith('/')) continue;
     if (slash === '') open.push(name!);
     else if (open.pop() !== name) return [`</${name}>`];
   }

@@ -29,6 +29,7 @@ export async function attemptIn(
     threads: 1,
     job: null,
     machine: null,
+    code: 'a test',
     signal,
     reporter,
   });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exitCodes } from '../../contract/keys';
@@ -12,6 +13,7 @@ jest.setTimeout(180_000);
 
 describe('the trainer process', () => {
   const folder = useTestFolder();
+  const hashOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
   const read = (key: string) => readFileSync(join(folder.path(), 'objects/runs', key), 'utf8');
 
   it('carries out all six methods, those that distil with the teacher that fine-tuning left', async () => {
@@ -25,6 +27,10 @@ describe('the trainer process', () => {
     for (const student of ['scratch', 'kd', 'meta-full', 'meta-lora']) {
       const result = resultSchema.parse(readResult(folder.path(), student));
       expect(result.rows).toEqual({ train: 96, quiz: 12, dev: 12, test: 40 });
+      expect(result.dataFiles).toEqual({
+        train: { sha256: hashOf(result.spec.data.train), rows: 120 },
+        test: { sha256: hashOf(result.spec.data.test), rows: 40 },
+      });
       expect(result.final.values).toHaveProperty(scoreName('test', 'macro-f1'));
       expect(read(`${student}/model/vocabulary.txt`).split('\n').slice(0, 2)).toEqual(['[PAD]', '[UNK]']);
     }

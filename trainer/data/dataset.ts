@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import type { DataFile } from '../../contract/records';
 import type { Checked, DataDefinition } from '../../contract/run-spec';
 import { FileProblems } from './file-problems';
 import { locateFile } from './input-file';
@@ -17,6 +18,7 @@ export interface DataSet {
   classes: string[];
   train: LabelledTexts;
   test: LabelledTexts;
+  files: Record<'train' | 'test', DataFile>;
 }
 
 const readers = { '.csv': readCsv, '.jsonl': readJsonLines } as const;
@@ -32,10 +34,11 @@ export async function loadDataSet(data: DataDefinition, sources: InputSources): 
   const train = await readRecords(data.train, data, sources, trainProblems);
   const test = await readRecords(data.test, data, sources, testProblems);
 
-  const classes = data.classes ?? classesOf(train);
-  const trainRows = labelled(train, classes, trainProblems);
+  const classes = data.classes ?? classesOf(train.records);
+  const trainRows = labelled(train.records, classes, trainProblems);
   // Without a readable train file nothing is known of the classes that the test file should have.
-  const testRows = train.length === 0 && data.classes === null ? null : labelled(test, classes, testProblems);
+  const isUnknown = train.records.length === 0 && data.classes === null;
+  const testRows = isUnknown ? null : labelled(test.records, classes, testProblems);
   if (!trainProblems.found) {
     for (const [index, label] of classes.entries())
       if (!trainRows.labels.includes(index)) trainProblems.add(`no row of class ${JSON.stringify(label)}`);
@@ -46,36 +49,47 @@ export async function loadDataSet(data: DataDefinition, sources: InputSources): 
   const problems = [...trainProblems.list(), ...testProblems.list()];
   return problems.length > 0 || testRows === null
     ? { kind: 'invalid', problems }
-    : { kind: 'valid', value: { classes, train: trainRows, test: testRows } };
+    : {
+        kind: 'valid',
+        value: { classes, train: trainRows, test: testRows, files: { train: fileOf(train), test: fileOf(test) } },
+      };
 }
+
+interface Content {
+  records: TextRecord[];
+  sha256: string;
+}
+
+const unreadable: Content = { records: [], sha256: '' };
+const fileOf = ({ records, sha256 }: Content): DataFile => ({ sha256, rows: records.length });
 
 async function readRecords(
   location: string,
   data: DataDefinition,
   sources: InputSources,
   problems: FileProblems,
-): Promise<TextRecord[]> {
+): Promise<Content> {
   const extension = extname(location).toLowerCase();
   if (extension !== '.csv' && extension !== '.jsonl') {
     problems.add(
       `"${location}" is no file of a kind that is read: give one that ends in ${Object.keys(readers).join(' or ')}`,
     );
-    return [];
+    return unreadable;
   }
   const file = await locateFile(location, 'dataset', sources);
   if (file.kind !== 'found') {
     problems.add(file.message);
-    return [];
+    return unreadable;
   }
   const content = await readTextFile(file.path, problems);
-  if (content === null) return [];
-  const records = readers[extension](content, { text: data.textColumn, label: data.labelColumn }, problems);
+  if (content === null) return unreadable;
+  const records = readers[extension](content.text, { text: data.textColumn, label: data.labelColumn }, problems);
   for (const { text, label, line } of records) {
     if (text.trim() === '') problems.addAtLine(line, `the text (${JSON.stringify(data.textColumn)}) is empty`);
     if (label.trim() === '') problems.addAtLine(line, `the label (${JSON.stringify(data.labelColumn)}) is empty`);
   }
   if (records.length === 0 && !problems.found) problems.add(`"${location}" has no rows`);
-  return records;
+  return { records, sha256: content.sha256 };
 }
 
 /** The labels of the rows, sorted: by value where all are numbers. */

@@ -92,7 +92,7 @@ async function readRows(
   }
   if (extension === '.parquet') return readParquetRows(file.path, columns, problems);
   const content = await readTextFile(file.path, problems);
-  return content === null ? [] : readers[extension](content, columns, problems);
+  return content === null ? [] : readers[extension](content.text, columns, problems);
 }
 
 /** Rows of a Parquet file; a line is the row's number, counted from 1. */

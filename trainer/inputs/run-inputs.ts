@@ -27,6 +27,7 @@ export interface RunInputs extends TeacherOfRun {
   /** Labels in the order of the logits. */
   classes: readonly string[];
   rows: Result['rows'];
+  dataFiles: DataSet['files'];
   /** What a reader of the result must know. */
   notes: string[];
   loadSeconds: number;
@@ -84,6 +85,7 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
     value: {
       ...run,
       ...ofTeacher,
+      dataFiles: data.files,
       notes: [...notes, ...ofTeacher.notes, ...notesOn(spec, run.rows)],
       loadSeconds: (performance.now() - startedAt) / 1000,
     },
