@@ -1,7 +1,6 @@
-import type { Transaction } from 'kysely';
-import { cancelledKey, parseMetricsKey } from '../../contract/keys';
-import type { ObjectStore } from '../../contract/objects/object-store';
-import { type Attempt, type AttemptRecords, type MetricRecord, type Progress, stitch } from '../../contract/records';
+import type { Kysely, Transaction } from 'kysely';
+import { cancelledKey } from '../../contract/keys';
+import type { Attempt, Progress } from '../../contract/records';
 import type { Services } from '../context';
 import { type AttemptUse, machineColumns, type RunCosts, recordUse } from '../cost/attempt-cost.store';
 import { noPrices, type PriceSettings } from '../cost/prices';
@@ -9,19 +8,17 @@ import type { Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
 import { judgeRun } from '../search/halving.service';
+import { type Batch, nextBatch, partsTaken, positionWithin } from './batches';
 import { followJob } from './continued-attempts';
 import { findEpochRows, findSummaries, readPosition, storeEpochs, storePosition, storeSummaries } from './ingest.store';
-import { chunksAfter, readAttempts, readProgress, readResult } from './run-objects';
+import { readAttempts, readProgress, readResult } from './run-objects';
 import { epochRows, type Summaries, summarise } from './summary';
-
-/** Values in one transaction, roughly: Aurora DSQL changes at most 3,000 rows in one. */
-const valuesPerTransaction = 1500;
 
 /**
  * Takes what a run has written since the last time into the records: attempts, progress, and the chunks of metrics in
- * order, each batch in one transaction with the position reached. Doing it twice, or at two places at once, changes
- * nothing: a batch counts only if the position is still where it was read. A batch with evaluations may stop the run, if its
- * experiment stops those that fall behind.
+ * order, each batch in one transaction with the position reached, or in several where it has very many metrics. Doing it
+ * twice, or at two places at once, changes nothing: a part counts only if the position is still where it was read. A
+ * batch with evaluations may stop the run, if its experiment stops those that fall behind.
  * @param stoppedAt only where records are built anew: the epoch at which the run is known to have been stopped, or null
  */
 export async function ingestRun(services: Services, runId: string, stoppedAt?: number | null): Promise<void> {
@@ -32,10 +29,14 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
     const position = await readPosition(database, runId);
     const batch = await nextBatch(objects, runId, position, attempts);
     const progress = await readProgress(objects, runId);
+    const reached = await takeAllButLast(database, runId, position, batch);
     const taken = await inTransaction(database, async (transaction) => {
-      if ((await readPosition(transaction, runId)) !== position) return 'overtaken';
+      if (reached === null || (await readPosition(transaction, runId)) !== reached) return 'overtaken';
       await recordAttempts(transaction, runId, attempts, services.prices ?? noPrices);
-      if (batch.lastKey !== position) await takeBatch(transaction, runId, batch);
+      if (batch.lastKey !== position) {
+        await storePosition(transaction, runId, batch.lastKey);
+        await takePart(transaction, runId, batch, batch.parts.at(-1)!);
+      }
       const isJudged = batch.records.some(({ scope }) => scope === 'epoch');
       const stoppedNow = isJudged ? await judgeRun(transaction, runId, stoppedAt) : null;
       const elapsedSeconds = batch.records.at(-1)?.elapsedSeconds ?? null;
@@ -48,6 +49,29 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
     if (taken.stoppedNow !== null) await keepStop(services, runId, taken.stoppedNow);
     if (batch.lastKey !== position) services.changes.metricsWritten(runId);
   }
+}
+
+/** @returns the position before the last part; null where another ingest was faster */
+async function takeAllButLast(
+  database: Kysely<Tables>,
+  runId: string,
+  position: string,
+  batch: Batch,
+): Promise<string | null> {
+  if (batch.lastKey === position) return position;
+  let reached = position;
+  for (let part = partsTaken(position); part < batch.parts.length - 1; part += 1) {
+    const next = positionWithin(batch, part + 1);
+    const isTaken = await inTransaction(database, async (transaction) => {
+      if ((await readPosition(transaction, runId)) !== reached) return false;
+      await storePosition(transaction, runId, next);
+      await takePart(transaction, runId, batch, batch.parts[part]!);
+      return true;
+    });
+    if (!isTaken) return null;
+    reached = next;
+  }
+  return reached;
 }
 
 /** Kept with the run as well, like a cancellation, for when the records are built anew; then its trainer is stopped. */
@@ -84,72 +108,24 @@ export async function ingestResult(services: Services, runId: string): Promise<C
   );
 }
 
-interface Batch {
-  lastKey: string;
-  records: MetricRecord[];
-  /** The records are the history from its beginning: what was summed up before holds some that were replaced. */
-  anew: boolean;
-  /** Further chunks lie behind. */
-  more: boolean;
-}
-
-/**
- * The chunks behind `position` while they are of one attempt; the stitched history from its beginning where another
- * attempt has begun to write, since it computed again what the one before wrote behind the checkpoint.
- */
-async function nextBatch(objects: ObjectStore, runId: string, position: string, attempts: readonly Attempt[]) {
-  const batch: Batch = { lastKey: position, records: [], anew: false, more: false };
-  let attempt = parseMetricsKey(position)?.attempt;
-  let values = 0;
-  for await (const chunk of chunksAfter(objects, runId, position)) {
-    attempt ??= chunk.attempt;
-    if (chunk.attempt !== attempt) return historyUntil(objects, runId, attempts, chunk.attempt);
-    batch.more = values >= valuesPerTransaction;
-    if (batch.more) break;
-    batch.lastKey = chunk.key;
-    batch.records.push(...chunk.records);
-    for (const record of chunk.records) values += Object.keys(record.values).length;
-  }
-  return batch;
-}
-
-/** All that the attempts before `newest` left standing, and as much of that one as a transaction takes. */
-async function historyUntil(
-  objects: ObjectStore,
+/** Takes in what of a batch is of the metrics `names`. */
+async function takePart(
+  transaction: Transaction<Tables>,
   runId: string,
-  attempts: readonly Attempt[],
-  newest: number,
-): Promise<Batch> {
-  const written: AttemptRecords[] = attempts.map(({ attempt, resumedFromStep }) => ({
-    attempt,
-    resumedFromStep,
-    records: [],
+  { records, anew }: Batch,
+  names: ReadonlySet<string>,
+): Promise<void> {
+  const ofPart = <Row extends { name: string }>(rows: readonly Row[]) => rows.filter(({ name }) => names.has(name));
+  const part = records.map((record) => ({
+    ...record,
+    values: Object.fromEntries(Object.entries(record.values).filter(([name]) => names.has(name))),
   }));
-  let lastKey = '';
-  let values = 0;
-  let more = false;
-  for await (const chunk of chunksAfter(objects, runId, '')) {
-    const ofAttempt = written.find(({ attempt }) => attempt === chunk.attempt);
-    // An attempt that began after the attempts were listed: its chunks are for the next time.
-    if (ofAttempt === undefined) break;
-    more = chunk.attempt > newest || values >= valuesPerTransaction;
-    if (more) break;
-    if (chunk.attempt === newest) for (const record of chunk.records) values += Object.keys(record.values).length;
-    ofAttempt.records.push(...chunk.records);
-    lastKey = chunk.key;
-  }
-  // One that began and wrote nothing yet has replaced nothing yet.
-  return { lastKey, records: stitch(written.filter(({ records }) => records.length > 0)), anew: true, more };
-}
-
-async function takeBatch(transaction: Transaction<Tables>, runId: string, { lastKey, records, anew }: Batch) {
-  await storePosition(transaction, runId, lastKey);
-  const known: Summaries = new Map((await findSummaries(transaction, runId)).map((row) => [row.name, row]));
+  const known: Summaries = new Map(ofPart(await findSummaries(transaction, runId)).map((row) => [row.name, row]));
   const summaries: Summaries = new Map(anew ? [] : known);
-  summarise(summaries, runId, records);
+  summarise(summaries, runId, part);
   await storeSummaries(transaction, runId, known, summaries);
-  const epochs = epochRows(runId, records);
-  await storeEpochs(transaction, runId, anew ? await findEpochRows(transaction, runId) : [], epochs);
+  const epochs = epochRows(runId, part);
+  await storeEpochs(transaction, runId, anew ? ofPart(await findEpochRows(transaction, runId)) : [], epochs);
 }
 
 /** Fills in what only the trainer knows of its attempts; the rest was recorded when they were claimed. */

@@ -74,6 +74,77 @@ describe('the rows of one transaction stay within what Aurora DSQL allows', () =
   });
 });
 
+describe('a run with more metrics than one transaction takes', () => {
+  const metricCount = 3200;
+  const wide = (value: number) =>
+    Object.fromEntries(Array.from({ length: metricCount }, (_, at) => [`dev/confusion/a/${at}`, value]));
+
+  /** Two epochs, of which a second attempt computes the second again and a third one. */
+  async function writeRun() {
+    await insertExperiment(services());
+    await insertRun(services(), 'r', { state: 'RUNNING', attempt: 2 });
+    const { objects } = services();
+    await writeAttempt(objects, 'r', 1, null);
+    for (const epoch of [1, 2]) await writeChunk(objects, 'r', 1, epoch, [epochRecord(epoch, epoch, wide(epoch))]);
+    return async () => {
+      await writeAttempt(objects, 'r', 2, 1);
+      for (const epoch of [2, 3])
+        await writeChunk(objects, 'r', 2, epoch, [epochRecord(epoch, epoch, wide(10 * epoch))]);
+    };
+  }
+  /** Distinct summaries with how many metrics have them, and the number of evaluations. */
+  async function contents() {
+    const { database } = services();
+    const summaries = await database.selectFrom('summary_metric').select(['count', 'sum', 'last']).execute();
+    const rows = await database.selectFrom('epoch_metric').select('epoch').execute();
+    return {
+      kinds: [...new Set(summaries.map((row) => JSON.stringify(row)))],
+      metrics: summaries.length,
+      rows: rows.length,
+    };
+  }
+  const first = { kinds: ['{"count":2,"sum":3,"last":2}'], metrics: metricCount, rows: 2 * metricCount };
+  const all = { kinds: ['{"count":3,"sum":51,"last":30}'], metrics: metricCount, rows: 3 * metricCount };
+
+  it('is taken in by several', async () => {
+    const goOn = await writeRun();
+    const { database, changedRows } = countTransactions(services().database);
+    await ingestRun({ ...services(), database }, 'r');
+    expect(await contents()).toEqual(first);
+    await goOn();
+    await ingestRun({ ...services(), database }, 'r');
+    expect(await contents()).toEqual(all);
+    expect(Math.max(...changedRows)).toBeLessThanOrEqual(limit);
+  });
+
+  it('counts nothing twice where the process dies in between, wherever that is', async () => {
+    const goOn = await writeRun();
+    const dieAfter = async (transactions: number) => {
+      const { database } = countTransactions(services().database, transactions);
+      return ingestRun({ ...services(), database }, 'r').then(
+        () => 'done',
+        (error: Error) => error.message,
+      );
+    };
+    const ends: string[] = [];
+    for (const transactions of [0, 1, 2, 1, 1]) ends.push(await dieAfter(transactions));
+    await goOn();
+    for (const transactions of [0, 1, 2, 3, 1]) ends.push(await dieAfter(transactions));
+    expect(new Set(ends)).toEqual(new Set(['the process died']));
+    await ingestRun(services(), 'r');
+    expect(await contents()).toEqual(all);
+  });
+
+  it('is taken in once by several at one time', async () => {
+    const goOn = await writeRun();
+    await Promise.all([1, 2, 3].map(() => ingestRun(services(), 'r')));
+    expect(await contents()).toEqual(first);
+    await goOn();
+    await Promise.all([1, 2, 3].map(() => ingestRun(services(), 'r')));
+    expect(await contents()).toEqual(all);
+  });
+});
+
 describe('an experiment whose creation is cut off', () => {
   const medium = { ...largest, seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] };
 
