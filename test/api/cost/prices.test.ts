@@ -1,4 +1,5 @@
 import { noPrices, type PriceSettings, priceOf, pricesSchema } from '../../../api/cost/prices';
+import { gpuTypes } from '../../../contract/compute';
 
 const set = (text: string, perHour: number | null = null): PriceSettings => ({
   perHour,
@@ -9,19 +10,30 @@ describe('the price of an attempt', () => {
   it('is the list price of its machine, said with its date', () => {
     expect(priceOf({ instanceType: 'g5.xlarge', capacity: 'on-demand' }, noPrices)).toEqual({
       perHour: 1.006,
-      source: 'list price on demand (us-east-1, Linux, as of June 2026)',
+      source: 'list price on demand (us-east-1, Linux, 20 July 2026)',
     });
   });
 
-  it('is at most the list price on a spot machine, and says so', () => {
+  it('is estimated by the list price on a spot machine, and says so', () => {
     const price = priceOf({ instanceType: 'g5.xlarge', capacity: 'spot' }, noPrices);
-    expect(price).toMatchObject({ perHour: 1.006, source: expect.stringContaining('a spot machine costs less') });
+    expect(price).toMatchObject({
+      perHour: 1.006,
+      source: expect.stringMatching(/^estimated, a spot machine costs less/),
+    });
   });
 
   it('is that of one GPU where the machine has several', () => {
     const price = priceOf({ instanceType: 'g5.12xlarge', capacity: null }, noPrices);
     expect(price?.perHour).toBeCloseTo(5.672 / 4, 12);
     expect(price?.source).toContain('one of its 4 GPUs');
+  });
+
+  it.each(gpuTypes)('is known of machines of %s', (gpu) => {
+    const sizes = ['xlarge', '2xlarge', '4xlarge', '8xlarge', '12xlarge', '16xlarge', '24xlarge', '48xlarge'];
+    const known = sizes.flatMap((size) => priceOf({ instanceType: `${gpu}.${size}`, capacity: null }, noPrices) ?? []);
+    expect(known.length).toBeGreaterThan(0);
+    for (const { perHour } of known) expect(perHour).toBeGreaterThan(0.5);
+    expect(Math.max(...known.map(({ perHour }) => perHour))).toBeLessThan(10);
   });
 
   it('is what was set for the service, that of the capacity first', () => {
