@@ -18,7 +18,7 @@ npm run bench -- memory              tensors and resident memory over 2,000 step
 npm run bench -- functions           size and times of the GraphQL function, and one metrics object to 1,000 clients
 npm run bench -- attributions        Integrated Gradients of MiniLM beside a forward pass
 npm run bench -- compare             a comparison with all its tests over 200 runs and their predictions
-npm run bench -- records             searching 100,000 runs in SQLite, and in PostgreSQL where one is given
+npm run bench -- records             searching and comparing among 100,000 runs, and histories; SQLite, and PostgreSQL where given
 
   --data DIR        the real data (default ../shared/data)
   --python PATH     an interpreter with PyTorch, NumPy and safetensors; without it no peer is measured
@@ -31,6 +31,7 @@ npm run bench -- records             searching 100,000 runs in SQLite, and in Po
   --rounds N        times that each is measured, the least counts (default 4)
   --train-share S   share of the train rows that attributions are measured on (default 0.02)
   --runs N          runs in the records (default 100000)
+  --keep FOLDER     where to keep the SQLite records and the histories for the next time; else they are removed
 
 Every figure is a ratio within one run. Where other programs are busy look at CPU seconds: wall seconds then tell their load.`;
 
@@ -51,6 +52,7 @@ async function main(): Promise<void> {
       'database-url': { type: 'string' },
       'train-share': { type: 'string', default: '0.02' },
       runs: { type: 'string', default: '100000' },
+      keep: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -87,7 +89,7 @@ async function main(): Promise<void> {
     await measureGraphqlFunction(values['database-url']);
     await measureFanOut(values['database-url']);
   }
-  if (wanted('records')) await measureRecords(Number(values.runs), values['database-url']);
+  if (wanted('records')) await measureRecords(Number(values.runs), values['database-url'], values.keep);
   if (wanted('memory'))
     for (const engine of engines)
       console.log(await lineOfProcess('memory', join(__dirname, 'memory/steps.ts'), [engine]));

@@ -1,8 +1,8 @@
 import { Arg, Ctx, Field, Float, ID, Int, ObjectType, Query, Resolver } from 'type-graphql';
 import type { ApiContext } from '../context';
 import { limits } from '../limits';
-import type { SeriesPoint } from './downsample';
 import { type MetricSeries as MetricSeriesData, metricHistory } from './metric-history.service';
+import type { SeriesPoint } from './series';
 
 @ObjectType({ description: 'One value of a metric.' })
 export class MetricPoint implements SeriesPoint {

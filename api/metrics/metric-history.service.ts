@@ -1,10 +1,15 @@
 import type { Problem } from '../../contract/run-spec';
 import type { Services } from '../context';
 import { badArguments } from '../errors';
+import { inParallel } from '../in-parallel';
 import { limits } from '../limits';
 import { findRuns } from '../runs/run-search.store';
-import { downsample, fewestPoints, type SeriesPoint } from './downsample';
+import { downsample, fewestPoints } from './downsample';
 import { readHistory } from './history';
+import { emptySeries, pointAt, type Series, type SeriesPoint } from './series';
+
+/** Histories read at a time. */
+const readers = 4;
 
 export interface HistoryRequest {
   runIds: readonly string[];
@@ -40,26 +45,43 @@ export async function metricHistory(services: Services, request: HistoryRequest)
   if (problems.length > 0) throw badArguments(problems);
 
   const wanted = new Set(names);
-  const series: MetricSeries[] = [];
-  // One after the other: a history may have a million values, and only the points that are given out are kept.
-  for (const runId of runIds) {
-    const history = await readHistory(services.objects, runId, wanted);
-    for (const name of names) series.push({ runId, name, ...pointsFor(history.get(name) ?? [], request) });
-  }
-  return series;
+  const series = new Map<string, MetricSeries[]>();
+  // Few at a time: a history may have a million values, and only the points that are given out are kept.
+  const [failure] = await inParallel(
+    runIds,
+    async (runId) => {
+      const history = await readHistory(services.objects, runId, wanted);
+      series.set(
+        runId,
+        names.map((name) => ({ runId, name, ...pointsFor(history.get(name) ?? emptySeries(), request) })),
+      );
+    },
+    readers,
+  );
+  if (failure !== undefined) throw failure;
+  return runIds.flatMap((runId) => series.get(runId)!);
 }
 
-function pointsFor(all: SeriesPoint[], { maxPoints, exact, afterStep }: HistoryRequest) {
+function pointsFor(series: Series, { maxPoints, exact, afterStep }: HistoryRequest) {
+  const all = series.step.length;
   if (!exact) {
-    const points = downsample(all, maxPoints);
-    return { points, totalPoints: all.length, downsampled: points.length < all.length, nextAfterStep: null };
+    const points = downsample(series, maxPoints).map((place) => pointAt(series, place));
+    return { points, totalPoints: all, downsampled: points.length < all, nextAfterStep: null };
   }
-  const behind = afterStep == null ? all : all.filter(({ step }) => step > afterStep);
-  const cut = behind[maxPoints - 1];
+  const behind = afterStep == null ? 0 : firstBehind(series, afterStep);
   // All values of a step stay on one page, so that the next page can begin behind the step.
-  const points = cut === undefined ? behind : behind.filter(({ step }) => step <= cut.step);
-  const more = points.length < behind.length;
-  return { points, totalPoints: behind.length, downsampled: false, nextAfterStep: more ? points.at(-1)!.step : null };
+  const last = series.step[behind + maxPoints - 1];
+  const end = last === undefined ? all : firstBehind(series, last);
+  const points = Array.from({ length: end - behind }, (_, at) => pointAt(series, behind + at));
+  const next = end < all ? points.at(-1)!.step : null;
+  return { points, totalPoints: all - behind, downsampled: false, nextAfterStep: next };
+}
+
+/** The place of the first value behind a step. */
+function firstBehind({ step: steps }: Series, step: number): number {
+  let place = 0;
+  while (place < steps.length && steps[place]! <= step) place += 1;
+  return place;
 }
 
 function requestProblems({ runIds, names, maxPoints, exact, afterStep }: HistoryRequest): Problem[] {

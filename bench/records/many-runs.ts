@@ -33,13 +33,17 @@ export const oneOf = <T>(values: readonly T[], random: () => number): T =>
 
 /** Fills empty records with succeeded runs, their hyper-parameters and metrics; the same for the same count. */
 export async function storeManyRuns(database: Kysely<Tables>, count: number): Promise<void> {
-  const data = { train: '/nowhere', test: '/nowhere' };
-  const parsed = parseRunSpec({ runId: 'r', method: 'kd', teacher: { kind: 'random' }, data });
-  if (parsed.kind === 'invalid') throw new Error(JSON.stringify(parsed.problems));
-  const spec = parsed.value;
+  const spec = someSpec();
   const random = randomNumbers(1);
   for (let start = 0; start < count; start += runsPerExperiment)
     await inTransaction(database, (transaction) => storeExperiment(transaction, start, spec, random));
+}
+
+export function someSpec(): RunSpec {
+  const data = { train: '/nowhere', test: '/nowhere' };
+  const parsed = parseRunSpec({ runId: 'r', method: 'kd', teacher: { kind: 'random' }, data });
+  if (parsed.kind === 'invalid') throw new Error(JSON.stringify(parsed.problems));
+  return parsed.value;
 }
 
 async function storeExperiment(transaction: Transaction<Tables>, start: number, spec: RunSpec, random: () => number) {
@@ -84,7 +88,7 @@ function metricRow(runId: string, name: string, value: number): Tables['summary_
   return { run_id: runId, name, count: 2, last: value, min: value, max: best, sum: value + best, best, ...steps };
 }
 
-async function insertAll<Table extends 'run' | 'run_parameter' | 'summary_metric'>(
+export async function insertAll<Table extends 'run' | 'run_parameter' | 'summary_metric' | 'epoch_metric'>(
   transaction: Transaction<Tables>,
   table: Table,
   rows: readonly Tables[Table][],

@@ -22,7 +22,16 @@ function parseChunk(body: Uint8Array): MetricRecord[] {
   return lines.filter((line) => line !== '').map((line) => metricRecordSchema.parse(JSON.parse(line)));
 }
 
-/** Writes a history as one row a value: step, epoch, elapsedSeconds, scope, name, value (null: not finite). */
+/** Measured numbers do not get smaller by compressing them, which takes longer to undo than all else takes to read. */
+const measured = { type: 'DOUBLE', codec: 'UNCOMPRESSED' } as const;
+
+/** A metric with so many values has row groups of its own. */
+const longSeries = 1000;
+
+/**
+ * Writes a history as one row a value: step, epoch, elapsedSeconds, scope, name, value (null: not finite). Metric after
+ * metric, long ones in row groups of their own: who reads one metric of many finds it by the statistics of the names.
+ */
 export async function writeHistory(
   objects: ObjectStore,
   runId: string,
@@ -30,18 +39,34 @@ export async function writeHistory(
 ): Promise<void> {
   // An ES module, and needed once at the end: loading it at start-up would cost every run's first step.
   const { parquetWriteBuffer } = await import('hyparquet-writer');
-  const rows = history.flatMap(({ values, ...at }) =>
-    Object.entries(values).map(([name, value]) => ({ ...at, name, value })),
-  );
+  const series = [...seriesOf(history).values()].sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
+  const rows = series.flat();
   const body = parquetWriteBuffer({
     columnData: [
       { name: 'step', type: 'INT32', nullable: false, data: rows.map(({ step }) => step) },
       { name: 'epoch', type: 'INT32', nullable: false, data: rows.map(({ epoch }) => epoch) },
-      { name: 'elapsedSeconds', type: 'DOUBLE', nullable: false, data: rows.map((row) => row.elapsedSeconds) },
+      { ...measured, name: 'elapsedSeconds', nullable: false, data: rows.map((row) => row.elapsedSeconds) },
       { name: 'scope', type: 'STRING', nullable: false, data: rows.map(({ scope }) => scope) },
       { name: 'name', type: 'STRING', nullable: false, data: rows.map(({ name }) => name) },
-      { name: 'value', type: 'DOUBLE', nullable: true, data: rows.map(({ value }) => value) },
+      { ...measured, name: 'value', nullable: true, data: rows.map(({ value }) => value) },
     ],
+    rowGroupSize: [...series.filter(isLong).map(({ length }) => length), Math.max(1, rows.length)],
   });
   await objects.write(historyKey(runId), new Uint8Array(body));
+}
+
+type Row = Omit<MetricRecord, 'values'> & { name: string; value: number | null };
+
+const isLong = ({ length }: readonly Row[]): boolean => length >= longSeries;
+
+/** The values of each metric in the order of their steps, metrics in the order in which they first appear. */
+function seriesOf(history: readonly MetricRecord[]): Map<string, Row[]> {
+  const series = new Map<string, Row[]>();
+  for (const { values, ...at } of history)
+    for (const [name, value] of Object.entries(values)) {
+      const rows = series.get(name) ?? [];
+      series.set(name, rows);
+      rows.push({ ...at, name, value });
+    }
+  return series;
 }

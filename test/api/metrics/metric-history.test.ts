@@ -1,44 +1,44 @@
 import fc from 'fast-check';
-import { downsample, type SeriesPoint } from '../../../api/metrics/downsample';
-import { historyKey } from '../../../contract/keys';
+import { downsample } from '../../../api/metrics/downsample';
+import { metricHistory } from '../../../api/metrics/metric-history.service';
+import type { SeriesPoint } from '../../../api/metrics/series';
+import { historyKey, metricsKey } from '../../../contract/keys';
+import type { ObjectStore } from '../../../contract/objects/object-store';
+import type { MetricRecord } from '../../../contract/records';
+import { writeHistory } from '../../../trainer/records/history';
 import { insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
 import { ask, dataOf } from '../../testkit/ask';
 import { stepRecord, writeAttempt, writeChunk } from '../../testkit/written-run';
 
-const point = (step: number, value: number | null): SeriesPoint => ({ step, epoch: 0, elapsedSeconds: step, value });
-const series = fc
-  .array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { freq: 5 }), { minLength: 1, maxLength: 200 })
-  .map((values) => values.map((value, step) => point(step, value)));
+const values = fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { freq: 5 }), {
+  minLength: 1,
+  maxLength: 200,
+});
 
 describe('down-sampling', () => {
   it('keeps order, first, last, smallest and largest within the number of points, the same every time', () => {
     fc.assert(
-      fc.property(series, fc.integer({ min: 4, max: 60 }), (points, maxPoints) => {
-        const kept = downsample(points, maxPoints);
+      fc.property(values, fc.integer({ min: 4, max: 60 }), (value, maxPoints) => {
+        const kept = downsample({ value }, maxPoints);
         expect(kept.length).toBeLessThanOrEqual(maxPoints);
-        expect(kept).toEqual(downsample(points, maxPoints));
-        expect(kept.map(({ step }) => step)).toEqual([...new Set(kept.map(({ step }) => step))].sort((a, b) => a - b));
-        expect([kept[0], kept.at(-1)]).toEqual([points[0], points.at(-1)]);
-        const finite = (from: SeriesPoint[]) => from.flatMap(({ value }) => (value === null ? [] : [value]));
-        expect(Math.min(...finite(kept))).toBe(Math.min(...finite(points)));
-        expect(Math.max(...finite(kept))).toBe(Math.max(...finite(points)));
+        expect(kept).toEqual(downsample({ value }, maxPoints));
+        expect(kept).toEqual([...new Set(kept)].sort((a, b) => a - b));
+        expect([kept[0], kept.at(-1)]).toEqual([0, value.length - 1]);
+        const finite = (from: readonly (number | null | undefined)[]) => from.filter((one) => one != null);
+        const given = finite(kept.map((place) => value[place]));
+        expect(Math.min(...given)).toBe(Math.min(...finite(value)));
+        expect(Math.max(...given)).toBe(Math.max(...finite(value)));
       }),
     );
   });
 
   it('leaves a series that is short enough as it is', () => {
-    const points = [point(0, 3), point(1, null), point(2, 1)];
-    expect(downsample(points, 4)).toEqual(points);
+    expect(downsample({ value: [3, null, 1] }, 4)).toEqual([0, 1, 2]);
   });
 
   // Two buckets of five: in each first, smallest, largest, last; of equal values the earliest.
   it('keeps the corners of every part', () => {
-    const values = [5, 1, 9, 1, 5, 2, 7, 7, 0, 3];
-    const kept = downsample(
-      values.map((value, step) => point(step, value)),
-      8,
-    );
-    expect(kept.map(({ step }) => step)).toEqual([0, 1, 2, 4, 5, 6, 8, 9]);
+    expect(downsample({ value: [5, 1, 9, 1, 5, 2, 7, 7, 0, 3] }, 8)).toEqual([0, 1, 2, 4, 5, 6, 8, 9]);
   });
 });
 
@@ -71,9 +71,11 @@ describe('the history of metrics', () => {
     expect(other).toMatchObject({ name: 'no/such', points: [], totalPoints: 0 });
   });
 
-  it('comes from the whole history where a run has finished', async () => {
+  // As trainers wrote it before: the metrics of a step side by side, in as many row groups as it takes.
+  it.each([[[3]], [[2, 1]]])('comes from the whole history where a run has finished: %j rows', async (rowGroupSize) => {
     const { parquetWriteBuffer } = await import('hyparquet-writer');
     const body = parquetWriteBuffer({
+      rowGroupSize,
       columnData: [
         { name: 'step', type: 'INT32', nullable: false, data: [1, 1, 2] },
         { name: 'epoch', type: 'INT32', nullable: false, data: [0, 0, 1] },
@@ -88,6 +90,57 @@ describe('the history of metrics', () => {
       { step: 1, epoch: 0, elapsedSeconds: 0.5, value: 0.1 },
       { step: 2, epoch: 1, elapsedSeconds: 1.5, value: null },
     ]);
+  });
+
+  it('is the same from what a trainer writes as from the chunks, whichever of its metrics is asked for', async () => {
+    const { objects } = services();
+    const epochs = { scope: 'epoch', epoch: 1, elapsedSeconds: 9 } as const;
+    const records: MetricRecord[] = [
+      ...Array.from({ length: 2500 }, (_, step) =>
+        stepRecord(step, { 'train/loss': step % 7 === 0 ? null : step / 3, 'test/loss': -step }),
+      ),
+      { ...epochs, step: 2499, values: { 'train/loss': 0.5, 'test/accuracy': 0.9 } },
+    ];
+    await writeAttempt(objects, 'r', 1, null);
+    await writeChunk(objects, 'r', 1, 0, records);
+    const asked = { names: ['test/accuracy', 'train/loss', 'no/such', 'test/loss'], maxPoints: 3000 };
+    const fromChunks = await history(asked);
+    expect(fromChunks.map(({ totalPoints }: { totalPoints: number }) => totalPoints)).toEqual([1, 2501, 0, 2500]);
+    await writeHistory(objects, 'r', records);
+    await objects.delete(metricsKey('r', 1, 0));
+    expect(await history(asked)).toEqual(fromChunks);
+    expect((await history({ names: ['test/loss'], maxPoints: 3000 }))[0]).toEqual(fromChunks[3]);
+  });
+
+  it('is read in parts where the file is large', async () => {
+    const { objects } = services();
+    const names = Array.from({ length: 4 }, (_, k) => `train/${k}`);
+    const valuesAt = (step: number) => Object.fromEntries(names.map((name, k) => [name, Math.sin(step * (k + 1))]));
+    const records = Array.from({ length: 20_000 }, (_, step) => stepRecord(step, valuesAt(step)));
+    await writeHistory(objects, 'r', records);
+    const { sizeBytes } = (await objects.info(historyKey('r')))!;
+    expect(sizeBytes).toBeGreaterThan(1e6);
+    let bytes = 0;
+    const counting: ObjectStore = {
+      ...objects,
+      read: async (key, range) => {
+        const body = await objects.read(key, range);
+        bytes += body?.length ?? 0;
+        return body;
+      },
+    };
+    const asked = { runIds: ['r'], names: ['train/2'], maxPoints: 20_000, exact: false, afterStep: null };
+    const [series] = await metricHistory({ ...services(), objects: counting }, { ...asked, maxPoints: 10_000 });
+    const [first] = await metricHistory(
+      { ...services(), objects: counting },
+      { ...asked, exact: true, maxPoints: 100 },
+    );
+    expect(series).toMatchObject({ totalPoints: 20_000, downsampled: true });
+    expect(first!.points.map(({ value }) => value)).toEqual(
+      Array.from({ length: 100 }, (_, step) => Math.sin(step * 3)),
+    );
+    // The footer is read with up to half a megabyte of what is in front of it.
+    expect(bytes).toBeLessThan(2 * sizeBytes);
   });
 
   it('is down-sampled where it is long, says so, and gives every value page by page on request', async () => {
