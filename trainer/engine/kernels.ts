@@ -19,6 +19,10 @@ export const lstmKernel = 'StillhouseLstm';
 export const lstmGradientKernel = 'StillhouseLstmGradient';
 export const adamKernel = 'StillhouseAdam';
 export const halfSquaredNormKernel = 'StillhouseHalfSquaredNorm';
+export const geluKernel = 'StillhouseGelu';
+export const geluGradientKernel = 'StillhouseGeluGradient';
+export const layerNormKernel = 'StillhouseLayerNorm';
+export const layerNormGradientKernel = 'StillhouseLayerNormGradient';
 
 /**
  * What the forward pass of an LSTM leaves behind for its gradient; every tensor is [t, b, u]. The caller owns all
@@ -128,6 +132,54 @@ export function adamUpdate(
 /** Half the sum of the squares of all elements, without writing the squares. */
 export function halfSquaredNorm(x: Tensor): Scalar {
   return runKernel(halfSquaredNormKernel, { x }) as unknown as Scalar;
+}
+
+/** x Phi(x), Phi the normal distribution function by erf; any shape. */
+export function geluForward<T extends Tensor>(x: T): T {
+  return runKernel(geluKernel, { x }) as unknown as T;
+}
+
+/** dy (Phi(x) + x phi(x)) */
+export function geluGradient<T extends Tensor>(x: T, dy: T): T {
+  return runKernel(geluGradientKernel, { x, dy }) as unknown as T;
+}
+
+export interface LayerNormOutputs {
+  /** gamma * normal + beta, [n, d] */
+  output: Tensor2D;
+  /** (s - mean) / sqrt(variance + epsilon), [n, d] */
+  normal: Tensor2D;
+  /** 1 / sqrt(variance + epsilon), [n, 1] */
+  inverseDeviation: Tensor2D;
+}
+
+/**
+ * Rows of s = x + residual, brought to mean 0 and variance 1 each by itself.
+ *
+ * @param x [n, d]
+ * @param residual [n, d]; null: none
+ * @param gamma [d]
+ * @param beta [d]
+ */
+export function layerNormForward(
+  x: Tensor2D,
+  residual: Tensor2D | null,
+  gamma: Tensor1D,
+  beta: Tensor1D,
+  epsilon: number,
+): LayerNormOutputs {
+  const inputs: Record<string, Tensor> = residual === null ? { x, gamma, beta } : { x, residual, gamma, beta };
+  const [output, normal, inverseDeviation] = runKernel(layerNormKernel, inputs, { epsilon });
+  return { output, normal, inverseDeviation } as LayerNormOutputs;
+}
+
+/** dL/ds [n, d] from dL/doutput and what `layerNormForward` left. */
+export function layerNormGradient(
+  dy: Tensor2D,
+  { normal, inverseDeviation }: Omit<LayerNormOutputs, 'output'>,
+  gamma: Tensor1D,
+): Tensor2D {
+  return runKernel(layerNormGradientKernel, { dy, normal, inverseDeviation, gamma }) as unknown as Tensor2D;
 }
 
 function runKernel(name: string, inputs: Record<string, Tensor>, attributes: NamedAttrMap = {}): Tensor[] {

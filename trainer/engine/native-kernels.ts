@@ -1,9 +1,14 @@
-import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import type { NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { composedGelu, composedGeluGradient, composedLayerNorm, composedLayerNormGradient } from './composed-kernels';
 import {
   type AdamConstants,
   adamKernel,
+  geluGradientKernel,
+  geluKernel,
   halfSquaredNormKernel,
+  layerNormGradientKernel,
+  layerNormKernel,
   lstmGradientKernel,
   lstmKernel,
   traceTensors,
@@ -32,32 +37,45 @@ export interface NativeBackend {
 /** By name, as `kernels.ts` passes them. */
 type Inputs = Record<string, TensorInfo>;
 
-/** Registers the kernels of `kernels.ts` for TensorFlow, by BlockLSTMV2, BlockLSTMGradV2, L2Loss, and for Adam our own or ResourceApplyAdam. */
+type Kernel = (inputs: Inputs, attributes: NamedAttrMap, backend: NativeBackend) => TensorInfo | TensorInfo[];
+
+/**
+ * Registers the kernels of `kernels.ts` for TensorFlow: by BlockLSTMV2, BlockLSTMGradV2 and L2Loss, and the rest by the addon's
+ * own operations or, where it has none, by ResourceApplyAdam and compositions.
+ */
 export function registerNativeKernels(): void {
-  const backendName = 'tensorflow';
-  const adam = hasOwnAdam(tf.backend() as unknown as NativeBackend) ? ownAdam : variablesAdam;
-  tf.registerKernel({
-    kernelName: lstmKernel,
-    backendName,
-    kernelFunc: ({ inputs, backend }) => blockLstm(inputs as unknown as Inputs, backend as NativeBackend),
-  });
-  tf.registerKernel({
-    kernelName: lstmGradientKernel,
-    backendName,
-    kernelFunc: ({ inputs, backend }) => blockLstmGradient(inputs as unknown as Inputs, backend as NativeBackend),
-  });
-  tf.registerKernel({
-    kernelName: adamKernel,
-    backendName,
-    kernelFunc: ({ inputs, attrs, backend }) =>
-      adam(inputs as unknown as Inputs, attrs as unknown as AdamConstants, backend as NativeBackend),
-  });
-  tf.registerKernel({
-    kernelName: halfSquaredNormKernel,
-    backendName,
-    kernelFunc: ({ inputs, backend }) => l2Loss(inputs as unknown as Inputs, backend as NativeBackend),
-  });
+  const kernels: Record<string, Kernel> = {
+    [lstmKernel]: (inputs, _, backend) => blockLstm(inputs, backend),
+    [lstmGradientKernel]: (inputs, _, backend) => blockLstmGradient(inputs, backend),
+    [halfSquaredNormKernel]: (inputs, _, backend) => l2Loss(inputs, backend),
+    ...(hasOwnOperations(tf.backend() as unknown as NativeBackend) ? ownKernels : otherKernels),
+  };
+  for (const [kernelName, kernel] of Object.entries(kernels))
+    tf.registerKernel({
+      kernelName,
+      backendName: 'tensorflow',
+      kernelFunc: ({ inputs, attrs, backend }) =>
+        kernel(inputs as unknown as Inputs, attrs as NamedAttrMap, backend as NativeBackend),
+    });
 }
+
+/** By the operations of `install/addon`. */
+const ownKernels: Record<string, Kernel> = {
+  [adamKernel]: (inputs, constants, backend) => ownAdam(inputs, constants as unknown as AdamConstants, backend),
+  [geluKernel]: ({ x }, _, backend) => ownOperation(backend, geluKernel, [x!], 1),
+  [geluGradientKernel]: ({ x, dy }, _, backend) => ownOperation(backend, geluGradientKernel, [x!, dy!], 1),
+  [layerNormKernel]: (inputs, { epsilon }, backend) => ownLayerNorm(inputs, epsilon as number, backend),
+  [layerNormGradientKernel]: ({ dy, normal, inverseDeviation, gamma }, _, backend) =>
+    ownOperation(backend, layerNormGradientKernel, [dy!, normal!, inverseDeviation!, gamma!], 1),
+};
+
+const otherKernels: Record<string, Kernel> = {
+  [adamKernel]: (inputs, constants, backend) => variablesAdam(inputs, constants as unknown as AdamConstants, backend),
+  [geluKernel]: composedGelu,
+  [geluGradientKernel]: composedGeluGradient,
+  [layerNormKernel]: (inputs, { epsilon }) => composedLayerNorm(inputs, epsilon as number),
+  [layerNormGradientKernel]: composedLayerNormGradient,
+};
 
 function blockLstm(inputs: Inputs, backend: NativeBackend): TensorInfo[] {
   const { x, weight, bias } = inputs as { x: TensorInfo; weight: TensorInfo; bias: TensorInfo };
@@ -110,19 +128,29 @@ function blockLstmGradient(inputs: Inputs, backend: NativeBackend): TensorInfo[]
   });
 }
 
-/** Whether the addon brings `install/addon/adam.cc`: that is for the CPU, and part of an addon built by `npm run engine`. */
-function hasOwnAdam(backend: NativeBackend): boolean {
+/** Whether the addon brings the operations of `install/addon`: they are for the CPU, and part of an addon built by `npm run engine`. */
+function hasOwnOperations(backend: NativeBackend): boolean {
   if (backend.isUsingGpuDevice) return false;
   try {
-    const none = { beta1: 0, beta2: 0, rate: 0, epsilon: 1, gradientDecay: 0, keep: 1 };
-    tf.tidy(() => {
-      const one = tf.ones([1]);
-      ownAdam({ weight: one, gradient: one, meanGradient: one, meanSquare: one }, none, backend);
-    });
+    // An addon of an older source may have others, but lacks this one.
+    tf.tidy(() => ownOperation(backend, geluKernel, [tf.ones([1])], 1) as Tensor);
     return true;
   } catch {
     return false;
   }
+}
+
+/** Runs an operation of the addon, which bears the name of the kernel; `held` are handles of further inputs. */
+function ownOperation(
+  backend: NativeBackend,
+  name: string,
+  inputs: TensorInfo[],
+  outputs: number,
+  held: number[] = [],
+): TensorInfo[] | TensorInfo {
+  const results = backend.binding.executeOp(name, [], [...backend.getInputTensorIds(inputs), ...held], outputs);
+  const tensors = results.map((output) => backend.createOutputTensor(output));
+  return outputs === 1 ? tensors[0]! : tensors;
 }
 
 /** One pass over memory and one call a weight, where `variablesAdam` takes ten. */
@@ -130,9 +158,15 @@ export function ownAdam(inputs: Inputs, constants: AdamConstants, backend: Nativ
   const { weight, gradient, meanGradient, meanSquare } = inputs as Record<string, TensorInfo>;
   const { beta1, beta2, rate, epsilon, gradientDecay, keep } = constants;
   const values = [1 - Math.fround(beta1), 1 - Math.fround(beta2), rate, epsilon, gradientDecay, keep];
-  const given = backend.getInputTensorIds([weight!, gradient!, meanGradient!, meanSquare!]);
-  const ids = [...given, ...heldConstants(backend, [values])];
-  return backend.binding.executeOp('StillhouseAdam', [], ids, 3).map((output) => backend.createOutputTensor(output));
+  const given = [weight!, gradient!, meanGradient!, meanSquare!];
+  return ownOperation(backend, adamKernel, given, 3, heldConstants(backend, [values])) as TensorInfo[];
+}
+
+function ownLayerNorm({ x, residual, gamma, beta }: Inputs, epsilon: number, backend: NativeBackend): TensorInfo[] {
+  return tf.tidy(() => {
+    const given = [x!, residual ?? tf.zeros([0]), gamma!, beta!]; // no elements: no residual
+    return ownOperation(backend, layerNormKernel, given, 3, heldConstants(backend, [epsilon])) as Tensor[];
+  });
 }
 
 /** The shared name by which TensorFlow makes a variable that goes with the last handle to it (`ResourceHandle`). */

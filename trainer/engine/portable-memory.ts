@@ -20,7 +20,8 @@ export interface WasmBackend {
 /** What `assembly/index.ts` exports; every argument is a byte offset or a count, flags are 0 or 1. */
 export type CompiledKernels = Record<
   | ('matMul' | 'matMulScratchBytes' | 'lstm' | 'lstmGradient' | 'lstmScratchBytes')
-  | ('exp' | 'tanh' | 'erf' | 'gatherRows' | 'segmentSum' | 'sumRows' | 'adam'),
+  | ('exp' | 'tanh' | 'erf' | 'gatherRows' | 'segmentSum' | 'sumRows' | 'adam')
+  | ('gelu' | 'geluGradient' | 'layerNorm' | 'layerNormGradient'),
   (...parameters: number[]) => number
 >;
 

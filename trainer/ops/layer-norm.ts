@@ -1,5 +1,6 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { layerNormForward, layerNormGradient } from '../engine/kernels';
 import { differentiable } from './differentiable';
 
 export interface LayerNormWeights {
@@ -26,22 +27,18 @@ export function addLayerNorm(
     name: 'addLayerNorm',
     inputs: { x, residual, weight, bias },
     forward: () => {
-      const sum = residual === null ? x : tf.add<Tensor2D>(x, residual);
-      const centred = tf.sub(sum, tf.mean(sum, 1, true));
-      const inverseDeviation = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), eps)); // [n, 1]
-      const normal = tf.mul(centred, inverseDeviation);
-      const output = tf.add<Tensor2D>(tf.mul(normal, weight), bias);
+      const { output, normal, inverseDeviation } = layerNormForward(x, residual, weight, bias, eps);
       return { output, saved: [normal, inverseDeviation, weight] };
     },
     gradient: (dy, [normal, inverseDeviation, gamma], needs) => {
-      const dWeight = needs('weight') ? tf.sum(tf.mul(dy, normal!), 0) : undefined;
-      const dBias = needs('bias') ? tf.sum(dy, 0) : undefined;
-      if (!needs('x') && !needs('residual')) return { weight: dWeight, bias: dBias };
-      const dNormal = tf.mul(dy, gamma!);
-      const along = tf.mean(tf.mul(dNormal, normal!), 1, true); // [n, 1]
-      const across = tf.sub(tf.sub(dNormal, tf.mean(dNormal, 1, true)), tf.mul(normal!, along));
-      const dSum = tf.mul(across, inverseDeviation!);
-      return { x: dSum, residual: dSum, weight: dWeight, bias: dBias };
+      const left = { normal: normal as Tensor2D, inverseDeviation: inverseDeviation as Tensor2D };
+      const dSum = needs('x') || needs('residual') ? layerNormGradient(dy, left, gamma as Tensor1D) : undefined;
+      return {
+        x: dSum,
+        residual: dSum,
+        weight: needs('weight') ? tf.sum(tf.mul(dy, normal!), 0) : undefined,
+        bias: needs('bias') ? tf.sum(dy, 0) : undefined,
+      };
     },
   });
 }

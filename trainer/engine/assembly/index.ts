@@ -4,6 +4,8 @@
  * `npm run kernels` compiles them into the committed `kernels.wasm`; a test holds the two together.
  */
 export { erf, exp, tanh } from './elementwise';
+export { gelu, geluGradient } from './gelu';
+export { layerNorm, layerNormGradient } from './layer-norm';
 export { lstm, lstmGradient, lstmScratchBytes } from './lstm';
 export { matMul, matMulScratchBytes } from './matmul';
 export { adam } from './optimizer';

@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { dirname, join, relative } from 'node:path';
 import type { EnginePaths, Variant } from './runtime';
 
-/** Compiled into the addon besides the package's sources. */
-const ownSources = ['block-signals.cc', 'adam.cc'].map((name) => join(__dirname, 'addon', name));
+/** Compiled into the addon besides the package's sources, those that end in .cc. */
+const ownSources = ['block-signals.cc', 'operation.h', 'adam.cc', 'gelu.cc', 'layer-norm.cc'].map((name) =>
+  join(__dirname, 'addon', name),
+);
 
 /**
  * Compiles the package's own C++ sources against the runtime's headers and libraries, in one call and without
@@ -21,12 +23,12 @@ export function buildAddon(compiler: string, paths: EnginePaths, variant: Varian
   const { status, stderr, error } = spawnSync(
     compiler,
     [
-      ...['-std=c++17', '-O3', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'],
+      ...['-std=c++17', '-O3', '-fPIC', '-shared', '-pthread', '-w', '-DNAPI_VERSION=8'],
       // A loop with a root is vectorised only where no errno is asked for; no fused products, so that all processors agree.
       ...['-fno-math-errno', '-ffp-contract=off'],
       ...[paths.nodeHeaders, join(libraries, 'include'), paths.package].flatMap((path) => ['-I', path]),
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(paths.package, 'binding', name)),
-      ...ownSources,
+      ...ownSources.filter((path) => path.endsWith('.cc')),
       ...[`-L${libraries}`, '-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2'],
       `-Wl,-rpath,$ORIGIN/${relative(folder, libraries)}`,
       ...['-o', unfinished],

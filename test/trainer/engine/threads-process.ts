@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { startEngine } from '../../../trainer/engine/engine';
+import {
+  adamUpdate,
+  geluForward,
+  geluGradient,
+  layerNormForward,
+  layerNormGradient,
+} from '../../../trainer/engine/kernels';
+import { normalTensor } from '../../testkit/tensors';
+
+/** Runs the addon's operations, on tensors large enough to be divided, with as many threads as told; prints a hash of what they give. */
+async function main(): Promise<void> {
+  await startEngine({ engine: 'native', device: 'cpu', threads: Number(process.argv[2]) });
+  const x = normalTensor('x', [601, 384]) as Tensor2D;
+  const [gamma, beta] = [normalTensor('gamma', [384]), normalTensor('beta', [384])] as [Tensor1D, Tensor1D];
+  const norm = layerNormForward(x, x, gamma, beta, 1e-12);
+  const constants = { beta1: 0.9, beta2: 0.999, rate: 0.02, epsilon: 1e-7, gradientDecay: 0.1, keep: 0.98 };
+  const moments = { meanGradient: normalTensor('m', x.shape), meanSquare: tf.square(normalTensor('s', x.shape)) };
+  const adam = adamUpdate({ weight: x, gradient: norm.output, ...moments }, constants);
+  const hash = createHash('sha256');
+  for (const tensor of [
+    ...[norm.output, norm.normal, norm.inverseDeviation, layerNormGradient(x, norm, gamma)],
+    ...[geluForward(x), geluGradient(x, norm.output)],
+    ...Object.values(adam),
+  ])
+    hash.update(tensor.dataSync());
+  process.stdout.write(hash.digest('hex'));
+}
+
+void main();
