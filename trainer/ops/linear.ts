@@ -13,7 +13,7 @@ export interface LowRank {
 
 /** W + scale * B A, [o, i] */
 export const withLowRank = (weight: Tensor2D, { up, down, scale }: LowRank): Tensor2D =>
-  tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(up, down), scale)));
+  tf.tidy(() => tf.add(weight, tf.matMul(up, tf.mul(down, scale))));
 
 export interface LinearWeights {
   /** [o, i], as Hugging Face and PyTorch store it */
@@ -24,35 +24,44 @@ export interface LinearWeights {
 }
 
 /**
- * y = x W^T + bias, and with a low-rank part + scale (x A^T) B^T.
+ * y = x W^T + bias, and with a low-rank part + scale (x A^T) B^T. Where that takes fewer products, W + scale B A is made first
+ * and x multiplied by it alone.
  *
  * @param x [n, i]
  * @returns [n, o]
  */
 export function linear(x: Tensor2D, { weight, bias, lowRank = null }: LinearWeights): Tensor2D {
+  const [outputs, inputs] = weight.shape;
+  const merges = lowRank !== null && x.shape[0] * (inputs + outputs) > inputs * outputs;
   return differentiable<'x' | 'weight' | 'bias' | 'down' | 'up', Tensor2D>({
     name: 'linear',
     inputs: { x, weight, bias, down: lowRank?.down ?? null, up: lowRank?.up ?? null },
     forward: () => {
-      const product = tf.matMul(x, weight, false, true) as Tensor2D;
+      const multiplied = merges ? withLowRank(weight, lowRank) : weight;
+      const product = tf.matMul(x, multiplied, false, true) as Tensor2D;
       const plain = bias === null ? product : tf.add<Tensor2D>(product, bias);
       if (lowRank === null) return { output: plain, saved: [x, weight] };
-      // Scaling the narrow [n, r] tensor rather than the [n, o] result.
-      const narrow = tf.mul(tf.matMul(x, lowRank.down, false, true), lowRank.scale);
-      const output = tf.add<Tensor2D>(plain, tf.matMul(narrow, lowRank.up, false, true));
-      return { output, saved: [x, weight, narrow, lowRank.down, lowRank.up] };
+      const saved = [x, multiplied, lowRank.down, lowRank.up];
+      if (merges) return { output: plain, saved };
+      return { output: tf.add<Tensor2D>(plain, tf.matMul(narrowed(x, lowRank), lowRank.up, false, true)), saved };
     },
     gradient: (dy, saved, needs) => {
-      const [savedX, savedWeight, narrow, down, up] = saved as Tensor2D[];
-      const dNarrow = lowRank && (needs('x') || needs('down')) ? tf.mul(tf.matMul(dy, up!), lowRank.scale) : null; // [n, r]
-      const dxPlain = needs('x') ? tf.matMul(dy, savedWeight!) : undefined;
+      const [savedX, multiplied, down, up] = saved as Tensor2D[];
+      const dNarrow =
+        lowRank && (needs('down') || (needs('x') && !merges)) ? tf.mul(tf.matMul(dy, up!), lowRank.scale) : null; // [n, r]
+      const dx = needs('x') ? tf.matMul(dy, multiplied!) : undefined;
+      const narrow = lowRank && needs('up') ? narrowed(savedX!, { down: down!, scale: lowRank.scale }) : null;
       return {
-        x: dxPlain && dNarrow ? tf.add(dxPlain, tf.matMul(dNarrow, down!)) : dxPlain,
+        x: dx && lowRank && !merges ? tf.add(dx, tf.matMul(dNarrow!, down!)) : dx,
         weight: needs('weight') ? tf.matMul(dy, savedX!, true) : undefined,
         bias: bias && needs('bias') ? tf.sum(dy, 0) : undefined,
-        down: lowRank && needs('down') ? tf.matMul(dNarrow!, savedX!, true) : undefined,
-        up: lowRank && needs('up') ? tf.matMul(dy, narrow!, true) : undefined,
+        down: dNarrow && needs('down') ? tf.matMul(dNarrow, savedX!, true) : undefined,
+        up: narrow ? tf.matMul(dy, narrow, true) : undefined,
       };
     },
   });
 }
+
+/** scale x A^T, [n, r] */
+const narrowed = (x: Tensor2D, { down, scale }: Pick<LowRank, 'down' | 'scale'>): Tensor2D =>
+  tf.mul(tf.matMul(x, down, false, true), scale);

@@ -43,9 +43,10 @@ describeOnEveryEngine('linear', () => {
     );
   });
 
-  it('adds the low-rank part (alpha/r) B A x with its gradients', () => {
+  // Few rows go through A and B one after the other, many through W + s B A.
+  it.each([1, 5])('adds the low-rank part (alpha/r) B A x with its gradients, at %i rows', (rows) => {
     const inputs = {
-      x: normalTensor('x', [5, 3]),
+      x: normalTensor('x', [rows, 3]),
       w: normalTensor('w', [4, 3]),
       down: normalTensor('down', [2, 3]),
       up: normalTensor('up', [4, 2]),
