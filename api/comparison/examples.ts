@@ -6,7 +6,7 @@ import type { Pair } from './pairs';
 import { type Predictions, type PredictionsPlace, readAll, type StoredPredictions } from './predictions';
 import { bootstrapInterval, type Predicted, type ResampledScore } from './statistics/bootstrap';
 import { combinedMcNemarP, type Discordance, mcNemar } from './statistics/mcnemar';
-import { resamples } from './statistics/resampled-rows';
+import { countRows, resamples } from './statistics/resampled-rows';
 import { type ComparisonWarning, warn } from './warnings';
 
 /** What the stored predictions say of a pair, example by example. */
@@ -123,23 +123,13 @@ function bootstrapPair(
   return { bootstrap: { interval, resamples, seeds: seeds.length, rows }, warnings: [] };
 }
 
-function discordanceOf(one: Predicted, other: Predicted): Discordance {
-  const { labels } = one;
-  let [first, second] = [0, 0];
-  for (let row = 0; row < labels.length; row++) {
-    const ofOne = one.predicted[row] === labels[row];
-    const ofOther = other.predicted[row] === labels[row];
-    if (ofOne && !ofOther) first += 1;
-    else if (ofOther && !ofOne) second += 1;
-  }
-  return { first, second };
-}
+const discordanceOf = (one: Predicted, other: Predicted): Discordance => ({
+  first: countRows(one.right, other.right),
+  second: countRows(other.right, one.right),
+});
 
-function isAccuracyOf(value: number, { labels, predicted }: Predicted): boolean {
-  let right = 0;
-  for (let row = 0; row < labels.length; row++) if (labels[row] === predicted[row]) right += 1;
-  return Math.abs(right / labels.length - value) < 1e-9;
-}
+const isAccuracyOf = (value: number, { labels, right }: Predicted): boolean =>
+  Math.abs(countRows(right) / labels.length - value) < 1e-9;
 
 function splitOf(metric: string): Split | null {
   const match = /^(dev|test)\//.exec(metric);

@@ -4,8 +4,8 @@ import { predictionsKey } from '../../contract/keys';
 import type { Split } from '../../contract/metric-names';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { Predicted, ResampledScore } from './statistics/bootstrap';
-import { resampledScores } from './statistics/bootstrap';
-import { type ResampledRows, resampleRows } from './statistics/resampled-rows';
+import { drawnByClass, resampledScores } from './statistics/bootstrap';
+import { type ResampledRows, resampleRows, rowBits } from './statistics/resampled-rows';
 
 /** Which predictions: of a run on a split, at the end of an epoch. */
 export interface PredictionsPlace {
@@ -42,16 +42,25 @@ export function predictionsOf(objects: ObjectStore): Predictions {
 function createPredictions(objects: ObjectStore): Predictions {
   const stored = new LRUCache<string, StoredPredictions>({
     maxSize: cacheBytes.predictions,
-    sizeCalculation: ({ labels, predicted }) => labels.byteLength + predicted.byteLength,
+    sizeCalculation: ({ labels, predicted, right }) => labels.byteLength + predicted.byteLength + right.byteLength,
   });
   const scores = new LRUCache<string, Float64Array>({
     maxSize: cacheBytes.scores,
     sizeCalculation: (values) => values.byteLength,
   });
-  const rows = new LRUCache<number, ResampledRows>({
+  const rows = new LRUCache<string, { resampled: ResampledRows; drawn: Int32Array[] }>({
     maxSize: cacheBytes.rows,
-    sizeCalculation: ({ planes }) => Math.max(1, planes.byteLength),
+    sizeCalculation: ({ resampled, drawn }) =>
+      drawn.reduce((sum, counts) => sum + counts.byteLength, 1 + resampled.planes.byteLength),
   });
+  const resampledRows = (predictions: StoredPredictions) => {
+    const known = rows.get(predictions.rowsHash);
+    if (known !== undefined) return known;
+    const resampled = resampleRows(predictions.labels.length);
+    const made = { resampled, drawn: drawnByClass(resampled, predictions) };
+    rows.set(predictions.rowsHash, made);
+    return made;
+  };
   return {
     async read({ runId, split, epoch }) {
       const key = predictionsKey(runId, split, epoch);
@@ -67,10 +76,8 @@ function createPredictions(objects: ObjectStore): Predictions {
       const key = `${predictionsKey(runId, split, epoch)} ${score}`;
       const known = scores.get(key);
       if (known !== undefined) return known;
-      const count = predictions.labels.length;
-      const resampled = rows.get(count) ?? resampleRows(count);
-      rows.set(count, resampled);
-      const values = resampledScores(resampled, predictions, score);
+      const { resampled, drawn } = resampledRows(predictions);
+      const values = resampledScores(resampled, drawn, predictions, score);
       scores.set(key, values);
       return values;
     },
@@ -110,18 +117,24 @@ async function parsePredictions(key: string, body: Uint8Array): Promise<StoredPr
       columns[columnName as keyof typeof columns].set(columnData as Int32Array, rowStart),
   });
   const hash = createHash('sha256').update(classes).update(columns.row).update(columns.label);
-  return {
-    ...sortedByLabel(columns.label, columns.predicted),
-    classCount: (JSON.parse(classes) as string[]).length,
-    rowsHash: hash.digest('hex'),
-  };
+  const classCount = (JSON.parse(classes) as string[]).length;
+  return { ...sortedByLabel(columns.label, columns.predicted, classCount), classCount, rowsHash: hash.digest('hex') };
 }
 
 /** No statistic depends on the order of the rows; where classes lie together, a count over one class need not look at the others. */
-function sortedByLabel(label: Int32Array, predicted: Int32Array): Pick<Predicted, 'labels' | 'predicted'> {
-  const order = Uint32Array.from(label.keys()).sort((a, b) => label[a]! - label[b]! || a - b);
-  return {
-    labels: Int32Array.from(order, (row) => label[row]!),
-    predicted: Int32Array.from(order, (row) => predicted[row]!),
-  };
+function sortedByLabel(
+  label: Int32Array,
+  predicted: Int32Array,
+  classCount: number,
+): Pick<Predicted, 'labels' | 'predicted' | 'right'> {
+  const next = new Int32Array(classCount + 1);
+  for (const k of label) next[k + 1]! += 1;
+  for (let k = 0; k < classCount; k++) next[k + 1]! += next[k]!;
+  const sorted = { labels: new Int32Array(label.length), predicted: new Int32Array(label.length) };
+  for (let row = 0; row < label.length; row++) {
+    const place = next[label[row]!]!++;
+    sorted.labels[place] = label[row]!;
+    sorted.predicted[place] = predicted[row]!;
+  }
+  return { ...sorted, right: rowBits(label.length, (row) => sorted.labels[row] === sorted.predicted[row]) };
 }

@@ -1,4 +1,13 @@
-import { countDrawn, type ResampledRows, resampleSeeds, resamples, rowBits } from './resampled-rows';
+import {
+  addRow,
+  countDrawn,
+  noRows,
+  type ResampledRows,
+  type RowBits,
+  resampleSeeds,
+  resamples,
+  rowBits,
+} from './resampled-rows';
 
 /** What a model took the rows of a split for. All models of one comparison are asked for the same rows. */
 export interface Predicted {
@@ -7,30 +16,70 @@ export interface Predicted {
   /** Class it was taken for, [n]. */
   predicted: Int32Array;
   classCount: number;
+  /** The rows where both agree. */
+  right: RowBits;
 }
 
 /** A score that a bootstrap can compute again from predictions. */
 export type ResampledScore = 'accuracy' | 'macro-f1';
 
-/** The score of one model on every resample of the rows: [resamples]. */
-export function resampledScores(rows: ResampledRows, model: Predicted, score: ResampledScore): Float64Array {
-  const { labels, predicted, classCount } = model;
-  const count = (holds: (row: number) => boolean) => countDrawn(rows, rowBits(rows.rows, holds));
-  if (score === 'accuracy') return count((row) => predicted[row] === labels[row]).map((right) => right / rows.rows);
-  const f1 = new Float64Array(resamples);
-  // What is taken for no class before is taken for the last.
-  const takenForLast = new Float64Array(resamples).fill(rows.rows);
-  for (let k = 0; k < classCount; k++) {
-    const hits = count((row) => predicted[row] === k && labels[row] === k);
-    const actual = count((row) => labels[row] === k);
-    const taken = k === classCount - 1 ? takenForLast : count((row) => predicted[row] === k);
+/** How often each resample drew a row of each class: [classes][resamples]. Alike for all models. */
+export const drawnByClass = (rows: ResampledRows, { labels, classCount }: Predicted): Int32Array[] =>
+  Array.from({ length: classCount }, (_, k) =>
+    countDrawn(
+      rows,
+      rowBits(rows.rows, (row) => labels[row] === k),
+    ),
+  );
+
+/** The score of one model on every resample of the rows: [resamples]. @param drawn as `drawnByClass` gives it */
+export function resampledScores(
+  rows: ResampledRows,
+  drawn: readonly Int32Array[],
+  model: Predicted,
+  score: ResampledScore,
+): Float64Array {
+  if (score === 'macro-f1') return resampledF1(rows, drawn, model);
+  const right = countDrawn(rows, model.right);
+  const accuracy = new Float64Array(resamples);
+  for (let i = 0; i < resamples; i++) accuracy[i] = right[i]! / rows.rows;
+  return accuracy;
+}
+
+/** Only errors are counted, class by class: what is right is the rest of what was drawn. */
+function resampledF1(rows: ResampledRows, drawn: readonly Int32Array[], model: Predicted): Float64Array {
+  const hits = drawn.map((counts) => counts.slice());
+  const taken = drawn.map(() => new Int32Array(resamples));
+  for (const { label, predicted, bits } of errorsOf(model)) {
+    const errors = countDrawn(rows, bits);
+    const [missed, mistaken] = [hits[label]!, taken[predicted]!];
     for (let i = 0; i < resamples; i++) {
-      takenForLast[i]! -= k === classCount - 1 ? 0 : taken[i]!;
-      // 0 / 0 counts as 0, as in the metric.
-      if (hits[i] !== 0) f1[i]! += (2 * hits[i]!) / (actual[i]! + taken[i]!) / classCount;
+      missed[i]! -= errors[i]!;
+      mistaken[i]! += errors[i]!;
     }
   }
+  const f1 = new Float64Array(resamples);
+  for (const [k, ofClass] of hits.entries()) {
+    const [actual, mistaken] = [drawn[k]!, taken[k]!];
+    for (let i = 0; i < resamples; i++)
+      // 0 / 0 counts as 0, as in the metric.
+      if (ofClass[i] !== 0) f1[i]! += (2 * ofClass[i]!) / (actual[i]! + ofClass[i]! + mistaken[i]!) / drawn.length;
+  }
   return f1;
+}
+
+/** The rows of each class that were taken for another, by both. */
+function errorsOf({ labels, predicted, classCount }: Predicted) {
+  const errors = new Map<number, { label: number; predicted: number; bits: RowBits }>();
+  for (let row = 0; row < labels.length; row++) {
+    const [label, taken] = [labels[row]!, predicted[row]!];
+    if (label === taken) continue;
+    const cell = label * classCount + taken;
+    const known = errors.get(cell) ?? { label, predicted: taken, bits: noRows(labels.length) };
+    errors.set(cell, known);
+    addRow(known.bits, row);
+  }
+  return errors.values();
 }
 
 /**
@@ -48,13 +97,15 @@ export function bootstrapInterval(pairs: readonly { value: Float64Array; against
 } {
   const n = pairs.length;
   const seeds = seedsOf(n);
+  // [resamples, n]
+  const differences = new Float64Array(resamples * n);
+  for (const [place, { value, against }] of pairs.entries())
+    for (let resample = 0; resample < resamples; resample++)
+      differences[resample * n + place] = value[resample]! - against[resample]!;
   const means = new Float64Array(resamples);
   for (let resample = 0; resample < resamples; resample++) {
     let sum = 0;
-    for (let drawn = 0; drawn < n; drawn++) {
-      const pair = pairs[seeds[resample * n + drawn]!]!;
-      sum += pair.value[resample]! - pair.against[resample]!;
-    }
+    for (let at = resample * n; at < (resample + 1) * n; at++) sum += differences[resample * n + seeds[at]!]!;
     means[resample] = sum / n;
   }
   means.sort();

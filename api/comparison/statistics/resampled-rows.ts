@@ -45,16 +45,33 @@ export function resampleRows(rows: number): ResampledRows {
   return { rows, words, planes };
 }
 
-/** The rows that hold, as bits. */
-export function rowBits(rows: number, holds: (row: number) => boolean): Int32Array {
-  const bits = new Int32Array(Math.ceil(rows / 32));
-  for (let row = 0; row < rows; row++) if (holds(row)) bits[row >> 5]! |= 1 << (row & 31);
+/** Some of n rows as bits, 32 rows a word: counting them is some twenty times faster than a loop over rows. */
+export type RowBits = Int32Array;
+
+export const noRows = (rows: number): RowBits => new Int32Array(Math.ceil(rows / 32));
+
+export function addRow(bits: RowBits, row: number): void {
+  bits[row >> 5]! |= 1 << (row & 31);
+}
+
+/** The rows that hold. */
+export function rowBits(rows: number, holds: (row: number) => boolean): RowBits {
+  const bits = noRows(rows);
+  for (let row = 0; row < rows; row++) if (holds(row)) addRow(bits, row);
   return bits;
 }
 
+/** How many rows are in `bits` and not in `without`. */
+export function countRows(bits: RowBits, without?: RowBits): number {
+  let count = 0;
+  for (let word = 0; word < bits.length; word++)
+    count += sumOfBytes(bitsByByte(without === undefined ? bits[word]! : bits[word]! & ~without[word]!));
+  return count;
+}
+
 /** How many of the rows of `bits` each resample drew, a row as often as it was drawn: [resamples]. */
-export function countDrawn({ words, planes }: ResampledRows, bits: Int32Array): Float64Array {
-  const counts = new Float64Array(resamples);
+export function countDrawn({ words, planes }: ResampledRows, bits: RowBits): Int32Array {
+  const counts = new Int32Array(resamples);
   const first = bits.findIndex((word) => word !== 0);
   if (first === -1) return counts;
   const end = bits.findLastIndex((word) => word !== 0) + 1;
@@ -67,8 +84,8 @@ export function countDrawn({ words, planes }: ResampledRows, bits: Int32Array): 
         bitsByByte(planes[at]! & wanted) +
         (bitsByByte(planes[at + 1]! & wanted) << 1) +
         (bitsByByte(planes[at + 2]! & wanted) << 2);
-      // The sum of the four bytes, at most 32 * 7, lands in the highest.
-      count += Math.imul(bytes, 0x01010101) >>> 24;
+      // At most 32 * 7.
+      count += sumOfBytes(bytes);
     }
     counts[resample] = count;
   }
@@ -83,12 +100,16 @@ export function resampleSeeds(n: number): Uint32Array {
   return seeds;
 }
 
+// Here and not in a module of their own: what is imported is not inlined, which makes counting three times slower.
 /** Bits set in each byte of a word, side by side (Warren, Hacker's Delight, section 5-1). */
 function bitsByByte(word: number): number {
   const pairs = word - ((word >>> 1) & 0x55555555);
   const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
   return (fours + (fours >>> 4)) & 0x0f0f0f0f;
 }
+
+/** The sum of the four bytes of a word, at most 255: it lands in the highest. */
+const sumOfBytes = (word: number): number => Math.imul(word, 0x01010101) >>> 24;
 
 /** Whole numbers below n, from 32 random bits each: uneven by n / 2^32, a thousandth of what resampling leaves open. */
 function drawer(seed: number): (n: number) => number {

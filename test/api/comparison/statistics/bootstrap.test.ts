@@ -2,11 +2,18 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import {
   bootstrapInterval,
+  drawnByClass,
   type Predicted,
   type ResampledScore,
   resampledScores,
 } from '../../../../api/comparison/statistics/bootstrap';
-import { countDrawn, resampleRows, resamples, rowBits } from '../../../../api/comparison/statistics/resampled-rows';
+import {
+  countDrawn,
+  countRows,
+  resampleRows,
+  resamples,
+  rowBits,
+} from '../../../../api/comparison/statistics/resampled-rows';
 import { scoresOf } from '../../../../trainer/evaluate';
 
 const rows = 300;
@@ -18,15 +25,18 @@ function model(method: 'a' | 'b', seed: number): Predicted {
     const draw = (i * i * 7 + seed * 29 + (method === 'b' ? 0 : 3) * i) % 101;
     return draw < (method === 'a' ? 30 : 38) + seed * 2 ? (label + 1 + (i % 2)) % 3 : label;
   });
-  return { labels, predicted, classCount: 3 };
+  const right = rowBits(rows, (row) => labels[row] === predicted[row]);
+  return { labels, predicted, classCount: 3, right };
 }
 
 const resampled = resampleRows(rows);
+const drawnOfClasses = drawnByClass(resampled, model('a', 0));
+const scoresOfModel = (of: Predicted, score: ResampledScore) => resampledScores(resampled, drawnOfClasses, of, score);
 const interval = (seeds: readonly number[], score: ResampledScore, [one, other]: ['a' | 'b', 'a' | 'b'] = ['a', 'b']) =>
   bootstrapInterval(
     seeds.map((seed) => ({
-      value: resampledScores(resampled, model(one, seed), score),
-      against: resampledScores(resampled, model(other, seed), score),
+      value: scoresOfModel(model(one, seed), score),
+      against: scoresOfModel(model(other, seed), score),
     })),
   );
 
@@ -87,7 +97,7 @@ describe('resampled rows', () => {
   });
 
   it.each(['accuracy', 'macro-f1'] as const)('give the %s that the evaluation gives on the drawn rows', (score) => {
-    const scores = resampledScores(resampled, model('a', 2), score);
+    const scores = scoresOfModel(model('a', 2), score);
     const { predicted } = model('a', 2);
     for (const resample of [0, 1, 999, 1999]) {
       const all = drawn.flatMap((counts, row) => new Array<number>(counts[resample]!).fill(row));
@@ -99,6 +109,12 @@ describe('resampled rows', () => {
       ).values[score];
       expect(scores[resample]).toBeCloseTo(expected, 12);
     }
+  });
+
+  it('have bits that are counted alone and without others', () => {
+    const [one, other] = [rowBits(70, (row) => row % 3 === 0), rowBits(70, (row) => row % 2 === 0)];
+    // 0, 3 .. 69; of these the odd ones are 3, 9 .. 69.
+    expect([countRows(one), countRows(one, other)]).toEqual([24, 12]);
   });
 
   it('take any number of rows, and count by bits what a loop counts', () => {
