@@ -12,6 +12,7 @@ import * as queries from '../../report/queries';
 import { insertExperiment, useTestServices } from '../testkit/api-services';
 import { dataOf } from '../testkit/ask';
 import { insertEvaluatedRun, writeTestPredictions } from '../testkit/evaluated-run';
+import { createExperimentMutation } from '../testkit/experiment-input';
 import { writeAttempt, writeResult } from '../testkit/written-run';
 
 const services = useTestServices();
@@ -241,6 +242,91 @@ describe('a report', () => {
     expect(textOf(await write({ experiment: 'Does it' }))).toContain('Is kd better');
     await expect(write({ experiment: 'nothing' })).rejects.toThrow(NoReport);
   });
+});
+
+describe('the definition in a report', () => {
+  const definition = {
+    name: 'Quoted "names" & <tags>, [lists\n]',
+    question: 'Does it carry over?',
+    data: { train: '/data/train.csv', test: '/data/test.csv', textColumn: 'a "b"', classes: ['[no]', 'yes'] },
+    teacher: { random: { layers: 1, hidden: 8 }, finetune: { method: 'finetune-lora', parameters: { epochs: 2 } } },
+    parameters: { epochs: 3, studentLearningRate: 1e-7 },
+    variants: [
+      { name: 'scratch', method: 'scratch' },
+      { name: 'lora', method: 'meta-lora', parameters: { loraTargets: ['query', 'value'] } },
+    ],
+    seeds: [0, 4_000_000_000],
+    grid: [{ parameter: 'batchSize', values: [8, 16] }],
+    random: {
+      samples: 2,
+      seed: 7,
+      space: [{ parameter: 'studentDropout', distribution: 'uniform', low: 0.1, high: 0.2 }],
+    },
+    halving: { minEpochs: 1, reduction: 2 },
+    execution: { engine: 'portable', logEverySteps: 3 },
+    compute: { capacity: 'spot' },
+    maxCost: 12.5,
+    tags: ['one', 'two'],
+  };
+
+  it('launches an equal experiment', async () => {
+    const id = await launch(definition);
+    await finishRun(id);
+    const markup = await write({ experiment: id });
+    const printed = /<pre>(.*?)<\/pre>/s.exec(markup)![1]!;
+    const again = await launch(JSON.parse(unescaped(printed)));
+
+    const [first, second] = [await stored(id), await stored(again)];
+    expect(second.definition).toEqual(first.definition);
+    expect(second.definition).toMatchObject({ ...definition, variants: [{}, {}] });
+    expect(second.specs).toEqual(first.specs);
+    expect(second.specs.length).toBe(1 + (4 + 2 * 2) * 2);
+  });
+
+  async function launch(input: object): Promise<string> {
+    const variables = { input, launch: true };
+    const { createExperiment } = await dataOf(services(), createExperimentMutation, variables);
+    expect(createExperiment).toMatchObject({ __typename: 'ExperimentPayload' });
+    return createExperiment.experiment.id;
+  }
+
+  /** As if its trainer had been there. */
+  async function finishRun(experimentId: string): Promise<void> {
+    const { database } = services();
+    const { id } = await database
+      .selectFrom('run')
+      .select('id')
+      .where('experiment_id', '=', experimentId)
+      .where('method', '=', 'scratch')
+      .executeTakeFirstOrThrow();
+    await database.updateTable('run').set({ state: 'SUCCEEDED' }).where('id', '=', id).execute();
+    const epoch = { run_id: id, epoch: 1, step: 1, elapsed_seconds: 1, value: 0.5 };
+    const names = ['dev/accuracy', 'test/accuracy', 'test/macro-f1'];
+    await database
+      .insertInto('epoch_metric')
+      .values(names.map((name) => ({ ...epoch, name })))
+      .execute();
+  }
+
+  /** The definition, and the specs of its runs in their order, without the ids that are theirs alone. */
+  async function stored(experimentId: string) {
+    const { database } = services();
+    const experiment = await database
+      .selectFrom('experiment')
+      .select('definition')
+      .where('id', '=', experimentId)
+      .executeTakeFirstOrThrow();
+    const runs = await database
+      .selectFrom('run')
+      .select('spec')
+      .where('experiment_id', '=', experimentId)
+      .orderBy('position')
+      .execute();
+    const specs = runs.map(({ spec }) => JSON.parse(spec.replaceAll(experimentId, 'ID')));
+    return { definition: JSON.parse(experiment.definition), specs };
+  }
+
+  const unescaped = (markup: string) => markup.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
 });
 
 it('there is nothing to report before a run has finished', async () => {
