@@ -119,8 +119,8 @@ export const follow = <Data, Variables extends { after: string | null }>(
 ): (() => void) =>
   followWith(socketClient(), operation, variables, {
     ...follower,
-    report(state) {
-      if (state === 'locked') meet('locked');
-      follower.report(state);
+    report(live) {
+      if (live.state === 'locked') meet('locked');
+      follower.report(live);
     },
   });

@@ -1,6 +1,8 @@
+import { useState } from 'preact/hooks';
 import { Fact } from './definition';
-import { durationText, energyText, moneyText } from './format';
-import type { ExperimentCosts, RunDetails } from './queries';
+import { durationText, energyText, moneyText, parseLimit } from './format';
+import { ChangeButton } from './parts';
+import { type ExperimentCosts, type ExperimentDetails, type RunDetails, setMaxCost } from './queries';
 
 /** What a run has taken so far; nothing where no machine was at work. */
 export function RunCosts({ run }: { run: RunDetails }) {
@@ -37,4 +39,34 @@ export function ExperimentCostLine({ costs, maxCost }: { costs: ExperimentCosts;
     energyWattHours > 0 && `${energyText(energyWattHours)}${estimatedEnergyRuns > 0 ? ', partly estimated' : ''}`,
   ];
   return <span class="quiet">{parts.filter(Boolean).join(' · ')}</span>;
+}
+
+/** Sets the most an experiment may cost. */
+export function MaxCostButton(props: { experiment: ExperimentDetails; onDone(): void }) {
+  const { id, name, maxCost, stopReason } = props.experiment;
+  const [typed, setTyped] = useState(maxCost === null ? '' : String(maxCost));
+  const limit = parseLimit(typed);
+  const resumes = stopReason === null ? '' : ' If it stopped for its cost, it launches again.';
+  return (
+    <ChangeButton
+      label="Limit cost"
+      question={`Beyond how much does "${name}" launch nothing more? Runs at work go on to their end.${resumes}`}
+      change={setMaxCost}
+      given={limit.kind === 'valid' ? { id, maxCost: limit.dollars } : null}
+      onDone={props.onDone}
+    >
+      <label class="field">
+        US dollars
+        <input
+          type="text"
+          inputMode="decimal"
+          placeholder="no limit"
+          value={typed}
+          aria-invalid={limit.kind === 'invalid'}
+          onInput={(event) => setTyped(event.currentTarget.value)}
+        />
+      </label>
+      {limit.kind === 'invalid' && <p role="alert">{limit.message}</p>}
+    </ChangeButton>
+  );
 }

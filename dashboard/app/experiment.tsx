@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { ComparisonCard } from './comparison';
 import { ConfusionCard } from './confusion-card';
-import { ExperimentCostLine } from './costs';
+import { ExperimentCostLine, MaxCostButton } from './costs';
 import { CurvesCard } from './curves';
 import { DefinitionCard } from './definition';
 import { Tags } from './experiments';
@@ -32,7 +32,9 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
   const counts = countStates(runs);
   // Moves when a state changes: the experiment's own fields may have, too.
   const states = useThrottled(runs.map(({ state }) => state).join(), 500);
-  const { data, trouble } = useQuery(queries.experiment, { id }, { version: versionOf(states) });
+  // No run changes when a limit is set.
+  const [limits, setLimits] = useState(0);
+  const { data, trouble } = useQuery(queries.experiment, { id }, { version: versionOf(`${states} ${limits}`) });
   // Moves when a run ends an epoch or ends: there are new results.
   const version = useThrottled(
     runs.reduce((sum, { progress, state }) => sum + progress.epoch + (isOver(state) ? 1 : 0), 0),
@@ -59,7 +61,7 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
         <PageTitle title={experiment?.name ?? 'Experiment'} />
         <TroubleNotice trouble={trouble} />
         <p class="quiet">
-          Loading … <LiveMark state={live} />
+          Loading … <LiveMark live={live} />
         </p>
       </>
     );
@@ -74,13 +76,15 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
   );
   return (
     <>
-      <PageTitle title={experiment.name}>{mayEdit && <Changes experiment={experiment} counts={counts} />}</PageTitle>
+      <PageTitle title={experiment.name}>
+        {mayEdit && <Changes {...{ experiment, counts }} onLimit={() => setLimits(limits + 1)} />}
+      </PageTitle>
       <TroubleNotice trouble={trouble} />
       <div class="summary">
         {experiment.question && <p class="question">{experiment.question}</p>}
         <div class="row">
           <ExperimentMark state={experiment.state} archived={experiment.archivedAt !== null} counts={counts} />
-          <LiveMark state={live} />
+          <LiveMark live={live} />
           <Tags tags={experiment.tags} />
           <span class="quiet">
             created <Ago time={experiment.createdAt} />
@@ -132,8 +136,8 @@ function useMetricNames(runs: readonly queries.LiveRun[], version: number): stri
   return metrics.map(({ name }) => name).filter((name) => !name.includes('/confusion/'));
 }
 
-function Changes(props: { experiment: queries.ExperimentDetails; counts: queries.RunCount[] }) {
-  const { experiment, counts } = props;
+function Changes(props: { experiment: queries.ExperimentDetails; counts: queries.RunCount[]; onLimit(): void }) {
+  const { experiment, counts, onLimit } = props;
   const { id, name, state } = experiment;
   const failed = counts.find((entry) => entry.state === 'FAILED')?.count ?? 0;
   const going = counts.filter((entry) => !isOver(entry.state)).reduce((sum, { count }) => sum + count, 0);
@@ -146,15 +150,18 @@ function Changes(props: { experiment: queries.ExperimentDetails; counts: queries
           label="Launch"
           question={`Launch the ${countText(going, 'run')} of "${name}"? Its definition cannot be changed.`}
           change={queries.launchExperiment}
-          {...{ id, onDone }}
+          given={{ id }}
+          onDone={onDone}
         />
       )}
+      {state !== 'cancelled' && <MaxCostButton experiment={experiment} onDone={onLimit} />}
       {failed > 0 && (
         <ChangeButton
           label="Retry failed"
           question={`Try ${countText(failed, 'failed run')} again, each from its newest checkpoint?`}
           change={queries.retryFailedRuns}
-          {...{ id, onDone }}
+          given={{ id }}
+          onDone={onDone}
         />
       )}
       {going > 0 && state !== 'cancelled' && (
@@ -163,7 +170,8 @@ function Changes(props: { experiment: queries.ExperimentDetails; counts: queries
           question={`Cancel ${countText(going, 'run')} of "${name}"? Those at work write a checkpoint and stop.`}
           change={queries.cancelExperiment}
           dangerous
-          {...{ id, onDone }}
+          given={{ id }}
+          onDone={onDone}
         />
       )}
     </div>

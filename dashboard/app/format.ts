@@ -47,6 +47,16 @@ export function moneyText(dollars: number): string {
   return dollars < 0.0001 ? 'under $0.0001' : `$${Number(dollars.toPrecision(2))}`;
 }
 
+/** A limit of cost as somebody types it; nothing typed is no limit. */
+export function parseLimit(
+  text: string,
+): { kind: 'valid'; dollars: number | null } | { kind: 'invalid'; message: string } {
+  const typed = text.trim().replace(/^\$\s*/, '');
+  if (typed === '') return { kind: 'valid', dollars: null };
+  if (/^\d{1,9}(\.\d{1,4})?$/.test(typed) && Number(typed) > 0) return { kind: 'valid', dollars: Number(typed) };
+  return { kind: 'invalid', message: `"${typed}" is no limit: write US dollars above 0, such as 12.50, or nothing.` };
+}
+
 /** 0.41 Wh, 85 Wh, 1.2 kWh. */
 export function energyText(wattHours: number): string {
   if (wattHours >= 1000) return `${(wattHours / 1000).toFixed(1)} kWh`;

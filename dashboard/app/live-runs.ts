@@ -1,15 +1,15 @@
 import { useEffect, useState } from 'preact/hooks';
 import { follow } from './api';
-import type { LiveState } from './follow';
+import { connecting, type Live } from './follow';
 import { type LiveRun, runUpdated } from './queries';
 
 /** Events come in bursts (at first one for every run): the page is drawn once for all within this time. */
 const batchMilliseconds = 60;
 
 /** The runs of an experiment, in their order, as they are now. An older revision of a run never replaces a newer one. */
-export function useLiveRuns(experimentId: string): { runs: LiveRun[]; live: LiveState } {
+export function useLiveRuns(experimentId: string): { runs: LiveRun[]; live: Live } {
   const [runs, setRuns] = useState<LiveRun[]>([]);
-  const [live, setLive] = useState<LiveState>('connecting');
+  const [live, setLive] = useState<Live>(connecting);
   useEffect(() => {
     const known = new Map<string, LiveRun>();
     let timer: ReturnType<typeof setTimeout> | undefined;

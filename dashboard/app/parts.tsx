@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { RequestFailure, request } from './api';
-import type { LiveState } from './follow';
+import type { Live, LiveState } from './follow';
 import { agoText, countText, timeText } from './format';
 import type { Operation, Problem, RunCount, RunState } from './queries';
 
@@ -85,9 +85,10 @@ const liveWords: Record<LiveState, string> = {
   locked: 'needs a token',
 };
 
-export const LiveMark = ({ state }: { state: LiveState }) => (
+export const LiveMark = ({ live: { state, reason } }: { live: Live }) => (
   <span class={`live live-${state}`} role="status">
     {liveWords[state]}
+    {reason !== null && `: ${reason}`}
   </span>
 );
 
@@ -119,18 +120,20 @@ export function Select(props: {
   );
 }
 
-type Change = Operation<{ change: { __typename: string; problems?: Problem[] } }, { id: string; key: string }>;
-
-/** A button that asks before it changes something, and says why it could not. */
-export function ChangeButton(props: {
+/**
+ * A button that asks before it changes something, and says why it could not.
+ * @param given what the change is about; null while what is typed into `children` cannot be sent
+ */
+export function ChangeButton<Given extends { id: string }>(props: {
   label: string;
   question: string;
-  change: Change;
-  id: string;
+  change: Operation<{ change: { __typename: string; problems?: Problem[] } }, Given & { key: string }>;
+  given: Given | null;
   dangerous?: boolean;
   onDone(): void;
+  children?: ComponentChildren;
 }) {
-  const { label, question, change, id, dangerous = false, onDone } = props;
+  const { label, question, change, given, dangerous = false, onDone, children } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const [key, setKey] = useState('');
   const [problems, setProblems] = useState<Problem[]>([]);
@@ -143,9 +146,10 @@ export function ChangeButton(props: {
     dialog.current?.showModal();
   };
   const send = async () => {
+    if (given === null) return;
     setSending(true);
     try {
-      const { change: outcome } = await request(change, { id, key });
+      const { change: outcome } = await request(change, { ...given, key });
       setProblems(outcome.problems ?? []);
       if (outcome.problems === undefined) dialog.current?.close();
       onDone();
@@ -163,12 +167,18 @@ export function ChangeButton(props: {
       </button>
       <dialog ref={dialog} aria-label={label}>
         <p>{question}</p>
+        {children}
         {problems.length > 0 && <Problems problems={problems} />}
         <div class="row end">
           <button type="button" onClick={() => dialog.current?.close()}>
             Leave as it is
           </button>
-          <button type="button" class={dangerous ? 'dangerous' : 'primary'} disabled={sending} onClick={send}>
+          <button
+            type="button"
+            class={dangerous ? 'dangerous' : 'primary'}
+            disabled={sending || given === null}
+            onClick={send}
+          >
             {label}
           </button>
         </div>

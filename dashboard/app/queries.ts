@@ -385,6 +385,12 @@ export const cancelExperiment = change(`mutation Cancel($id: ID!) { change: canc
 export const retryFailedRuns = change(
   `mutation RetryFailed($id: ID!, $key: String) { change: retryFailedRuns(id: $id, clientRequestId: $key) ${outcome} }`,
 );
+export const setMaxCost: Operation<
+  { change: { __typename: string } | Failure },
+  { id: string; maxCost: number | null; key: string }
+> = operation(
+  `mutation SetMaxCost($id: ID!, $maxCost: Float) { change: setMaxCost(id: $id, maxCost: $maxCost) ${outcome} }`,
+);
 export const cancelRun = change(`mutation CancelRun($id: ID!) { change: cancelRun(runId: $id) ${outcome} }`);
 export const retryRun = change(
   `mutation RetryRun($id: ID!, $key: String) { change: retryRun(runId: $id, clientRequestId: $key) ${outcome} }`,

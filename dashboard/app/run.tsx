@@ -5,7 +5,7 @@ import { colourName } from './colours';
 import { RunCosts } from './costs';
 import { Fact } from './definition';
 import { Notes } from './experiment';
-import type { LiveState } from './follow';
+import { connecting, type Live } from './follow';
 import { bytesText, durationText, metricText, timeText } from './format';
 import { useQuery } from './hooks';
 import { ChangeButton, isOver, LiveMark, Notice, PageTitle, Scroll, Select, StateMark, TroubleNotice } from './parts';
@@ -52,7 +52,8 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
                 label="Retry"
                 question="Try this run again, from its newest checkpoint?"
                 change={queries.retryRun}
-                {...{ id, onDone }}
+                given={{ id }}
+                onDone={onDone}
               />
             )}
             {!isRunOver && !run.cancelRequested && (
@@ -61,7 +62,8 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
                 question="Cancel this run? If it is at work it writes a checkpoint and stops."
                 change={queries.cancelRun}
                 dangerous
-                {...{ id, onDone }}
+                given={{ id }}
+                onDone={onDone}
               />
             )}
           </div>
@@ -70,7 +72,7 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
       <TroubleNotice trouble={trouble} />
       <div class="summary row">
         <StateMark state={run.state} />
-        <LiveMark state={live} />
+        <LiveMark live={live} />
         <RunProgress run={run} />
         <RunSays run={run} />
       </div>
@@ -93,9 +95,9 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
 }
 
 /** Everything the run has logged, and what it logs now. A new attempt is followed anew. */
-function useLoggedMetrics(runId: string | null, attempt: number): { history: StitchedRecord[]; live: LiveState } {
+function useLoggedMetrics(runId: string | null, attempt: number): { history: StitchedRecord[]; live: Live } {
   const [history, setHistory] = useState<StitchedRecord[]>([]);
-  const [live, setLive] = useState<LiveState>('connecting');
+  const [live, setLive] = useState<Live>(connecting);
   // Dependencies: the stream of a run that was over begins again with an attempt
   useEffect(() => {
     if (runId === null) return;

@@ -43,6 +43,13 @@ async function serve(options: { last: number; letIn?: boolean; refuse?: boolean 
     cut() {
       for (const socket of sockets.clients) socket.terminate();
     },
+    /** Ends the connections with a reason: in the close of the socket, or as a gateway that cannot, in a ping before. */
+    end(code: number, reason: string, ahead: boolean) {
+      for (const socket of sockets.clients) {
+        if (ahead) socket.send(JSON.stringify({ type: 'ping', payload: { closing: { code, reason } } }));
+        socket.close(ahead ? 1000 : code, ahead ? '' : reason);
+      }
+    },
     async close() {
       await client.dispose();
       await served.dispose();
@@ -58,7 +65,7 @@ async function follow(
   onEvent: (counted: string) => void = () => {},
   endless = false,
 ) {
-  const [received, states]: [string[], LiveState[]] = [[], []];
+  const [received, states, reasons]: [string[], LiveState[], string[]] = [[], [], []];
   await new Promise<void>((resolve) => {
     const stop = followWith(
       client,
@@ -71,8 +78,9 @@ async function follow(
           return cursor;
         },
         endless,
-        report(state) {
-          if (state !== states.at(-1)) states.push(state);
+        report({ state, reason }) {
+          states.push(state);
+          if (reason !== null) reasons.push(reason);
           if (state === until) {
             // Not yet there where the state is reported at once.
             setTimeout(() => stop());
@@ -82,7 +90,7 @@ async function follow(
       },
     );
   });
-  return { received, states };
+  return { received, states, reasons };
 }
 
 describe('a followed subscription', () => {
@@ -114,6 +122,34 @@ describe('a followed subscription', () => {
     expect(states).toEqual(['connecting', 'live', 'lost']);
   });
 
+  it.each([
+    ['the close', false],
+    ['a ping before it', true],
+  ])('says why its connection was ended, where %s tells, and goes on', async (_where, ahead) => {
+    const server = await serve({ last: 4 });
+    const { received, states, reasons } = await follow(server.client, 'over', (at) => {
+      if (at === '2') server.end(4500, 'too busy', ahead);
+    });
+    await server.close();
+    expect(received).toEqual(['1', '2', '3', '4']);
+    expect(states).toEqual(['connecting', 'live', 'lost', 'live', 'over']);
+    expect(reasons).toEqual(['too busy']);
+  });
+
+  it('does not try again where a ping says that a token is needed', async () => {
+    const server = await serve({ last: 4 });
+    const { received, states, reasons } = await follow(server.client, 'locked', (at) => {
+      if (at === '2') server.end(4403, 'Forbidden: the time of the token is over', true);
+    });
+    await wait(1000);
+    await server.close();
+    expect([received, states]).toEqual([
+      ['1', '2'],
+      ['connecting', 'live', 'locked'],
+    ]);
+    expect(reasons).toEqual(['Forbidden: the time of the token is over']);
+  });
+
   it('says that a token is needed, and does not try again', async () => {
     const server = await serve({ last: 1, letIn: false });
     const { received, states } = await follow(server.client, 'locked');
@@ -124,9 +160,10 @@ describe('a followed subscription', () => {
 
   it('says that it is refused, and does not try again', async () => {
     const server = await serve({ last: 1, refuse: true });
-    const { states } = await follow(server.client, 'refused');
+    const { states, reasons } = await follow(server.client, 'refused');
     await wait(1000);
     await server.close();
     expect([states, server.asked]).toEqual([['connecting', 'live', 'refused'], [null]]);
+    expect(reasons).toEqual(['not this one']);
   });
 });

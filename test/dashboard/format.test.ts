@@ -8,6 +8,7 @@ import {
   energyText,
   metricText,
   moneyText,
+  parseLimit,
   roundTicks,
 } from '../../dashboard/app/format';
 
@@ -36,6 +37,24 @@ describe('numbers for a reader', () => {
   ])('%p dollars are "%s"', (dollars, text) => {
     expect(moneyText(dollars)).toBe(text);
   });
+
+  it.each([
+    ['', null],
+    ['  ', null],
+    ['12.5', 12.5],
+    ['$ 0.01', 0.01],
+    ['1000000', 1_000_000],
+  ])('"%s" limits the cost to %p', (text, dollars) => {
+    expect(parseLimit(text)).toEqual({ kind: 'valid', dollars });
+  });
+
+  it.each(['0', '-1', 'ten', '1,5', '1e3', '0x10', '1.', '12 USD', 'NaN'])(
+    '"%s" is no limit, and lifts none',
+    (text) => {
+      const parsed = parseLimit(text);
+      expect(parsed).toEqual({ kind: 'invalid', message: expect.stringContaining(`"${text}" is no limit`) });
+    },
+  );
 
   it.each([
     [0.1234, '0.12 Wh'],
