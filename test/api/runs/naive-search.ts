@@ -1,25 +1,47 @@
 import type { NumberCondition, TextCondition, TimeCondition } from '../../../api/database/conditions';
-import type { Reducer, RunFilter, RunOrder } from '../../../api/runs/run-filter';
+import type { Reducer, RunFilter, RunOrder, RunOrderField } from '../../../api/runs/run-filter';
 
 /** A run as the naive search sees it: plain values, no tables. */
 export interface PlainRun {
   id: string;
   position: number;
+  experimentId: string;
   variant: string;
+  groupId: string;
   method: string;
   state: string;
+  failureKind: string | null;
   seed: number;
   epoch: number;
+  attempt: number;
   elapsedSeconds: number;
   engine: string | null;
+  device: string | null;
+  instanceType: string | null;
+  trainedParameters: number | null;
   modelBytes: number | null;
+  billedSeconds: number | null;
+  cost: number | null;
+  energyWattHours: number | null;
   createdAt: string;
+  startedAt: string | null;
   finishedAt: string | null;
+  updatedAt: string;
   tags: string[];
   parameters: Record<string, number | string>;
   /** Histories of metrics; scores and losses alike. */
   metrics: Record<string, number[]>;
 }
+
+const textFields = [
+  ...(['id', 'experimentId', 'variant', 'groupId', 'method', 'state'] as const),
+  ...(['failureKind', 'engine', 'device', 'instanceType'] as const),
+];
+const numberFields = [
+  ...(['seed', 'epoch', 'attempt', 'elapsedSeconds', 'trainedParameters', 'modelBytes'] as const),
+  ...(['billedSeconds', 'cost', 'energyWattHours'] as const),
+];
+const timeFields = ['createdAt', 'startedAt', 'finishedAt', 'updatedAt'] as const;
 
 /** Which runs pass, by going through them one at a time. */
 export function passes(run: PlainRun, filter: RunFilter): boolean {
@@ -27,17 +49,9 @@ export function passes(run: PlainRun, filter: RunFilter): boolean {
   const value = metric && reduce(run, metric.name, metric.reducer);
   const given = parameter && run.parameters[parameter.name];
   return [
-    text(run.id, filter.id),
-    text(run.variant, filter.variant),
-    text(run.method, filter.method),
-    text(run.state, filter.state),
-    text(run.engine, filter.engine),
-    number(run.seed, filter.seed),
-    number(run.epoch, filter.epoch),
-    number(run.elapsedSeconds, filter.elapsedSeconds),
-    number(run.modelBytes, filter.modelBytes),
-    time(run.createdAt, filter.createdAt),
-    time(run.finishedAt, filter.finishedAt),
+    ...textFields.map((field) => text(run[field], filter[field])),
+    ...numberFields.map((field) => number(run[field], filter[field])),
+    ...timeFields.map((field) => time(run[field], filter[field])),
     tag === undefined || run.tags.some((one) => text(one, tag)),
     parameter === undefined ||
       (given !== undefined &&
@@ -132,23 +146,29 @@ function keysOf({ field, parameter, metric }: RunOrder): Key[] {
       (run) => (run.parameters[parameter] === undefined ? null : String(run.parameters[parameter])),
     ];
   if (metric) return [(run) => reduce(run, metric.name, metric.reducer)];
-  switch (field) {
-    case 'POSITION':
-      return [(run) => run.position];
-    case 'VARIANT':
-      return [(run) => run.variant];
-    case 'SEED':
-      return [(run) => run.seed];
-    case 'MODEL_BYTES':
-      return [(run) => run.modelBytes];
-    case 'FINISHED_AT':
-      return [(run) => run.finishedAt];
-    case 'CREATED_AT':
-      return [(run) => run.createdAt];
-    default:
-      throw new Error(`the naive search knows no order by ${field}`);
-  }
+  const by = orderFields[field!];
+  return [(run) => run[by]];
 }
+
+const orderFields = {
+  POSITION: 'position',
+  EXPERIMENT: 'experimentId',
+  VARIANT: 'variant',
+  METHOD: 'method',
+  SEED: 'seed',
+  STATE: 'state',
+  EPOCH: 'epoch',
+  ELAPSED_SECONDS: 'elapsedSeconds',
+  TRAINED_PARAMETERS: 'trainedParameters',
+  MODEL_BYTES: 'modelBytes',
+  BILLED_SECONDS: 'billedSeconds',
+  COST: 'cost',
+  ENERGY: 'energyWattHours',
+  CREATED_AT: 'createdAt',
+  STARTED_AT: 'startedAt',
+  FINISHED_AT: 'finishedAt',
+  UPDATED_AT: 'updatedAt',
+} as const satisfies Record<RunOrderField, keyof PlainRun>;
 
 function compare(a: number | string | null, b: number | string | null, { direction, nulls }: RunOrder): number {
   if (a === null || b === null) {

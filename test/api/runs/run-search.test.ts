@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { buildSchema, type GraphQLEnumType, type GraphQLInputObjectType } from 'graphql';
 import { summarise } from '../../../api/ingest/summary';
 import { searchRuns } from '../../../api/runs/run.service';
 import { indexedIds, partsOf } from '../../../api/runs/run-conditions';
@@ -12,7 +15,7 @@ import { inOrder, type PlainRun, passes } from './naive-search';
 
 const services = useTestServices();
 
-/** Puts plain runs into the records as the service would have: each in an experiment of its own, for the tags. */
+/** Puts plain runs into the records as the service would have. */
 async function store(target: TestServices, runs: readonly PlainRun[]): Promise<void> {
   // One transaction: the disk is waited for once, not once a row.
   await target.database.transaction().execute((database) => storeIn({ ...target, database }, runs));
@@ -23,21 +26,32 @@ async function storeIn(target: TestServices, runs: readonly PlainRun[]): Promise
   for (const table of ['experiment', 'experiment_tag', 'run', 'run_parameter', 'summary_metric'] as const)
     await database.deleteFrom(table).execute();
   for (const run of runs) {
-    const experimentId = `x-${run.id}`;
+    const { experimentId } = run;
     await insertExperiment(target, { id: experimentId });
     await insertRun(target, run.id, {
       experiment_id: experimentId,
       position: run.position,
       variant: run.variant,
+      group_id: run.groupId,
       method: run.method,
       state: run.state as 'PENDING',
+      failure_kind: run.failureKind,
       seed: run.seed,
       epoch: run.epoch,
+      attempt: run.attempt,
       elapsed_seconds: run.elapsedSeconds,
       engine: run.engine,
+      device: run.device,
+      instance_type: run.instanceType,
+      trained_parameters: run.trainedParameters,
       model_bytes: run.modelBytes,
+      billed_seconds: run.billedSeconds,
+      cost: run.cost,
+      energy_watt_hours: run.energyWattHours,
       created_at: run.createdAt,
+      started_at: run.startedAt,
       finished_at: run.finishedAt,
+      updated_at: run.updatedAt,
     });
     for (const tag of run.tags)
       await database.insertInto('experiment_tag').values({ experiment_id: experimentId, tag }).execute();
@@ -81,6 +95,16 @@ const numRuns = engine === 'sqlite' ? 50 : 15;
 const byId: RunOrder[] = [{ field: 'POSITION', direction: 'ASC', nulls: 'LAST' }];
 
 describe('searching runs', () => {
+  it('is tried with every field that the schema has', () => {
+    const schema = buildSchema(readFileSync(join(__dirname, '../../../schema.graphql'), 'utf8'));
+    const fields = Object.keys((schema.getType('RunFilterInput') as GraphQLInputObjectType).getFields());
+    const tried = new Set(fc.sample(runFilter, { numRuns: 2000, seed: 1 }).flatMap((filter) => Object.keys(filter)));
+    expect([...tried].sort()).toEqual(fields.sort());
+    const orders = fc.sample(runOrder, { numRuns: 1000, seed: 1 }).flatMap((order) => order.map(({ field }) => field));
+    const values = (schema.getType('RunOrderField') as GraphQLEnumType).getValues().map(({ name }) => name);
+    expect([...new Set(orders)].filter(Boolean).sort()).toEqual(values.sort());
+  });
+
   it('finds what going through the runs one at a time finds, for any filter', async () => {
     await fc.assert(
       fc.asyncProperty(plainRuns, fc.array(runFilter, { minLength: 6, maxLength: 6 }), async (runs, filters) => {
