@@ -15,6 +15,8 @@ export interface Services {
   wake(): void;
   /** Prices that were set for this service; without any, list prices alone. */
   prices?: PriceSettings;
+  /** Runs that it carries out at a time; missing where that is not for it to say, as on AWS. */
+  slots?: number;
 }
 
 /** The context of a GraphQL operation. */

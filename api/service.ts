@@ -48,7 +48,14 @@ export async function startService(settings: Settings, log: (line: string) => vo
     return stores;
   }
   const { database, objects, team } = stores;
-  const services: Services = { database, objects, changes: createRunChanges(), wake, prices: settings.prices };
+  const services: Services = {
+    database,
+    objects,
+    changes: createRunChanges(),
+    wake,
+    prices: settings.prices,
+    slots: settings.slots,
+  };
   const stopWatching = team === alone ? () => {} : watchRuns(database, services.changes, log);
   runner = createLocalRunner(services, team, settings, log);
   const { launcher } = runner;

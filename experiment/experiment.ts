@@ -14,7 +14,10 @@ async function experiment(options: Options): Promise<number> {
   await requireInputs(options);
   const data = await findData(options.data);
   const input = presetInput(options, data);
-  if (options.plan) return withServer({ ...options, slots: 0 }, (api) => printPlan(api, input));
+  if (options.plan)
+    return withServer({ ...options, slots: 0 }, (api) =>
+      printPlan(api, input, options.server === undefined ? options.slots : null),
+    );
   const create = (api: Api) => launch(api, 'createExperimentFromPreset', 'PresetExperimentInput', input);
   return carryOut(options, create, printOutcome);
 }

@@ -4,20 +4,22 @@ interface Plan {
   runs: number;
   seconds: number | null;
   cost: number | null;
+  slots: number | null;
+  wallClockSeconds: number | null;
   notes: string[];
   methods: { method: string; runs: number; epochs: number; seconds: number | null; basis: string }[];
 }
 
 /** Says what an experiment would take. @returns the exit code */
-export async function printPlan(api: Api, input: object): Promise<number> {
+export async function printPlan(api: Api, input: object, slots: number | null): Promise<number> {
   const { planPreset } = await api.request<{ planPreset: Plan | { problems: { path: string; message: string }[] } }>(
-    `query Plan($input: PresetExperimentInput!) {
-      planPreset(input: $input) {
-        ... on ExperimentPlan { runs seconds cost notes methods { method runs epochs seconds basis } }
+    `query Plan($input: PresetExperimentInput!, $slots: Int) {
+      planPreset(input: $input, slots: $slots) {
+        ... on ExperimentPlan { runs seconds cost slots wallClockSeconds notes methods { method runs epochs seconds basis } }
         ... on Failure { problems { path message } }
       }
     }`,
-    { input },
+    { input, slots },
   );
   if ('problems' in planPreset) {
     for (const { path, message } of planPreset.problems) console.error(`${path}: ${message}`);
@@ -28,15 +30,19 @@ export async function printPlan(api: Api, input: object): Promise<number> {
 }
 
 /** One line a method, then the whole. */
-export function planLines({ runs, seconds, cost, notes, methods }: Plan): string[] {
+export function planLines({ runs, seconds, cost, slots, wallClockSeconds, notes, methods }: Plan): string[] {
   return [
     ...methods.map(
       (each) => `${each.method}: ${each.runs} runs, ${each.epochs} epochs, ${timeText(each.seconds)} (${each.basis})`,
     ),
-    `in all: ${runs} runs, ${timeText(seconds)}${cost === null ? '' : `, ${cost.toFixed(2)} USD`}`,
+    `in all: ${runs} runs, ${timeText(seconds)}, ${cost === null ? 'cost unknown' : `${cost.toFixed(2)} USD`}`,
+    ...(wallClockSeconds === null ? [] : [`wall clock: ${timeText(wallClockSeconds)} with ${slotsText(slots)}`]),
     ...notes.map((note) => `note: ${note}`),
   ];
 }
+
+const slotsText = (slots: number | null): string =>
+  slots === null ? 'a machine for every run' : `${slots} ${slots === 1 ? 'run' : 'runs'} at a time`;
 
 function timeText(seconds: number | null): string {
   if (seconds === null) return 'time unknown';

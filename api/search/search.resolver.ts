@@ -1,4 +1,4 @@
-import { Arg, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Ctx, FieldResolver, Int, Query, Resolver, Root } from 'type-graphql';
 import type { ApiContext } from '../context';
 import { invalidInput } from '../errors';
 import { ExperimentInput } from '../experiments/definition.input';
@@ -10,6 +10,8 @@ import { planExperiment } from './plan.service';
 import { PlanResult, SearchResult } from './search.type';
 import { searchResults } from './search-result.service';
 
+const slotsDescription = 'Runs at a time, for the wall clock; those of this service when left out.';
+
 @Resolver(() => ExperimentType)
 export class SearchResolver {
   @Query(() => PlanResult, {
@@ -18,8 +20,9 @@ export class SearchResolver {
   planExperiment(
     @Ctx() { services }: ApiContext,
     @Arg('input', () => ExperimentInput, { description: 'The definition.' }) input: ExperimentInput,
+    @Arg('slots', () => Int, { nullable: true, description: slotsDescription }) slots: number | null,
   ) {
-    return planExperiment(services, input);
+    return planExperiment(services, input, slots);
   }
 
   @Query(() => PlanResult, { description: 'As `planExperiment`, for what `createExperimentFromPreset` would make.' })
@@ -27,11 +30,12 @@ export class SearchResolver {
     @Ctx() { services }: ApiContext,
     @Arg('input', () => PresetExperimentInput, { description: 'Which preset, and what to run it on.' })
     input: PresetExperimentInput,
+    @Arg('slots', () => Int, { nullable: true, description: slotsDescription }) slots: number | null,
   ) {
     const definition = checkedPreset(input);
     return definition.kind === 'invalid'
       ? invalidInput(definition.problems)
-      : planExperiment(services, definition.value);
+      : planExperiment(services, definition.value, slots);
   }
 
   @FieldResolver(() => [SearchResult], {

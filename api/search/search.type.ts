@@ -77,7 +77,8 @@ export class PlannedMethod {
 
   @Field(() => Float, {
     nullable: true,
-    description: 'USD of all its runs; null where no earlier run has a known cost.',
+    description:
+      'USD of all its runs: by what earlier ones cost, else by their time and the price of their machine; null where neither is known.',
   })
   cost: number | null;
 
@@ -101,6 +102,19 @@ export class ExperimentPlan {
 
   @Field(() => Float, { nullable: true, description: 'USD of all runs; null where unknown.' })
   cost: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Runs at a time; null: as many as there are, as where machines are hired for them.',
+  })
+  slots: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description:
+      'Seconds from the launch to the end of the last run with so many slots, students behind their teacher; null where unknown.',
+  })
+  wallClockSeconds: number | null;
 
   @Field(() => [String], { description: 'How to read the figures.' })
   notes: string[];

@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSchema, parse, validate } from 'graphql';
-import type { Insertable } from 'kysely';
-import type { AttemptTable } from '../../api/database/tables';
 import type { Api } from '../../client/graphql';
 import { curveChart } from '../../report/charts';
 import { fetchReport, NoReport } from '../../report/fetch';
 import { readOptions } from '../../report/options';
 import { page } from '../../report/page';
 import * as queries from '../../report/queries';
-import { insertExperiment, useTestServices } from '../testkit/api-services';
+import { insertAttempt, insertExperiment, useTestServices } from '../testkit/api-services';
 import { dataOf } from '../testkit/ask';
 import { insertEvaluatedRun, writeTestPredictions } from '../testkit/evaluated-run';
 import { createExperimentMutation } from '../testkit/experiment-input';
@@ -47,18 +45,6 @@ async function group(name: string, errors: readonly number[], given: object = {}
     await writeTestPredictions(services().objects, id, 2, { labels, predicted, classes });
   }
 }
-
-/** A succeeded attempt on a machine with a price. */
-const insertAttempt = (runId: string, given: Partial<Insertable<AttemptTable>>) =>
-  services()
-    .database.insertInto('attempt')
-    .values({
-      ...{ run_id: runId, number: 1, outcome: 'succeeded', started_at: '2026-01-01T00:00:00.000Z' },
-      ...{ host: null, pid: null, engine: null, device: null, resumed_from_step: null, ended_at: null },
-      ...{ exit_code: null, failure_kind: null, failure_message: null, log: null, price_source: 'list price' },
-      ...given,
-    } as Insertable<AttemptTable>)
-    .execute();
 
 const wanted = { experiment: 'experiment', at: { point: 'BEST_ON_DEV' as const }, allowDifferentData: false };
 const made = { command: 'npm run report -- experiment', writtenAt: new Date('2026-01-02T03:04:05Z') };
@@ -166,7 +152,13 @@ describe('a report', () => {
         .execute();
     await took('scratch', 100, 2, 0.2, 'measured');
     await took('kd', 298, 21.8, 1.19, 'estimated');
-    await insertAttempt('kd-0', { instance_type: 'g5.xlarge', capacity: 'spot', price_per_hour: 1.006 });
+    await insertAttempt(services(), {
+      run_id: 'kd-0',
+      price_source: 'list price',
+      instance_type: 'g5.xlarge',
+      capacity: 'spot',
+      price_per_hour: 1.006,
+    });
 
     const markup = await write();
     // kd is 9.9 points above scratch and takes 198 s, 19.8 Wh and 0.99 USD more a run.

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Insertable } from 'kysely';
 import type { Services } from '../../api/context';
-import type { ExperimentTable, RunTable } from '../../api/database/tables';
+import type { AttemptTable, ExperimentTable, RunTable } from '../../api/database/tables';
 import { createRunChanges } from '../../api/subscriptions/run-changes';
 import { directoryObjectStore } from '../../contract/objects/directory';
 import { parseRunSpec, type RunSpecInput } from '../../contract/run-spec';
@@ -109,6 +109,19 @@ export async function insertRun(
   };
   await services.database.insertInto('run').values(run).execute();
   return run;
+}
+
+/** The first attempt of a run, which succeeded. */
+export async function insertAttempt(
+  services: Services,
+  given: Partial<Insertable<AttemptTable>> & { run_id: string },
+): Promise<void> {
+  const nothing = { host: null, pid: null, engine: null, device: null, exit_code: null, log: null };
+  const notFailed = { resumed_from_step: null, ended_at: null, failure_kind: null, failure_message: null };
+  await services.database
+    .insertInto('attempt')
+    .values({ ...nothing, ...notFailed, number: 1, outcome: 'succeeded', started_at: createdAt, ...given })
+    .execute();
 }
 
 export async function readRun(services: Services, id: string): Promise<RunTable> {
