@@ -63,7 +63,7 @@ describeOnBoth(`portable and native agree${reason}`, () => {
   });
 
   it.each(['meta-lora', 'scratch', 'finetune'] as const)(
-    'on the weights after an epoch of %s, 24 steps with dropout, to 1e-5 of the largest of a tensor',
+    'on the weights after an epoch of %s, 24 steps with dropout, to 2e-5 of the largest of a tensor',
     async (name) => {
       const batches = Array.from({ length: 24 }, (_, index) => wordProblem(8, index));
       const both = await onBoth(() => {
@@ -87,7 +87,7 @@ describeOnBoth(`portable and native agree${reason}`, () => {
         return { ...bits(state.student?.weights ?? {}), ...bits(state.teacher?.weights ?? {}) };
       });
 
-      expect(relativeDifference(both)).toBeLessThan(1e-5);
+      expect(relativeDifference(both)).toBeLessThan(2e-5);
     },
   );
 });

@@ -1,4 +1,4 @@
-import type { NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import type { KernelFunc, NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { composedGelu, composedGeluGradient, composedLayerNorm, composedLayerNormGradient } from './composed-kernels';
 import {
@@ -48,15 +48,18 @@ export function registerNativeKernels(): void {
     [lstmKernel]: (inputs, _, backend) => blockLstm(inputs, backend),
     [lstmGradientKernel]: (inputs, _, backend) => blockLstmGradient(inputs, backend),
     [halfSquaredNormKernel]: (inputs, _, backend) => l2Loss(inputs, backend),
+    [tf.BatchMatMul]: matMul(tf.getKernel(tf.BatchMatMul, 'tensorflow').kernelFunc),
     ...(hasOwnOperations(tf.backend() as unknown as NativeBackend) ? ownKernels : otherKernels),
   };
-  for (const [kernelName, kernel] of Object.entries(kernels))
+  const backendName = 'tensorflow';
+  for (const [kernelName, kernel] of Object.entries(kernels)) {
+    if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
     tf.registerKernel({
-      kernelName,
-      backendName: 'tensorflow',
+      ...{ kernelName, backendName },
       kernelFunc: ({ inputs, attrs, backend }) =>
         kernel(inputs as unknown as Inputs, attrs as NamedAttrMap, backend as NativeBackend),
     });
+  }
 }
 
 /** By the operations of `install/addon`. */
@@ -76,6 +79,26 @@ const otherKernels: Record<string, Kernel> = {
   [layerNormKernel]: (inputs, { epsilon }) => composedLayerNorm(inputs, epsilon as number),
   [layerNormGradientKernel]: composedLayerNormGradient,
 };
+
+/**
+ * Two matrices by MatMul. The package calls BatchMatMulV2 for all, for which oneDNN compiles a kernel for every shape, and the
+ * number of tokens differs from batch to batch: 6 % of a meta-lora step.
+ */
+function matMul(stock: KernelFunc): Kernel {
+  return (inputs, attrs, backend) => {
+    const { a, b } = inputs as Record<'a' | 'b', TensorInfo>;
+    if (a.shape.length !== 2 || b.shape.length !== 2 || a.dtype !== 'float32')
+      return stock({ inputs: inputs as never, attrs, backend });
+    const { binding } = backend;
+    const attributes = [
+      { name: 'transpose_a', type: binding.TF_ATTR_BOOL, value: attrs.transposeA },
+      { name: 'transpose_b', type: binding.TF_ATTR_BOOL, value: attrs.transposeB },
+      { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
+    ];
+    const [product] = binding.executeOp('MatMul', attributes, backend.getInputTensorIds([a, b]), 1);
+    return backend.createOutputTensor(product!);
+  };
+}
 
 function blockLstm(inputs: Inputs, backend: NativeBackend): TensorInfo[] {
   const { x, weight, bias } = inputs as { x: TensorInfo; weight: TensorInfo; bias: TensorInfo };
