@@ -79,7 +79,7 @@ async function teacherValues(
   signal: AbortSignal,
 ): Promise<Record<string, number> | null> {
   const values: Record<string, number> = {};
-  for (const split of run.teacher?.isScoredAt(session.epoch) ? splits : []) {
+  for (const split of run.teacher?.splitsScoredAt(session.epoch) ?? []) {
     const predictions = await run.teacher!.predict(split, session, signal);
     if (predictions === null) return null;
     const scores = scoresOf(predictions.logits, predictions.labels, run.classes.length);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { modelKey } from '../../contract/keys';
 import type { MethodName } from '../../contract/methods';
+import { scoreName } from '../../contract/metric-names';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { AttemptEnd } from '../../contract/records';
 import type { RunSpecInput } from '../../contract/run-spec';
@@ -147,20 +148,27 @@ describe('an attempt', () => {
 
   it('of kd learns from what another model says as from that model, and names what its file lacks', async () => {
     const spec = tinyRun(folder.path(), 'kd', { parameters: { epochs: 1 } });
-    const lines = readFileSync(spec.data.train, 'utf8').trim().split('\n').slice(1);
+    const linesOf = (file: string) => readFileSync(file, 'utf8').trim().split('\n').slice(1);
+    const lines = linesOf(spec.data.train);
     const location = join(folder.path(), 'said.csv');
     const says = (rows: string[]) =>
       writeFileSync(location, `text,bad,good\n${rows.map((line) => `${line.split(',')[0]},0.25,0.75`).join('\n')}\n`);
     const teacher = { kind: 'labels', location, gives: 'probabilities' } as const;
-    says(lines);
+    says([...lines, ...linesOf(spec.data.test)]);
 
     expect(await attempt({ ...spec, runId: 'labels', teacher })).toMatchObject({ outcome: 'succeeded' });
 
-    const { notes, final } = readResult(folder.path(), 'labels');
+    const { notes } = readResult(folder.path(), 'labels');
     expect(notes).toContainEqual(
       expect.stringMatching(/^the teacher is a file \(probabilities\): .* 50.0 % of the train rows/),
     );
-    expect(Object.keys(final.values).filter((name) => name.startsWith('teacher/'))).toEqual([]);
+    // It calls all rows good, which half of them are: F1 is 2/3 of good and 0 of bad.
+    const [before] = (await outcomeOf(folder.path(), 'labels')).history.filter(({ scope }) => scope === 'epoch');
+    expect(before).toMatchObject({ epoch: 0 });
+    for (const split of ['dev', 'test'] as const) {
+      expect(before!.values[scoreName(split, 'accuracy', 'teacher/')]).toBe(0.5);
+      expect(before!.values[scoreName(split, 'macro-f1', 'teacher/')]).toBeCloseTo(1 / 3, 12);
+    }
     says(lines.slice(0, 1));
     const lacking = await attempt({ ...spec, runId: 'lacking', teacher });
     expect(lacking).toMatchObject({ outcome: 'failed', kind: 'input' });

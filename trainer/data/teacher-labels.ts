@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
+import type { Split } from '../../contract/metric-names';
 import type { Checked, TeacherDefinition } from '../../contract/run-spec';
 import { FileProblems } from './file-problems';
 import { locateFile } from './input-file';
@@ -9,18 +10,22 @@ import { readTextFile } from './text-file';
 
 export type LabelsDefinition = Extract<TeacherDefinition, { kind: 'labels' }>;
 
-/** What an external model says of rows of the train file. */
+/** What an external model says of rows of the data. */
 export interface TeacherLabels {
   /** Logits of the wanted rows, in their order, [n, c]: what was given, or the logarithm of the probabilities, mean 0 a row. */
   logits: Float32Array;
+  /** The same of all dev rows and of all test rows; null where it does not say something of each. */
+  scored: Record<Split, Float32Array | null>;
   notes: string[];
 }
 
-/** Rows of the train file that are trained on, and their texts as they stand there. */
+/** The train file with its texts as they stand there, the rows of it that are trained on and that are dev; the test file. */
 export interface WantedRows {
   texts: readonly string[];
   labels: Int32Array;
   rows: Int32Array;
+  dev: Int32Array;
+  testTexts: readonly string[];
   classes: readonly string[];
 }
 
@@ -31,7 +36,7 @@ const sumTolerance = 0.01;
 
 /**
  * Reads the labels, probabilities or logits that a model of any kind gave the train rows, and finds those of the wanted
- * rows by text or by row. Everything that is wrong is told at once, by line.
+ * rows by text or by row; by text also those of the test rows, if it has them. Everything that is wrong is told at once, by line.
  */
 export async function readTeacherLabels(
   definition: LabelsDefinition,
@@ -44,7 +49,7 @@ export async function readTeacherLabels(
   const rows = await readRows(definition.location, [key, ...columns], sources, problems);
   const given = new Map<string, { values: number[]; line: number }>();
   let strangers = 0;
-  const texts = new Set(wanted.texts.map((text) => text.trim()));
+  const texts = new Set([...wanted.texts, ...wanted.testTexts].map((text) => text.trim()));
   for (const { fields, line } of rows) {
     const match = keyOf(fields[key], definition, wanted.texts.length);
     const values = valuesOf(fields, columns, definition.gives, wanted.classes);
@@ -62,10 +67,40 @@ export async function readTeacherLabels(
   if (rows.length > 0) tellMissing(definition, wanted, given, problems);
   if (problems.found) return { kind: 'invalid', problems: problems.list() };
 
-  const logits = Float32Array.from(
-    Array.from(wanted.rows).flatMap((row) => centred(given.get(keyOfRow(row, definition, wanted))!.values)),
-  );
-  return { kind: 'valid', value: { logits, notes: notesOn(definition, wanted, logits, strangers) } };
+  const valuesAt = (rows: Int32Array): Values[] =>
+    Array.from(rows, (row) => given.get(keyOfRow(row, definition, wanted))?.values ?? null);
+  const ofSplit: Record<Split, Values[]> = {
+    dev: valuesAt(wanted.dev),
+    // The numbers of rows are those of the train file.
+    test: wanted.testTexts.map((text) => (definition.matchBy === 'text' && given.get(text.trim())?.values) || null),
+  };
+  const logits = logitsOf(valuesAt(wanted.rows))!;
+  return {
+    kind: 'valid',
+    value: {
+      logits,
+      scored: { dev: logitsOf(ofSplit.dev), test: logitsOf(ofSplit.test) },
+      notes: [
+        ...notesOn(definition, wanted, logits, strangers),
+        ...splits.flatMap((split) => gap(split, ofSplit[split])),
+      ],
+    },
+  };
+}
+
+/** What the file says of a row; null: nothing. */
+type Values = number[] | null;
+
+const splits = ['dev', 'test'] as const satisfies Split[];
+
+/** null where the file lacks a row. */
+const logitsOf = (rows: readonly Values[]): Float32Array | null =>
+  rows.includes(null) ? null : Float32Array.from(rows.flatMap((values) => centred(values!)));
+
+function gap(split: Split, rows: readonly Values[]): string[] {
+  const found = rows.filter((values) => values !== null).length;
+  if (found === rows.length) return [];
+  return [`the teacher is not scored on ${split}: its file has ${found} of the ${rows.length} rows`];
 }
 
 function columnsOf({ gives, columns }: LabelsDefinition, classes: readonly string[]): readonly string[] {
@@ -193,10 +228,8 @@ function notesOn(
     return ofRow.indexOf(Math.max(...ofRow)) === wanted.labels[row];
   }).length;
   const share = ((100 * agreeing) / wanted.rows.length).toFixed(1);
-  const notes = [
-    `the teacher is a file (${gives}): it names the class of the data in ${share} % of the train rows, and is not scored on dev and test`,
-  ];
-  if (strangers > 0) notes.push(`${strangers} rows of the teacher's file match no row of the train file by ${matchBy}`);
+  const notes = [`the teacher is a file (${gives}): it names the class of the data in ${share} % of the train rows`];
+  if (strangers > 0) notes.push(`${strangers} rows of the teacher's file match no row of the data by ${matchBy}`);
   return notes;
 }
 

@@ -9,6 +9,7 @@ import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches
 import { type DataSet, loadDataSet } from '../data/dataset';
 import { locateFile } from '../data/input-file';
 import type { InputSources } from '../data/sources';
+import type { Splits } from '../data/splits';
 import { readTeacherLabels, type TeacherLabels } from '../data/teacher-labels';
 import { createMethod } from '../methods';
 import type { Classifier, Method, TrainingState } from '../methods/method';
@@ -63,7 +64,7 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
   setting.onPhase('loading the models');
-  const labels = await labelsOfTeacher(spec, data, prepared.value.splits.train, setting);
+  const labels = await labelsOfTeacher(spec, data, prepared.value.splits, setting);
   const hasModel = method.needsTeacher && spec.teacher?.kind !== 'labels';
   const teacher = hasModel ? await buildTeacher(spec, teacherFiles, data.classes, trainTexts) : absent;
   const student =
@@ -75,7 +76,7 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   const examples = encodeExamples(spec, prepared.value, student.value, teacher.value);
   const models = { student: student.value, teacher: teacher.value };
   const ofTeacher = labels.value
-    ? labellingTeacher(labels.value, examples.train)
+    ? labellingTeacher(labels.value, examples)
     : await teacherOfRun(spec, models.teacher, examples, setting);
   if (ofTeacher === 'interrupted') return 'interrupted';
   const notes = [...sources.value.notes, ...(models.student?.notes ?? []), ...(models.teacher?.notes ?? [])];
@@ -92,15 +93,16 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   };
 }
 
-/** What the file of a teacher that is labels says of the rows that are trained on; null for any other teacher. */
+/** What the file of a teacher that is labels says of the rows that are used; null for any other teacher. */
 async function labelsOfTeacher(
   { method, teacher }: RunSpec,
-  { train, classes }: DataSet,
-  rows: Int32Array,
+  { train, test, classes }: DataSet,
+  splits: Splits,
   setting: InputSetting,
 ): Promise<Checked<TeacherLabels | null>> {
   if (teacher?.kind !== 'labels' || !methods[method].needsTeacher) return absent;
-  return readTeacherLabels(teacher, { ...train, rows, classes }, setting);
+  const wanted = { ...train, rows: splits.train, dev: splits.dev, testTexts: test.texts, classes };
+  return readTeacherLabels(teacher, wanted, setting);
 }
 
 interface Sources {

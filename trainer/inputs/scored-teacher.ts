@@ -20,10 +20,12 @@ import type { TeacherModel } from './teacher-model';
 
 /** The teacher of a run as something to be scored. */
 export interface ScoredTeacher {
-  isScoredAt(epoch: number): boolean;
+  splitsScoredAt(epoch: number): readonly Split[];
   /** null where interrupted. */
   predict(split: Split, at: { epoch: number; state: TrainingState }, signal: AbortSignal): Promise<Predictions | null>;
 }
+
+const bothSplits = ['dev', 'test'] as const satisfies Split[];
 
 /** The part of a run's inputs that is the teacher's. */
 export interface TeacherOfRun {
@@ -31,7 +33,7 @@ export interface TeacherOfRun {
   teacherLogits: ((rows: Int32Array) => Tensor2D) | null;
   /** What a frozen teacher tells of its inside, a row an example or a word; null where the method does not ask. */
   hints: ((batch: Batch) => Tensor2D) | null;
-  /** null in scratch, and where the teacher is a file of labels. */
+  /** null in scratch. */
   teacher: ScoredTeacher | null;
   /** What a reader of the result must know. */
   notes: string[];
@@ -72,7 +74,7 @@ export async function teacherOfRun(
   const width = logits.train!.length / examples.train.rows.length;
   return {
     teacher: {
-      isScoredAt: (epoch) => epoch === 0,
+      splitsScoredAt: (epoch) => (epoch === 0 ? bothSplits : []),
       predict: async (split) => predictionsOf(examples[split], logits[split]!),
     },
     teacherLogits: valuesByRow(examples.train, logits.train!, rowOffsets(examples.train, 'example'), width),
@@ -96,11 +98,19 @@ async function keepHiddenStates(
   return [`the teacher's lower layers ran at every step: their states would take over ${gibibytes} GiB of memory`];
 }
 
-/** A teacher of which there is nothing but what it says of the train rows. */
-export function labellingTeacher({ logits, notes }: TeacherLabels, train: Examples): TeacherOfRun {
+/** A teacher of which there is nothing but what it says of rows. It is scored on the splits of which it says something of each. */
+export function labellingTeacher({ logits, scored, notes }: TeacherLabels, examples: RunExamples): TeacherOfRun {
+  const { train } = examples;
   const width = logits.length / train.rows.length;
-  const teacherLogits = valuesByRow(train, logits, rowOffsets(train, 'example'), width);
-  return { teacher: null, teacherLogits, hints: null, notes };
+  return {
+    teacher: {
+      splitsScoredAt: (epoch) => (epoch === 0 ? bothSplits.filter((split) => scored[split] !== null) : []),
+      predict: async (split) => predictionsOf(examples[split], scored[split]!),
+    },
+    teacherLogits: valuesByRow(train, logits, rowOffsets(train, 'example'), width),
+    hints: null,
+    notes,
+  };
 }
 
 /** A teacher that learns: in fine-tuning scored as teacher only before, afterwards as the model of the run. */
@@ -112,9 +122,9 @@ function learningTeacher(
 ): ScoredTeacher {
   const isSubject = methods[method].trains === 'teacher';
   return {
-    isScoredAt: (epoch) => {
-      if (epoch === 0) return hasTrainedHead;
-      return !isSubject && (parameters.evaluateTeacher === 'epochs' || epoch === parameters.epochs);
+    splitsScoredAt: (epoch) => {
+      const isDue = !isSubject && (parameters.evaluateTeacher === 'epochs' || epoch === parameters.epochs);
+      return (epoch === 0 ? hasTrainedHead : isDue) ? bothSplits : [];
     },
     predict: async (split, { epoch, state }, signal) => {
       if (epoch === 0) {

@@ -12,6 +12,8 @@ const wanted: WantedRows = {
   texts: ['rates rise', 'not used', 'rates, falling', ' rates rise'],
   labels: Int32Array.of(0, 1, 1, 0),
   rows: Int32Array.of(0, 2, 3),
+  dev: Int32Array.of(1),
+  testTexts: ['all quiet', 'rates rise '],
   classes: ['up', 'down'],
 };
 
@@ -50,8 +52,30 @@ describe('what another model says of the train rows', () => {
     );
     const outcome = await read('a.csv', content, { gives: 'probabilities' });
     expect(outcome.kind === 'valid' && outcome.value.notes).toEqual([
-      'the teacher is a file (probabilities): it names the class of the data in 100.0 % of the train rows, and is not scored on dev and test',
-      "1 rows of the teacher's file match no row of the train file by text",
+      'the teacher is a file (probabilities): it names the class of the data in 100.0 % of the train rows',
+      "1 rows of the teacher's file match no row of the data by text",
+      'the teacher is not scored on dev: its file has 0 of the 1 rows',
+      'the teacher is not scored on test: its file has 1 of the 2 rows',
+    ]);
+  });
+
+  it('is scored where it says something of every row, on test by text alone', async () => {
+    const scoredBy = async (...given: Parameters<typeof read>) => {
+      const outcome = await read(...given);
+      if (outcome.kind === 'invalid') throw new Error(JSON.stringify(outcome.problems));
+      const { dev, test } = outcome.value.scored;
+      return [dev && [...dev], test && [...test]];
+    };
+    const float = (values: number[]) => [...Float32Array.from(values)];
+    const all = 'text,up,down\nrates rise,0.75,0.25\n"rates, falling",0.1,0.9\nnot used,0.4,0.6\nall quiet,0.5,0.5\n';
+    expect(await scoredBy('c.csv', all, { gives: 'probabilities' })).toEqual([
+      float(logitsOfShares(0.4, 0.6)),
+      float([...logitsOfShares(0.5, 0.5), ...logitsOfShares(0.75, 0.25)]),
+    ]);
+    const rows = 'row,up,down\n0,0.75,0.25\n1,0.4,0.6\n2,0.1,0.9\n3,0.2,0.8\n';
+    expect(await scoredBy('d.csv', rows, { gives: 'probabilities', matchBy: 'row' })).toEqual([
+      float(logitsOfShares(0.4, 0.6)),
+      null,
     ]);
   });
 
