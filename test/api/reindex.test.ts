@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import type { Kysely } from 'kysely';
-import { openSqlite } from '../../api/database/sqlite';
 import type { Tables } from '../../api/database/tables';
 import { createExperiment } from '../../api/experiments/experiment.service';
 import type { Runner } from '../../api/launcher/runner';
@@ -8,12 +6,14 @@ import { reindex } from '../../api/reindex.service';
 import { cancelRun } from '../../api/runs/run-control.service';
 import { experimentKey } from '../../contract/keys';
 import { type TestServices, useTestServices } from '../testkit/api-services';
+import { useTestRecords } from '../testkit/records';
 import { eventually, scriptedRunner } from '../testkit/test-runner';
 
 let runner: Runner;
 // Stated before the records are: hooks run in this order, and a runner needs them to close.
 afterEach(() => runner.close());
 const testServices = useTestServices();
+const records = useTestRecords();
 let services: TestServices;
 
 /** An experiment of three seeds, launched. */
@@ -64,7 +64,7 @@ const withoutMoments = (row: object) =>
   Object.fromEntries(Object.entries(row).filter(([name]) => ![...moments, ...passing].includes(name)));
 
 async function rebuilt() {
-  const database = await openSqlite(join(services.folder, 'rebuilt.sqlite'));
+  const database = await records.open();
   const report = await reindex({ ...services, database });
   return { database, report };
 }
@@ -95,7 +95,6 @@ describe('a reindex', () => {
     const succeeded = (table: Kysely<Tables>) =>
       table.selectFrom('attempt').select('outcome').where('run_id', '=', `${id}-0000`).execute();
     expect(await succeeded(database)).toEqual(await succeeded(services.database));
-    await database.destroy();
   });
 
   it('makes an experiment of the specs of its runs where its definition is gone', async () => {
@@ -116,7 +115,6 @@ describe('a reindex', () => {
     const after = await contents(database);
     expect(after.runs.map(withoutCreation)).toEqual(before.runs.map(withoutCreation));
     expect(after.summaries).toEqual(before.summaries);
-    await database.destroy();
   });
 
   it('says what it left out, and goes on with the rest', async () => {
@@ -128,9 +126,8 @@ describe('a reindex', () => {
     await runner.close();
     await services.objects.write('runs/strange/metrics/0001-00000000.jsonl', 'what is this');
 
-    const { database, report } = await rebuilt();
+    const { report } = await rebuilt();
     expect(report).toMatchObject({ experiments: 1, runs: 3, problems: [expect.stringContaining('runs/strange/')] });
-    await database.destroy();
   });
 });
 
