@@ -3,7 +3,7 @@ import type { IWebSocketApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IConstruct } from 'constructs';
-import { experimentsPrefix, jobsPrefix, runsPrefix } from '../contract/keys';
+import { experimentsPrefix, jobsPrefix, runsPrefix, trainerKeys } from '../contract/keys';
 
 /** Findings of cdk-nag (AWS Solutions) that are meant to be so, one by one, each with its reason. */
 export function acknowledgeFindings(
@@ -23,6 +23,12 @@ export function acknowledgeFindings(
   Validations.of(stack).acknowledge(
     wildcard(`${bucketArn}/*`, 'The service reads what trainers wrote; trainers read inputs, which may lie anywhere.'),
     ...[experimentsPrefix, runsPrefix, jobsPrefix].map((prefix) => wildcard(`${bucketArn}/${prefix}*`, byName(prefix))),
+    ...trainerKeys.written.map((pattern) =>
+      wildcard(
+        `${bucketArn}/${pattern}`,
+        'Batch gives all jobs one role (training.ts): trainers write what comes of runs, each of its own by its program.',
+      ),
+    ),
     wildcard('*', 'ListJobs, DescribeJobs and ecr:GetAuthorizationToken cannot be limited to a resource.'),
     wildcard(arn('batch', 'job/*'), 'Jobs get their names when they are submitted.'),
     wildcard(arn('batch', `job-definition/${stack.stackName}-trainer:*`), 'Every deploy makes a new revision.'),

@@ -48,17 +48,25 @@ export class Storage extends Construct {
         suffix,
       });
   }
+
   /** Lets somebody read everything, and write and delete what is under some prefixes; none is named: nothing. */
   grant(grantee: IGrantable, writablePrefixes: readonly string[] = []): void {
+    const patterns = writablePrefixes.map((prefix) => `${prefix}*`);
+    this.grantPatterns(grantee, { written: patterns, deleted: patterns });
+  }
+
+  /** Lets somebody read everything, and write and delete keys of some patterns. */
+  grantPatterns(grantee: IGrantable, keys: { written: readonly string[]; deleted: readonly string[] }): void {
     const { bucketArn } = this.bucket;
-    const written = writablePrefixes.map((prefix) => `${bucketArn}/${prefix}*`);
+    const resources = (patterns: readonly string[]) => patterns.map((pattern) => `${bucketArn}/${pattern}`);
     const statements = [
       { actions: ['s3:ListBucket'], resources: [bucketArn] },
-      { actions: ['s3:GetObject'], resources: [`${bucketArn}/*`] },
+      { actions: ['s3:GetObject'], resources: resources(['*']) },
       {
-        actions: ['s3:PutObject', 's3:PutObjectTagging', 's3:AbortMultipartUpload', 's3:DeleteObject'],
-        resources: written,
+        actions: ['s3:PutObject', 's3:PutObjectTagging', 's3:AbortMultipartUpload'],
+        resources: resources(keys.written),
       },
+      { actions: ['s3:DeleteObject'], resources: resources(keys.deleted) },
     ];
     for (const statement of statements)
       if (statement.resources.length > 0) grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement(statement));

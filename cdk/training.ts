@@ -38,7 +38,7 @@ import {
   type QueueKey,
   queueKey,
 } from '../contract/compute';
-import { runsPrefix, trainerEnvironment } from '../contract/keys';
+import { trainerEnvironment, trainerKeys } from '../contract/keys';
 import type { Storage } from './storage';
 
 /** What EC2 calls the families. */
@@ -201,10 +201,16 @@ export class Training extends Construct {
   private trainer(storage: Storage): void {
     const jobRole = new Role(this, 'TrainerRole', {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
-      description: 'What a trainer may do: read inputs and definitions, write under runs/',
+      description: 'What a trainer may do: read inputs and definitions, write what comes of runs',
     });
-    // Inputs, and models of fine-tuning runs, may lie anywhere in the bucket; nothing outside runs/ is written.
-    storage.grant(jobRole, [runsPrefix]);
+    // Inputs, and models of fine-tuning runs, may lie anywhere in the bucket. Of any run it may write what trainers write, no
+    // definition, and delete checkpoints alone; that it is of its own run is held by the trainer (trainer/own-objects.ts).
+    // Batch gives one role to a job definition, and what would narrow it to one run does not fit: a role a run meets the
+    // limit of roles of an account and takes time until it counts; credentials that a function gets by AssumeRole with a
+    // session policy last an hour at most (role chaining), and a run up to 14 days; S3 Access Grants ask who the caller is, which
+    // is this role for all; an address signed in advance is for one key, and trainers list and choose keys as they go.
+    // What a trainer narrows for itself, by AssumeRole or GetScopedCredentials, its process could ask for anew.
+    storage.grantPatterns(jobRole, trainerKeys);
     new EcsJobDefinition(this, 'Trainer', {
       container: new EcsEc2ContainerDefinition(this, 'Container', {
         image: ContainerImage.fromAsset(join(__dirname, '..'), {

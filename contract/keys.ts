@@ -48,6 +48,21 @@ export const adapterFolder = 'adapter';
 /** The selected model: `student.safetensors` and its vocabulary, or a teacher as a Hugging Face folder. */
 export const modelKey = (runId: string, file: string): string => `${runPrefix(runId)}model/${file}`;
 
+/** Patterns (`*`: anything) of the keys that a trainer writes, and of those it deletes, in any run. */
+export const trainerKeys = {
+  written: [
+    `${attemptsPrefix('*')}*`,
+    `${metricsPrefix('*')}*`,
+    `${checkpointsPrefix('*')}*`,
+    `${predictionsPrefix('*')}*`,
+    modelKey('*', '*'),
+    progressKey('*'),
+    historyKey('*'),
+    resultKey('*'),
+  ],
+  deleted: [`${checkpointsPrefix('*')}*`],
+} as const;
+
 /** The run that a key is of; null for any other key. */
 export function parseRunKey(key: string): string | null {
   return /^runs\/([^/]+)\/./.exec(key)?.[1] ?? null;

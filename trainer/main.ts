@@ -25,6 +25,7 @@ import { type AttemptOutcome, attemptRun, failureOf } from './attempt';
 import { codeVersion } from './code-version';
 import { consoleReporter, resultTable } from './console';
 import { findMachine, instanceMetadataAddress } from './machine';
+import { ownObjects } from './own-objects';
 
 const help = `Trains one run, from its beginning or from its last checkpoint, and writes what comes of it under runs/<id>/.
 
@@ -94,7 +95,7 @@ async function main(): Promise<number> {
     if (stored.kind === 'refused') return refuse(stored.messages);
     const { runId } = stored;
     const outcome = await attemptRun({
-      objects,
+      objects: ownObjects(objects, runId),
       runId,
       cacheDirectory,
       s3,

@@ -13,6 +13,22 @@ import {
   lambdaHandler,
 } from '../../contract/aws';
 import { capacities, gpuTypes, parseQueues } from '../../contract/compute';
+import {
+  adapterFolder,
+  attemptEndKey,
+  attemptKey,
+  cancelledKey,
+  checkpointKey,
+  experimentKey,
+  historyKey,
+  jobManifestKey,
+  metricsKey,
+  modelKey,
+  predictionsKey,
+  progressKey,
+  resultKey,
+  specKey,
+} from '../../contract/keys';
 
 const functionNames = Object.keys(lambdaFunctions) as LambdaFunction[];
 // biome-ignore lint/suspicious/noExplicitAny: resources of a template as CloudFormation writes them
@@ -141,13 +157,27 @@ describe('the stack', () => {
     for (const name of functionNames) expect(permissions(name)).not.toContain('"s3:*"');
   });
 
-  it('lets a trainer write nothing but runs', () => {
+  it('lets a trainer write what comes of runs, no definition, and delete nothing but checkpoints', () => {
     const [, trainer] = resources('AWS::IAM::Policy').find(([id]) => id.includes('TrainerRole'))!;
-    const writing = trainer.Properties.PolicyDocument.Statement.filter((statement: Resource) =>
-      [statement.Action].flat().some((action: string) => /Put|Delete/.test(action)),
-    );
-    expect(writing).toHaveLength(1);
-    expect(JSON.stringify(writing[0].Resource)).toMatch(/\/runs\/\*"\]\]\}$/);
+    /** The patterns of keys for which a statement allows an action. */
+    const allowed = (action: string): string[] =>
+      trainer.Properties.PolicyDocument.Statement.filter((statement: Resource) =>
+        [statement.Action].flat().includes(action),
+      ).flatMap((statement: Resource) => [statement.Resource].flat().map((resource) => resource['Fn::Join'][1].at(-1)));
+    const matches = (patterns: string[], key: string) =>
+      patterns.some((pattern) =>
+        new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`).test(`/${key}`),
+      );
+    const written = [
+      ...[attemptKey('r', 1), attemptEndKey('r', 1), metricsKey('r', 1, 1), progressKey('r'), resultKey('r')],
+      ...[checkpointKey('r', 5, 'state.json'), predictionsKey('r', 'dev', 1), historyKey('r')],
+      ...[modelKey('r', 'student.safetensors'), modelKey('r', `${adapterFolder}/adapter_config.json`)],
+    ];
+    const others = [specKey('r'), cancelledKey('r'), experimentKey('x'), jobManifestKey('j'), 'inputs/train.csv'];
+    for (const key of written) expect([key, matches(allowed('s3:PutObject'), key)]).toEqual([key, true]);
+    for (const key of others) expect([key, matches(allowed('s3:PutObject'), key)]).toEqual([key, false]);
+    const deletable = [...written, ...others].filter((key) => matches(allowed('s3:DeleteObject'), key));
+    expect(deletable).toEqual([checkpointKey('r', 5, 'state.json')]);
   });
 
   it('asks for a token at the door of the HTTP API', () => {
