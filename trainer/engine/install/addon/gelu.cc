@@ -10,9 +10,6 @@
 namespace {
 using namespace stillhouse;
 
-// Inlined into the loops, which the compiler then vectorises.
-#define INLINE static inline __attribute__((always_inline))
-
 INLINE float Erf(float x) {
   x = x < -4.f ? -4.f : x;
   x = x > 4.f ? 4.f : x;

@@ -13,8 +13,6 @@
 namespace {
 using namespace stillhouse;
 
-#define INLINE static inline __attribute__((always_inline))
-
 INLINE Lanes Load(const float* from) { return *reinterpret_cast<const Lanes*>(from); }
 INLINE void Store(float* to, Lanes value) { *reinterpret_cast<Lanes*>(to) = value; }
 INLINE float Sum(Lanes lanes) {
