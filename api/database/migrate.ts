@@ -5,6 +5,7 @@ import { batchAndCost } from './migrations/0003-batch-and-cost';
 import { connections } from './migrations/0004-connections';
 import { successiveHalving } from './migrations/0005-successive-halving';
 import { team } from './migrations/0007-team';
+import { valuesByRun } from './migrations/0008-values-by-run';
 import { orderOfEvents } from './migrations/0009-order-of-events';
 import type { Tables } from './tables';
 import { codeOf, retried } from './transaction';
@@ -16,6 +17,7 @@ export const migrations: readonly Migration[] = [
   connections,
   successiveHalving,
   team,
+  valuesByRun,
   orderOfEvents,
 ];
 

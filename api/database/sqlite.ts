@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Kysely, SqliteDialect } from 'kysely';
+import { type AliasNode, IdentifierNode, Kysely, SqliteDialect, SqliteQueryCompiler } from 'kysely';
 import Database from 'libsql';
 import { migrate } from './migrate';
 import type { Tables } from './tables';
@@ -32,6 +32,7 @@ export async function openSqlite(path: string): Promise<Kysely<Tables>> {
 /** SQLite takes a transaction back by itself when the disk is full; a second rollback would fail, and hide why. */
 function dialectOf(file: Database.Database): SqliteDialect {
   const dialect = new SqliteDialect({ database: file });
+  dialect.createQueryCompiler = () => new LookUpCompiler();
   const createDriver = dialect.createDriver.bind(dialect);
   dialect.createDriver = () => {
     const driver = createDriver();
@@ -42,4 +43,19 @@ function dialectOf(file: Database.Database): SqliteDialect {
     return driver;
   };
   return dialect;
+}
+
+/** Under these names tables are looked into for what one run has of one metric or hyper-parameter. */
+const lookUpIndexes: Readonly<Record<string, string>> = {
+  metric_of_run: 'summary_metric_by_name_run_id',
+  parameter_of_run: 'run_parameter_by_name_run_id',
+};
+
+/** SQLite takes a primary key for better than any other index: it has to be told which one spares it the row. */
+class LookUpCompiler extends SqliteQueryCompiler {
+  protected override visitAlias(node: AliasNode): void {
+    super.visitAlias(node);
+    const index = IdentifierNode.is(node.alias) ? lookUpIndexes[node.alias.name] : undefined;
+    if (index !== undefined) this.append(` indexed by ${index}`);
+  }
 }

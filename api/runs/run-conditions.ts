@@ -67,36 +67,46 @@ export function runTest(build: RunBuild, filter: RunFilter): Expression<SqlBool>
 }
 
 function parameterTest(build: RunBuild, condition: ParameterCondition): Expression<SqlBool> {
-  const row = withParameter(condition).where('run_parameter.run_id', '=', build.ref('run.id'));
+  const row = parameterOfRun(build.ref('run.id'), condition.name)
+    .select('parameter_of_run.run_id')
+    .where(parameterPasses('parameter_of_run', condition));
   return condition.present === false ? build.not(build.exists(row)) : build.exists(row);
 }
 
-/** Ids of the runs with a hyper-parameter that passes, whatever `present` says. */
-function withParameter({ name, number, text }: ParameterCondition) {
-  return expressionBuilder<Tables>()
-    .selectFrom('run_parameter')
-    .select('run_parameter.run_id')
-    .where('run_parameter.name', '=', name)
-    .$if(number !== undefined, (query) =>
-      query.where((inner) => numberTest(inner, inner.ref('run_parameter.number'), number ?? {})),
-    )
-    .$if(text !== undefined, (query) =>
-      query.where((inner) => textTest(inner, inner.ref('run_parameter.text'), text ?? {})),
-    );
+/** What a run has of a hyper-parameter. */
+export const parameterOfRun = (runId: Expression<string>, name: string) =>
+  expressionBuilder<Tables>()
+    .selectFrom('run_parameter as parameter_of_run')
+    .where('parameter_of_run.run_id', '=', runId)
+    .where('parameter_of_run.name', '=', name);
+
+/** Whether a hyper-parameter passes, whatever `present` says. @param row the name of its row */
+function parameterPasses(row: string, { number, text }: ParameterCondition): Expression<SqlBool> {
+  const build = expressionBuilder<Tables, 'run_parameter'>();
+  return build.and([
+    ...(number === undefined ? [] : [numberTest(build, sql.ref<number | null>(`${row}.number`), number)]),
+    ...(text === undefined ? [] : [textTest(build, sql.ref<string | null>(`${row}.text`), text)]),
+  ]);
 }
 
 function metricTest(build: RunBuild, condition: MetricCondition): Expression<SqlBool> {
-  const row = withMetric(condition).where('summary_metric.run_id', '=', build.ref('run.id'));
+  const row = metricOfRun(build.ref('run.id'), condition.name)
+    .select('metric_of_run.run_id')
+    .where(metricPasses('metric_of_run', condition));
   return condition.present === false ? build.not(build.exists(row)) : build.exists(row);
 }
 
-/** Ids of the runs with a metric that passes, whatever `present` says. */
-function withMetric({ name, reducer, value }: MetricCondition) {
-  return expressionBuilder<Tables>()
-    .selectFrom('summary_metric')
-    .select('summary_metric.run_id')
-    .where('summary_metric.name', '=', name)
-    .$if(value !== undefined, (query) => query.where((inner) => numberTest(inner, reduced(reducer), value ?? {})));
+/** What a run has of a metric. */
+export const metricOfRun = (runId: Expression<string>, name: string) =>
+  expressionBuilder<Tables>()
+    .selectFrom('summary_metric as metric_of_run')
+    .where('metric_of_run.run_id', '=', runId)
+    .where('metric_of_run.name', '=', name);
+
+/** Whether a metric passes, whatever `present` says. @param row the name of its row */
+export function metricPasses(row: string, { reducer, value }: MetricCondition): Expression<SqlBool> {
+  const build = expressionBuilder<Tables, 'summary_metric'>();
+  return value === undefined ? build.and([]) : numberTest(build, reduced(reducer, row), value);
 }
 
 /** Whether a run passes all parts. */
@@ -113,28 +123,46 @@ export function partsOf({ AND, metric, parameter, ...rest }: RunFilter): RunFilt
   ];
 }
 
-export type RunIds = SelectQueryBuilder<Tables, keyof Tables, { run_id: string }>;
+/** Whether a part is about nothing but what a run has of a metric or a hyper-parameter. */
+export const isDetail = ({ metric, parameter }: RunFilter): boolean => metric !== undefined || parameter !== undefined;
 
-/** Ids of the runs that pass a part, where an index has them side by side; null for other parts. */
-export function indexedIds({ metric, parameter }: RunFilter): RunIds | null {
-  if (metric && metric.present !== false && (metric.reducer === 'LAST' || metric.reducer === 'BEST'))
-    return withMetric(metric) as unknown as RunIds;
-  if (parameter && parameter.present !== false) return withParameter(parameter) as unknown as RunIds;
+export type RunIds = SelectQueryBuilder<Tables, keyof Tables, { id: string }>;
+
+/**
+ * Ids of the runs that pass a part, where an index has them side by side; null for other parts.
+ * @param passing false: of those with another value of the same metric or hyper-parameter
+ */
+export function indexedIds({ metric, parameter }: RunFilter, passing = true): RunIds | null {
+  const build = expressionBuilder<Tables>();
+  const wanted = (test: Expression<SqlBool>) => (passing ? test : build.not(test));
+  if (metric && metric.present !== false)
+    return build
+      .selectFrom('summary_metric')
+      .select('summary_metric.run_id as id')
+      .where('summary_metric.name', '=', metric.name)
+      .where(wanted(metricPasses('summary_metric', metric))) as unknown as RunIds;
+  if (parameter && parameter.present !== false)
+    return build
+      .selectFrom('run_parameter')
+      .select('run_parameter.run_id as id')
+      .where('run_parameter.name', '=', parameter.name)
+      .where(wanted(parameterPasses('run_parameter', parameter))) as unknown as RunIds;
   return null;
 }
 
-/** The chosen reduction of a metric's history, from its row of `summary_metric`. */
-export function reduced(reducer: Reducer): RawBuilder<number> {
+/** The chosen reduction of a metric's history. @param row the name of its row of `summary_metric` */
+export function reduced(reducer: Reducer, row: string): RawBuilder<number> {
+  const column = (name: keyof Tables['summary_metric']) => sql.ref(`${row}.${name}`);
   switch (reducer) {
     case 'LAST':
-      return sql<number>`${sql.ref('summary_metric.last')}`;
+      return sql<number>`${column('last')}`;
     case 'BEST':
-      return sql<number>`${sql.ref('summary_metric.best')}`;
+      return sql<number>`${column('best')}`;
     case 'MIN':
-      return sql<number>`${sql.ref('summary_metric.min')}`;
+      return sql<number>`${column('min')}`;
     case 'MAX':
-      return sql<number>`${sql.ref('summary_metric.max')}`;
+      return sql<number>`${column('max')}`;
     case 'MEAN':
-      return sql<number>`(${sql.ref('summary_metric.sum')} / ${sql.ref('summary_metric.count')})`;
+      return sql<number>`(${column('sum')} / ${column('count')})`;
   }
 }

@@ -1,8 +1,7 @@
-import { type Expression, expressionBuilder, type Kysely, type SelectQueryBuilder } from 'kysely';
-import { numberTest } from '../database/conditions';
+import { type Expression, expressionBuilder, type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { OrderTerm } from '../database/keyset';
 import type { Tables } from '../database/tables';
-import { partsOf, type RunBuild, reduced } from './run-conditions';
+import { isDetail, metricOfRun, metricPasses, parameterOfRun, type RunBuild, reduced } from './run-conditions';
 import { type RunFilter, type RunOrder, runOrderFields } from './run-filter';
 
 /** The terms of an order. A hyper-parameter gives two: numbers in their order, then texts in theirs. */
@@ -17,18 +16,10 @@ export function orderTerms(build: RunBuild, order: readonly RunOrder[]): OrderTe
       return (['number', 'text'] as const).map((column) => ({
         ...how,
         nullable: true,
-        value: build
-          .selectFrom('run_parameter')
-          .select(column)
-          .whereRef('run_parameter.run_id', '=', 'run.id')
-          .where('run_parameter.name', '=', parameter),
+        value: parameterOfRun(build.ref('run.id'), parameter).select(`parameter_of_run.${column}`),
       }));
     const { name, reducer } = metric ?? { name: '', reducer: 'LAST' };
-    const value = build
-      .selectFrom('summary_metric')
-      .select(reduced(reducer).as('value'))
-      .whereRef('summary_metric.run_id', '=', 'run.id')
-      .where('summary_metric.name', '=', name);
+    const value = metricOfRun(build.ref('run.id'), name).select(reduced(reducer, 'metric_of_run').as('value'));
     return [{ ...how, nullable: true, value }];
   });
 }
@@ -37,53 +28,66 @@ export function orderTerms(build: RunBuild, order: readonly RunOrder[]): OrderTe
 export const termCount = (order: readonly RunOrder[]): number =>
   order.reduce((count, { parameter }) => count + (parameter ? 2 : 1), 0);
 
+/** Whether an order and some parts of a filter are about nothing that is in the row of a run. */
+export const areDetails = (parts: readonly RunFilter[], order: readonly RunOrder[]): boolean =>
+  parts.every(isDetail) && order.every(({ field }) => field == null);
+
 /** The way along an index that has runs in an order. */
 export interface Walk {
-  /** The rows of the index, joined with their runs. */
+  /** The rows of the index, as `run` or joined with it. */
   rows: SelectQueryBuilder<Tables, 'run', { id: string }>;
   terms: OrderTerm[];
   id: Expression<string>;
   /** What of the filter is to be looked up elsewhere. */
-  parts: RunFilter[];
+  parts: readonly RunFilter[];
   /** What further holds for runs that are not on the index and come behind it; null where none can pass. */
   behind: RunFilter | null;
 }
 
 /** The way along the index of an order; null where there is none. */
-export function walkOf(
-  database: Kysely<Tables>,
-  filter: RunFilter,
-  [first, ...rest]: readonly RunOrder[],
-): Walk | null {
-  const build = expressionBuilder<Tables, 'run'>();
-  const parts = partsOf(filter);
-  const termsFrom = (value: Expression<unknown>): OrderTerm[] => [
-    { value, nullable: false, descending: first?.direction === 'DESC', nullsFirst: false },
-    ...orderTerms(build, rest),
-  ];
+export function walkOf(database: Kysely<Tables>, parts: readonly RunFilter[], order: readonly RunOrder[]): Walk | null {
+  const [first] = order;
   if (first?.field === 'CREATED_AT' || first?.field === 'UPDATED_AT') {
+    const build = expressionBuilder<Tables, 'run'>();
     const value = build.ref(`run.${runOrderFields[first.field].column}`);
     const rows = database.selectFrom('run').select('run.id');
-    return { rows, terms: termsFrom(value), id: build.ref('run.id'), parts, behind: null };
+    return { rows, terms: walkTerms(value, order), id: build.ref('run.id'), parts, behind: null };
   }
   const { name, reducer } = first?.metric ?? {};
   if (name === undefined || (reducer !== 'LAST' && reducer !== 'BEST') || first?.nulls === 'FIRST') return null;
-  const ofMetric = parts.filter(({ metric }) => metric?.name === name && metric.present !== false);
+  return metricWalk(database, parts, order, { name, reducer });
+}
+
+function metricWalk(
+  database: Kysely<Tables>,
+  all: readonly RunFilter[],
+  order: readonly RunOrder[],
+  { name, reducer }: { name: string; reducer: 'LAST' | 'BEST' },
+): Walk {
+  const ofMetric = all.filter(({ metric }) => metric?.name === name && metric.present !== false);
   // Other reductions of it are not on this index.
   const own = ofMetric.filter(({ metric }) => metric?.reducer === reducer);
-  const rows = own.reduce(
-    (query, { metric }) => query.where((row) => numberTest(row, reduced(reducer), metric?.value ?? {})),
-    database
-      .selectFrom('summary_metric')
-      .innerJoin('run', 'run.id', 'summary_metric.run_id')
-      .select('summary_metric.run_id as id')
-      .where('summary_metric.name', '=', name),
-  );
+  const parts = all.filter((part) => !own.includes(part));
+  const index = database
+    .selectFrom('summary_metric')
+    .select(['summary_metric.run_id as id', reduced(reducer, 'summary_metric').as('value')])
+    .where('summary_metric.name', '=', name)
+    .where((build) => build.and(own.map(({ metric }) => metricPasses('summary_metric', metric!))));
+  const rows = areDetails(parts, order.slice(1))
+    ? database.selectFrom(index.as('run')).select('run.id')
+    : database.selectFrom(index.as('walked')).innerJoin('run', 'run.id', 'walked.id').select('walked.id');
+  const walked = areDetails(parts, order.slice(1)) ? 'run' : 'walked';
   return {
     rows: rows as unknown as Walk['rows'],
-    terms: termsFrom(reduced(reducer)),
-    id: expressionBuilder<Tables, 'summary_metric'>().ref('summary_metric.run_id'),
-    parts: parts.filter((part) => !own.includes(part)),
+    terms: walkTerms(sql.ref(`${walked}.value`), order),
+    id: sql.ref(`${walked}.id`),
+    parts,
     behind: ofMetric.length > 0 ? null : { metric: { name, reducer, present: false } },
   };
 }
+
+/** The terms of an order whose first value is on the index. */
+const walkTerms = (value: Expression<unknown>, [first, ...rest]: readonly RunOrder[]): OrderTerm[] => [
+  { value, nullable: false, descending: first?.direction === 'DESC', nullsFirst: false },
+  ...orderTerms(expressionBuilder<Tables, 'run'>(), rest),
+];

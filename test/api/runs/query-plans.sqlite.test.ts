@@ -9,10 +9,10 @@ const services = useTestServices();
 
 /** How SQLite means to carry out a search along the index of its order, one line a step. */
 async function planOf(filter: RunFilter, order: RunOrder[], after: (string | number)[] | null = null): Promise<string> {
-  const walk = walkOf(services().database, filter, order);
+  const walk = walkOf(services().database, partsOf(filter), order);
   if (walk === null) throw new Error('there is no index for this order');
   const place = after && { keys: after, id: 'r' };
-  return explained(wholeQuery(walk, { filter, order, limit: 50, after: place }, false));
+  return explained(wholeQuery(walk, { filter, order, limit: 50, after: place }, null));
 }
 
 async function explained(query: Compilable): Promise<string> {
@@ -45,9 +45,13 @@ describe('the plan of a search', () => {
       },
       newest,
     );
-    expect(plan).toMatch(/SEARCH run_parameter USING .*\(run_id=\? AND name=\?\)/);
-    expect(plan).toMatch(/SEARCH summary_metric USING .*\(run_id=\? AND name=\?\)/);
-    expect(plan).not.toMatch(/SCAN (run_parameter|summary_metric)/);
+    expect(plan).toMatch(
+      /SEARCH parameter_of_run USING COVERING INDEX run_parameter_by_name_run_id \(name=\? AND run_id=\? AND number>\?\)/,
+    );
+    expect(plan).toMatch(
+      /SEARCH metric_of_run USING COVERING INDEX summary_metric_by_name_run_id \(name=\? AND run_id=\?\)/,
+    );
+    expect(plan).not.toMatch(/SCAN (parameter|metric)_of_run/);
   });
 
   it.each(['ASC', 'DESC'] as const)(

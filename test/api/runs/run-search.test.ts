@@ -145,17 +145,21 @@ describe('searching runs', () => {
         await store(services(), runs);
         const { database } = services();
         for (const filter of filters) {
-          const search = { filter, order: byMetric, limit: 100, after: null };
-          const walk = walkOf(database, filter, byMetric)!;
-          const lookedUp = await wholeQuery(walk, search, false).execute();
-          expect(await wholeQuery(walk, search, true).execute()).toEqual(lookedUp);
           const parts = partsOf(filter);
+          const search = { filter, order: byMetric, limit: 100, after: null };
+          const walk = walkOf(database, parts, byMetric)!;
+          const lookedUp = await wholeQuery(walk, search, null).execute();
           const sorted = await sortedQuery(database, search, parts, null).execute();
           expect(sorted.filter((run) => run.key_0 !== null)).toEqual(lookedUp);
           for (const part of parts) {
             const ids = indexedIds(part);
             if (ids === null) continue;
-            expect(await sortedQuery(database, search, parts, { part, ids, count: 0 }).execute()).toEqual(sorted);
+            const few = { part, passing: true, ids, count: 0 };
+            const many = { ...few, count: 1e6 };
+            const failing = { part, passing: false, ids: indexedIds(part, false)!, count: 0 };
+            for (const candidates of [few, many])
+              expect(await sortedQuery(database, search, parts, candidates).execute()).toEqual(sorted);
+            for (const held of [few, failing]) expect(await wholeQuery(walk, search, held).execute()).toEqual(lookedUp);
           }
         }
       }),
