@@ -7,9 +7,9 @@ export type Operation = 'submitjob' | 'describejobs' | 'listjobs' | 'terminatejo
 
 /**
  * What a request meets. `throttled` and `error-before` take no effect; `error-after` and `lost` do, and the caller
- * learns of an error of the service, or of nothing but a broken connection.
+ * learns of an error of the service, or of nothing but a broken connection. `late` takes effect when the test says so.
  */
-export type Fault = 'throttled' | 'error-before' | 'error-after' | 'lost-before' | 'lost';
+export type Fault = 'throttled' | 'error-before' | 'error-after' | 'lost-before' | 'lost' | 'late';
 
 export interface FakeJob extends Omit<JobDetail, 'status' | 'attempts'> {
   jobId: string;
@@ -44,6 +44,7 @@ export class FakeBatch {
   /** Asked at every request. */
   fault: (operation: Operation) => Fault | null = () => null;
   endpoint = '';
+  private readonly late: (() => void)[] = [];
   private count = 0;
   private readonly server = createServer((request, response) => void this.answer(request, response));
 
@@ -55,6 +56,11 @@ export class FakeBatch {
   async close(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  /** What was late arrives. */
+  arrive(): void {
+    for (const request of this.late.splice(0)) request();
   }
 
   /** Jobs that carry something out: plain ones and the children of arrays. */
@@ -148,6 +154,10 @@ export class FakeBatch {
     if (fault === 'throttled') return reply(429, { message: 'Too Many Requests' }, 'TooManyRequestsException');
     if (fault === 'error-before') return reply(500, { message: 'internal' }, 'ServerException');
     if (fault === 'lost-before') return void request.socket.destroy();
+    if (fault === 'late') {
+      this.late.push(() => void this.carryOut(operation, body));
+      return void request.socket.destroy();
+    }
     const outcome = this.carryOut(operation, body);
     if (fault === 'error-after') return reply(500, { message: 'internal' }, 'ServerException');
     if (fault === 'lost') return void request.socket.destroy();

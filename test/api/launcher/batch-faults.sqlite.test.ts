@@ -268,6 +268,43 @@ describe.each(firstLooks)('after %s', (_what, first) => {
       expect(await world.submitted()).toEqual(world.runIds);
       expect(await world.heal()).toEqual([]);
     }));
+
+  it('two that look for it at once submit it once', () =>
+    withWorld('w', async (world) => {
+      await world.take(first);
+      for (let round = 0; round < 2; round += 1) {
+        await world.take({ kind: 'time passes', seconds: 130 });
+        await world.take({ kind: 'two looks at once' });
+        expect(await world.doubled()).toEqual([]);
+      }
+      expect(await world.submitted()).toEqual(world.runIds);
+      expect(await world.heal()).toEqual([]);
+    }));
+});
+
+const late: Step = { kind: 'look', faults: { submitjob: 'late' }, death: null };
+const unanswered: Step = { kind: 'look', faults: { submitjob: 'lost' }, death: null };
+const waitLong: Step = { kind: 'time passes', seconds: 130 };
+
+describe('a submission that Batch gets after it was sent again', () => {
+  it.each<[string, Step[], Step]>([
+    [
+      'an event of the second job, though it comes twice',
+      [late, waitLong, look],
+      { kind: 'events', seed: 1, lost: 0, twice: 1 },
+    ],
+    ['a look, where nobody knew of either', [late, waitLong, unanswered, waitLong], look],
+  ])('is stopped by %s', (_by, before, then) =>
+    withWorld('w', async (world) => {
+      for (const step of before) await world.take(step);
+      world.fake.arrive();
+      for (const job of world.fake.working()) world.fake.move(job, 'RUNNABLE');
+      expect(await world.doubled()).not.toEqual([]);
+      await world.take(then);
+      expect(await world.doubled()).toEqual([]);
+      expect(await world.heal()).toEqual([]);
+    }),
+  );
 });
 
 it('loses no run and doubles none, whatever fails, dies, gets lost or comes twice', async () => {
