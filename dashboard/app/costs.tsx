@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { Fact } from './definition';
 import { durationText, energyText, moneyText, parseLimit } from './format';
-import { ChangeButton } from './parts';
+import { ChangeButton, Problems } from './parts';
 import { type ExperimentCosts, type ExperimentDetails, type RunDetails, setMaxCost } from './queries';
 
 /** What a run has taken so far; nothing where no machine was at work. */
@@ -66,7 +66,11 @@ export function MaxCostButton(props: { experiment: ExperimentDetails; onDone(): 
           onInput={(event) => setTyped(event.currentTarget.value)}
         />
       </label>
-      {limit.kind === 'invalid' && <p role="alert">{limit.message}</p>}
+      {limit.kind === 'invalid' && (
+        <div role="alert">
+          <Problems problems={[{ path: '', message: limit.message }]} />
+        </div>
+      )}
     </ChangeButton>
   );
 }

@@ -44,6 +44,8 @@ export class FakeBatch {
   /** Asked at every request. */
   fault: (operation: Operation) => Fault | null = () => null;
   endpoint = '';
+  /** Younger jobs are not described yet. */
+  describesAfterMilliseconds = 0;
   private readonly late: (() => void)[] = [];
   private count = 0;
   private readonly server = createServer((request, response) => void this.answer(request, response));
@@ -173,7 +175,9 @@ export class FakeBatch {
       case 'describejobs': {
         const ids = body.jobs as string[];
         if (ids.length > 100) return 'at most 100 jobs';
-        return { jobs: ids.flatMap((id) => (this.jobs.has(id) ? [describe(this.jobs.get(id)!)] : [])) };
+        const seen = [...new Set(ids)].flatMap((id) => this.jobs.get(id) ?? []);
+        const isOld = ({ createdAt = 0 }: FakeJob) => Date.now() - createdAt >= this.describesAfterMilliseconds;
+        return { jobs: seen.filter(isOld).map(describe) };
       }
       case 'listjobs': {
         const { jobQueue, filters } = body as { jobQueue: string; filters: { name: string; values: string[] }[] };

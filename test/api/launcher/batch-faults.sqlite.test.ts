@@ -146,8 +146,34 @@ class World {
     }
   }
 
-  private async look(mayDie: boolean): Promise<void> {
-    const done = reconcileBatch(this.services, this.batch).catch(() => {});
+  /** A look that is held up where it begins to read objects: behind what Batch told it, before it draws any conclusion. */
+  async heldLook(): Promise<{ goOn(): Promise<void> }> {
+    const { objects } = this.given;
+    let goOn = () => {};
+    const going = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let held = () => {};
+    const reached = new Promise<void>((resolve) => {
+      held = resolve;
+    });
+    const list: typeof objects.list = async (...words) => {
+      held();
+      await going;
+      return objects.list(...words);
+    };
+    const done = this.look(false, { ...this.services, objects: { ...this.services.objects, list } });
+    await reached;
+    return {
+      goOn() {
+        goOn();
+        return done;
+      },
+    };
+  }
+
+  private async look(mayDie: boolean, services: TestServices = this.services): Promise<void> {
+    const done = reconcileBatch(services, this.batch).catch(() => {});
     // Of a process that died nothing is heard: it is given up when it has got as far as it could.
     await (mayDie ? Promise.race([done, new Promise((resolve) => setTimeout(resolve, 150))]) : done);
   }
@@ -281,6 +307,32 @@ describe.each(firstLooks)('after %s', (_what, first) => {
       expect(await world.heal()).toEqual([]);
     }));
 });
+
+it('an end that another has settled meanwhile ends nothing of what was launched since', () =>
+  withWorld('w', async (world) => {
+    await world.take(look);
+    const job = world.fake.working()[0]!;
+    for (const status of ['RUNNABLE', 'STARTING', 'RUNNING'] as const) world.fake.move(job, status);
+    await world.carryOut(job, 'crashes');
+    const slow = await world.heldLook();
+    await world.take(look);
+    await world.take(look);
+    const launched = (await world.submitted()).length;
+    expect(launched).toBeGreaterThan(world.runIds.length);
+    await slow.goOn();
+    await world.take(look);
+    expect(await world.doubled()).toEqual([]);
+    expect(await world.submitted()).toHaveLength(launched);
+    expect(await world.heal()).toEqual([]);
+  }));
+
+it('a job that Batch does not describe yet has not ended', () =>
+  withWorld('w', async (world) => {
+    world.fake.describesAfterMilliseconds = 100_000;
+    for (const step of [look, { kind: 'time passes', seconds: 5 } as const, look, look]) await world.take(step);
+    expect(await world.submitted()).toEqual(world.runIds);
+    expect(await world.heal()).toEqual([]);
+  }));
 
 const late: Step = { kind: 'look', faults: { submitjob: 'late' }, death: null };
 const unanswered: Step = { kind: 'look', faults: { submitjob: 'lost' }, death: null };
