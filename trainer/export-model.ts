@@ -97,8 +97,6 @@ async function filesIn(format: Format, model: { result: Result; files: ModelFile
 async function studentIn(format: 'tfjs' | 'onnx', files: ModelFiles): Promise<Checked<Files>> {
   const student = await readStudent(files);
   if (student.kind === 'invalid') return student;
-  if ('attention.weight' in student.value.weights)
-    return invalid('run', `its student has attention over its words, which ${format} does not take yet: use folder`);
   const reading = await copyOf(files, ['config.json', 'vocabulary.txt']);
   if (reading.kind === 'invalid') return reading;
   return { kind: 'valid', value: { ...reading.value, ...(await convert(format, student.value)) } };

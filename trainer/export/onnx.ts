@@ -24,37 +24,23 @@ export function onnxModel({ weights }: StoredStudent): Uint8Array {
     tensor('dense_weight', [classes, stateSize], weights['dense.weight']!.values),
     tensor('dense_bias', [classes], weights['dense.bias']!.values),
   ];
-  const node = (opType: string, input: string[], output: string[], attribute: object[] = []) => ({
-    opType,
-    input,
-    output,
-    name: opType,
-    attribute,
-  });
+  const attention = weights['attention.weight'] && attentionOver(weights, stateSize);
   const graph = {
     name: 'student',
     node: [
       node('Gather', ['embedding', 'words'], ['vectors']), // [b, t, e]
-      { ...node('Transpose', ['vectors'], ['steps'], [integers('perm', [1, 0, 2])]), name: 'ToSteps' }, // [t, b, e]
-      node(
-        'LSTM',
-        ['steps', 'lstm_W', 'lstm_R', 'lstm_B', 'lengths'],
-        ['', 'states'],
-        [
-          { name: 'hidden_size', type: attributeTypes.int, i: units },
-          { name: 'direction', type: attributeTypes.string, s: Buffer.from('bidirectional') },
-        ],
-      ), // [2, b, u]
-      { ...node('Transpose', ['states'], ['sides'], [integers('perm', [1, 0, 2])]), name: 'ToTexts' }, // [b, 2, u]
-      node('Flatten', ['sides'], ['state'], [{ name: 'axis', type: attributeTypes.int, i: 1 }]), // [b, 2u]
-      node(
-        'Gemm',
-        ['state', 'dense_weight', 'dense_bias'],
-        ['logits'],
-        [{ name: 'transB', type: attributeTypes.int, i: 1 }],
-      ),
+      node('Transpose', ['vectors'], ['steps'], [integers('perm', [1, 0, 2])]), // [t, b, e]
+      node('LSTM', ['steps', 'lstm_W', 'lstm_R', 'lstm_B', 'lengths'], attention ? ['outputs'] : ['', 'states'], [
+        integer('hidden_size', units),
+        { name: 'direction', type: attributeTypes.string, s: Buffer.from('bidirectional') },
+      ]), // outputs [t, 2, b, u], states [2, b, u]
+      ...(attention?.nodes ?? [
+        node('Transpose', ['states'], ['sides'], [integers('perm', [1, 0, 2])]), // [b, 2, u]
+        node('Flatten', ['sides'], ['state'], [integer('axis', 1)]), // [b, 2u]
+      ]),
+      node('Gemm', ['state', 'dense_weight', 'dense_bias'], ['logits'], [integer('transB', 1)]),
     ],
-    initializer: initializers,
+    initializer: [...initializers, ...(attention?.initializers ?? [])],
     input: [
       valueInfo('words', elementTypes.int64, ['texts', 'words']),
       valueInfo('lengths', elementTypes.int32, ['texts']),
@@ -64,6 +50,50 @@ export function onnxModel({ weights }: StoredStudent): Uint8Array {
   const model = { irVersion: 8, producerName: 'stillhouse', graph, opsetImport: [{ domain: '', version: 17 }] };
   return messages.lookupType('ModelProto').encode(model).finish();
 }
+
+/**
+ * From `outputs` [t, 2, b, u] to `state` [b, 2u]: their mean by the softmax of v^T tanh(U h) over the words of each text. Behind
+ * the end of a text the score is -1e9, whatever stands there.
+ */
+function attentionOver(weights: StoredStudent['weights'], stateSize: number) {
+  const { shape, values } = weights['attention.weight']!; // [a, 2u]
+  const initializers = [
+    tensor('attention_weight', shape, values),
+    tensor('attention_vector', [shape[0]!, 1], weights['attention.vector']!.values),
+    tensor('no_score', [], Float32Array.of(-1e9)),
+    wholeNumbers('state_shape', [3], [0, 0, stateSize]),
+    wholeNumbers('zero', [], [0]),
+    wholeNumbers('one', [], [1]),
+    wholeNumbers('axis_1', [1], [1]),
+    wholeNumbers('axis_2', [1], [2]),
+  ];
+  const nodes = [
+    node('Transpose', ['outputs'], ['by_text'], [integers('perm', [2, 0, 1, 3])]), // [b, t, 2, u]
+    node('Reshape', ['by_text', 'state_shape'], ['word_states']), // [b, t, 2u]
+    node('Transpose', ['attention_weight'], ['attention_columns'], [integers('perm', [1, 0])]), // [2u, a]
+    node('MatMul', ['word_states', 'attention_columns'], ['sums']),
+    node('Tanh', ['sums'], ['hidden']), // [b, t, a]
+    node('MatMul', ['hidden', 'attention_vector'], ['raw_scores']), // [b, t, 1]
+    node('Shape', ['words'], ['size'], [integer('start', 1)]), // [t]
+    node('Squeeze', ['size'], ['longest']),
+    node('Range', ['zero', 'longest', 'one'], ['places']), // [t]
+    node('Cast', ['lengths'], ['ends'], [integer('to', elementTypes.int64)]),
+    node('Unsqueeze', ['ends', 'axis_1'], ['end_of_text']), // [b, 1]
+    node('Less', ['places', 'end_of_text'], ['is_word']), // [b, t]
+    node('Unsqueeze', ['is_word', 'axis_2'], ['has_score']), // [b, t, 1]
+    node('Where', ['has_score', 'raw_scores', 'no_score'], ['scores']),
+    node('Softmax', ['scores'], ['shares'], [integer('axis', 1)]),
+    node('Mul', ['shares', 'word_states'], ['parts']),
+    node('ReduceSum', ['parts', 'axis_1'], ['state'], [integer('keepdims', 0)]), // [b, 2u]
+  ];
+  return { initializers, nodes };
+}
+
+/** A node, named by what it makes. */
+const node = (opType: string, input: string[], output: string[], attribute: object[] = []) => ({
+  ...{ opType, input, output, attribute },
+  name: output.at(-1),
+});
 
 /** [rows, 4u] with gates i f c o -> [4u, rows] with gates i o f c, as ONNX has them. */
 function inGateOrder(values: Float32Array, rows: number, units: number): Float32Array {
@@ -95,6 +125,7 @@ function join(parts: readonly Float32Array[]): Float32Array {
 const elementTypes = { float: 1, int32: 6, int64: 7 } as const;
 const attributeTypes = { int: 2, string: 3, ints: 7 } as const;
 
+const integer = (name: string, i: number) => ({ name, type: attributeTypes.int, i });
 const integers = (name: string, ints: number[]) => ({ name, type: attributeTypes.ints, ints });
 
 const tensor = (name: string, dims: readonly number[], { buffer, byteOffset, byteLength }: Float32Array) => ({
@@ -102,6 +133,13 @@ const tensor = (name: string, dims: readonly number[], { buffer, byteOffset, byt
   dims,
   dataType: elementTypes.float,
   rawData: new Uint8Array(buffer, byteOffset, byteLength),
+});
+
+const wholeNumbers = (name: string, dims: readonly number[], values: readonly number[]) => ({
+  name,
+  dims,
+  dataType: elementTypes.int64,
+  rawData: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
 });
 
 const valueInfo = (name: string, elemType: number, sizes: readonly (string | number)[]) => {

@@ -25,21 +25,34 @@ beforeEach(async () => {
   await attemptIn(folder.path(), tinyRun(folder.path(), 'scratch', { runId: 'run', parameters: { studentUnits: 6 } }));
 });
 
-const modelFolder = (): string => join(folder.path(), 'objects/runs/run/model');
+const modelFolder = (run = 'run'): string => join(folder.path(), 'objects/runs', run, 'model');
+
+const poolings = [
+  ['the final states', 'final-states'],
+  ['attention over the words', 'attention'],
+] as const;
+
+/** Trains the run `pooled`. */
+const trainWith = (studentPooling: 'final-states' | 'attention') =>
+  attemptIn(
+    folder.path(),
+    tinyRun(folder.path(), 'scratch', { runId: 'pooled', parameters: { studentUnits: 6, studentPooling } }),
+  );
+
 async function student(place = modelFolder()): Promise<StoredStudent> {
   const read = await readStudent(localFolder(place));
   if (read.kind === 'invalid') throw new Error(JSON.stringify(read.problems));
   return read.value;
 }
 
-/** Ids of texts, 0 behind the end of each, and how many there are. */
-function padded({ vocabulary, reading }: StoredStudent): { words: number[][]; lengths: number[] } {
+/** Ids of texts, another behind the end of each, and how many there are. */
+function padded({ vocabulary, reading }: StoredStudent, behind = 0): { words: number[][]; lengths: number[] } {
   const ids = texts.map((text) =>
     wordsOf(preprocess(text, reading.preprocessing)).map((word) => Math.max(1, vocabulary.indexOf(word))),
   );
   const longest = Math.max(...ids.map(({ length }) => length));
   return {
-    words: ids.map((row) => [...row, ...new Array<number>(longest - row.length).fill(0)]),
+    words: ids.map((row) => [...row, ...new Array<number>(longest - row.length).fill(behind)]),
     lengths: ids.map(({ length }) => length),
   };
 }
@@ -107,20 +120,24 @@ describe('the folder of a student', () => {
 });
 
 describe('npm run export-model', () => {
-  it('writes a LayersModel that the plain TensorFlow.js loads, with the same logits', async () => {
-    const output = join(folder.path(), 'tfjs');
-    expect(await exportModel('run', '--format', 'tfjs', '--output', output)).toMatchObject({ code: 0 });
-    const stored = await student();
-    const { words } = padded(stored);
-    const script = join(repository, 'test/testkit/tfjs-logits.js');
-    const printed = execFileSync(process.execPath, [script], {
-      input: JSON.stringify({ folder: output, words }),
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
-    const logits = JSON.parse(printed.toString().trim().split('\n').at(-1)!).flat();
-    expect(largestDifference(logits, await studentLogits(stored, texts))).toBeLessThan(1e-5);
-    expect(existsSync(join(output, 'vocabulary.txt'))).toBe(true);
-  });
+  it.each(poolings)(
+    'writes a LayersModel with %s that the plain TensorFlow.js loads, with the same logits',
+    async (_, pooling) => {
+      await trainWith(pooling);
+      const output = join(folder.path(), 'tfjs');
+      expect(await exportModel('pooled', '--format', 'tfjs', '--output', output)).toMatchObject({ code: 0 });
+      const stored = await student(modelFolder('pooled'));
+      const { words } = padded(stored);
+      const script = join(repository, 'test/testkit/tfjs-logits.js');
+      const printed = execFileSync(process.execPath, [script], {
+        input: JSON.stringify({ folder: output, words }),
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
+      const logits = JSON.parse(printed.toString().trim().split('\n').at(-1)!).flat();
+      expect(largestDifference(logits, await studentLogits(stored, texts))).toBeLessThan(1e-5);
+      expect(existsSync(join(output, 'vocabulary.txt'))).toBe(true);
+    },
+  );
 
   it('copies the folder, and the copy is a student', async () => {
     const output = join(folder.path(), 'copy');
@@ -155,13 +172,17 @@ describe('npm run export-model', () => {
 });
 
 describeWithPython('the ONNX model of a student', ['numpy', 'onnx', 'onnxruntime'], () => {
-  it('passes the checker, and gives the same logits in onnxruntime', async () => {
-    const output = join(folder.path(), 'onnx');
-    expect(await exportModel('run', '--format', 'onnx', '--output', output)).toMatchObject({ code: 0 });
-    const stored = await student();
-    const { words, lengths } = padded(stored);
-    const model = join(output, 'model.onnx');
-    const logits = runPython<number[][]>('onnx_logits.py', { model, words, lengths }).flat();
-    expect(largestDifference(logits, await studentLogits(stored, texts))).toBeLessThan(1e-5);
-  });
+  it.each(poolings)(
+    'with %s passes the checker, and gives the same logits in onnxruntime whatever is behind the ends',
+    async (_, pooling) => {
+      await trainWith(pooling);
+      const output = join(folder.path(), 'onnx');
+      expect(await exportModel('pooled', '--format', 'onnx', '--output', output)).toMatchObject({ code: 0 });
+      const stored = await student(modelFolder('pooled'));
+      const { words, lengths } = padded(stored, 2);
+      const model = join(output, 'model.onnx');
+      const logits = runPython<number[][]>('onnx_logits.py', { model, words, lengths }).flat();
+      expect(largestDifference(logits, await studentLogits(stored, texts))).toBeLessThan(1e-5);
+    },
+  );
 });
