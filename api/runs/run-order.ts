@@ -2,7 +2,7 @@ import { type Expression, expressionBuilder, type Kysely, type SelectQueryBuilde
 import type { OrderTerm } from '../database/keyset';
 import type { Tables } from '../database/tables';
 import { isDetail, metricOfRun, metricPasses, parameterOfRun, type RunBuild, reduced } from './run-conditions';
-import { type RunFilter, type RunOrder, runOrderFields } from './run-filter';
+import { type Reducer, type RunFilter, type RunOrder, runOrderFields } from './run-filter';
 
 /** The terms of an order. A hyper-parameter gives two: numbers in their order, then texts in theirs. */
 export function orderTerms(build: RunBuild, order: readonly RunOrder[]): OrderTerm[] {
@@ -32,12 +32,14 @@ export const termCount = (order: readonly RunOrder[]): number =>
 export const areDetails = (parts: readonly RunFilter[], order: readonly RunOrder[]): boolean =>
   parts.every(isDetail) && order.every(({ field }) => field == null);
 
-/** The way along an index that has runs in an order. */
+/** The way along an index that has the runs with the values of an order. */
 export interface Walk {
   /** The rows of the index, as `run` or joined with it. */
   rows: SelectQueryBuilder<Tables, 'run', { id: string }>;
   terms: OrderTerm[];
   id: Expression<string>;
+  /** Whether they come in the order; else they are sorted. */
+  inOrder: boolean;
   /** What of the filter is to be looked up elsewhere. */
   parts: readonly RunFilter[];
   /** What further holds for runs that are not on the index and come behind it; null where none can pass. */
@@ -51,10 +53,10 @@ export function walkOf(database: Kysely<Tables>, parts: readonly RunFilter[], or
     const build = expressionBuilder<Tables, 'run'>();
     const value = build.ref(`run.${runOrderFields[first.field].column}`);
     const rows = database.selectFrom('run').select('run.id');
-    return { rows, terms: walkTerms(value, order), id: build.ref('run.id'), parts, behind: null };
+    return { rows, terms: walkTerms(value, order), id: build.ref('run.id'), inOrder: true, parts, behind: null };
   }
   const { name, reducer } = first?.metric ?? {};
-  if (name === undefined || (reducer !== 'LAST' && reducer !== 'BEST') || first?.nulls === 'FIRST') return null;
+  if (name === undefined || reducer === undefined || first?.nulls === 'FIRST') return null;
   return metricWalk(database, parts, order, { name, reducer });
 }
 
@@ -62,7 +64,7 @@ function metricWalk(
   database: Kysely<Tables>,
   all: readonly RunFilter[],
   order: readonly RunOrder[],
-  { name, reducer }: { name: string; reducer: 'LAST' | 'BEST' },
+  { name, reducer }: { name: string; reducer: Reducer },
 ): Walk {
   const ofMetric = all.filter(({ metric }) => metric?.name === name && metric.present !== false);
   // Other reductions of it are not on this index.
@@ -81,6 +83,7 @@ function metricWalk(
     rows: rows as unknown as Walk['rows'],
     terms: walkTerms(sql.ref(`${walked}.value`), order),
     id: sql.ref(`${walked}.id`),
+    inOrder: reducer === 'LAST' || reducer === 'BEST',
     parts,
     behind: ofMetric.length > 0 ? null : { metric: { name, reducer, present: false } },
   };

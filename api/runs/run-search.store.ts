@@ -50,14 +50,17 @@ export async function findRunPlaces(database: Kysely<Tables>, search: RunSearch)
   const walk = parts.some(namesRuns) || after?.keys[0] === null ? null : walkOf(database, parts, order);
   const way = ways[engineOf(database)];
   if (walk === null) return sortedQuery(database, search, parts, fewest(await countPassing(database, parts))).execute();
-  const near = await nearQuery(database, walk, search).execute();
+  const near = walk.inOrder ? await nearQuery(database, walk, search).execute() : [];
   if (near.length >= limit) return near;
   const rowsLeft = near.length === 0 ? Number.POSITIVE_INFINITY : Math.ceil((nearRows * limit) / near.length);
-  const candidates = await countPassing(database, await mostRejectingFirst(database, walk, search, parts));
+  const probed = walk.inOrder ? await mostRejectingFirst(database, walk, search, parts) : parts;
+  const candidates = await countPassing(database, probed);
   const few = fewest(candidates);
   if (few !== null && few.count <= Math.min(way.sorted, rowsLeft))
     return sortedQuery(database, search, parts, few).execute();
-  const held = await heldOf(database, candidates[0], Math.min(way.held, rowsLeft * lookUpCost));
+  // Where all rows are sorted anyway, PostgreSQL makes its tables of hashes by itself.
+  const most = walk.inOrder ? Math.min(way.held, rowsLeft * lookUpCost) : 0;
+  const held = await heldOf(database, candidates[0], most);
   const found = await wholeQuery(walk, search, held).execute();
   if (found.length >= limit || walk.behind === null) return found;
   const behind = { ...search, limit: limit - found.length, after: null };

@@ -45,6 +45,7 @@ async function measureEngine(engine: string, database: Kysely<Tables>, folder: s
   console.log(`\n${engine}, ${stored || runCount} runs, milliseconds`);
   report('a page of 100, best or newest first', await measureSearches(services, searches('best', searchCount)));
   report('a page of 100, order against the filter', await measureSearches(services, searches('worst', searchCount)));
+  report('a page of 100, by min, max or mean', await measureSearches(services, searches('other', searchCount)));
   await measureComparisons(services);
   await measureHistories(services);
   await database.destroy();

@@ -6,7 +6,13 @@ import { metricNames, oneOf, parameterValues, randomNumbers } from './many-runs'
 import { type Spent, type Stopwatch, stopwatch } from './stopwatch';
 
 const pageSize = 100;
-const reducers: Reducer[] = ['LAST', 'BEST'];
+const reducers: Record<Kind, Reducer[]> = {
+  best: ['LAST', 'BEST'],
+  worst: ['LAST', 'BEST'],
+  other: ['MIN', 'MAX', 'MEAN'],
+};
+
+type Kind = 'best' | 'worst' | 'other';
 
 interface Search {
   filter: RunFilter;
@@ -18,18 +24,19 @@ interface Search {
 /**
  * Searches of every selectivity: runs on one side of any value of a metric, with a hyper-parameter, a page of them in
  * an order. `best`: the good side, best or newest first. `worst`: the good side of one metric, the worst of another
- * first, so that what is wanted lies at the far end of the order.
+ * first, so that what is wanted lies at the far end of the order. `other`: as `best`, by reductions without an index in
+ * their order.
  */
-export function searches(kind: 'best' | 'worst', count: number): Search[] {
+export function searches(kind: Kind, count: number): Search[] {
   const random = randomNumbers(2);
   return Array.from({ length: count }, () => {
     const name = oneOf(metricNames, random);
     const bound = 0.8 * random();
     const value = higherIsBetter(name) ? { gt: bound } : { lt: 1 - bound };
     return {
-      filter: { metric: { name, reducer: oneOf(reducers, random), value }, parameter: anyParameter(random) },
+      filter: { metric: { name, reducer: oneOf(reducers[kind], random), value }, parameter: anyParameter(random) },
       order: [anyOrder(kind, random)],
-      pages: kind === 'best' ? oneOf([0, 0, 1, 3], random) : 0,
+      pages: kind === 'worst' ? 0 : oneOf([0, 0, 1, 3], random),
     };
   });
 }
@@ -41,12 +48,12 @@ function anyParameter(random: () => number): NonNullable<RunFilter['parameter']>
   return { name, number: random() < 0.5 ? { eq: value } : { gte: value } };
 }
 
-function anyOrder(kind: 'best' | 'worst', random: () => number): RunOrder {
+function anyOrder(kind: Kind, random: () => number): RunOrder {
   const name = oneOf(metricNames, random);
   const nulls = 'LAST';
   if (kind === 'best' && random() < 0.25) return { field: 'CREATED_AT', direction: 'DESC', nulls };
-  const direction = higherIsBetter(name) === (kind === 'best') ? 'DESC' : 'ASC';
-  return { metric: { name, reducer: oneOf(reducers, random) }, direction, nulls };
+  const direction = higherIsBetter(name) === (kind !== 'worst') ? 'DESC' : 'ASC';
+  return { metric: { name, reducer: oneOf(reducers[kind], random) }, direction, nulls };
 }
 
 /** What each search takes; the pages turned before do not count. */

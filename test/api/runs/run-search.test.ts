@@ -5,7 +5,7 @@ import { buildSchema, type GraphQLEnumType, type GraphQLInputObjectType } from '
 import { summarise } from '../../../api/ingest/summary';
 import { searchRuns } from '../../../api/runs/run.service';
 import { indexedIds, partsOf } from '../../../api/runs/run-conditions';
-import type { RunFilter, RunOrder } from '../../../api/runs/run-filter';
+import { type RunFilter, type RunOrder, reducers } from '../../../api/runs/run-filter';
 import { walkOf } from '../../../api/runs/run-order';
 import { sortedQuery, wholeQuery } from '../../../api/runs/run-search.store';
 import { insertExperiment, insertRun, type TestServices, useTestServices } from '../../testkit/api-services';
@@ -136,15 +136,28 @@ describe('searching runs', () => {
     );
   });
 
+  it('gives every run that passes once and in order, for any filter and order', async () => {
+    const searches = fc.array(fc.tuple(runFilter, runOrder), { minLength: 6, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(plainRuns, searches, fc.integer({ min: 1, max: 5 }), async (runs, asked, first) => {
+        await store(services(), runs);
+        for (const [filter, order] of asked) {
+          const passing = runs.filter((run) => passes(run, filter));
+          expect(await allPages(filter, order, first)).toEqual(inOrder(passing, order).map(({ id }) => id));
+        }
+      }),
+      { numRuns },
+    );
+  });
+
   it('finds the same along an index with the ids at hand as by looking every condition up, and from each condition', async () => {
-    const byMetric: RunOrder[] = [
-      { metric: { name: 'test/accuracy', reducer: 'BEST' }, direction: 'DESC', nulls: 'LAST' },
-    ];
     await fc.assert(
       fc.asyncProperty(plainRuns, fc.array(runFilter, { minLength: 6, maxLength: 6 }), async (runs, filters) => {
         await store(services(), runs);
         const { database } = services();
-        for (const filter of filters) {
+        for (const [at, filter] of filters.entries()) {
+          const metric = { name: 'test/accuracy', reducer: reducers[at % reducers.length]! };
+          const byMetric: RunOrder[] = [{ metric, direction: 'DESC', nulls: 'LAST' }];
           const parts = partsOf(filter);
           const search = { filter, order: byMetric, limit: 100, after: null };
           const walk = walkOf(database, parts, byMetric)!;
