@@ -16,7 +16,7 @@ describe('the trainer process', () => {
   const hashOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
   const read = (key: string) => readFileSync(join(folder.path(), 'objects/runs', key), 'utf8');
 
-  it('carries out all six methods, those that distil with the teacher that fine-tuning left', async () => {
+  it('fine-tunes teachers, trains students, and distils with the teacher that fine-tuning left', async () => {
     const teacher = { kind: 'run', runId: 'finetune' } as const;
     const exits = [await runTrainer(folder.path(), tinyRun(folder.path(), 'finetune'))];
     for (const method of ['finetune-lora', 'kd', 'meta-full', 'meta-lora'] as const)
