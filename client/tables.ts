@@ -10,7 +10,8 @@ interface Group {
   worst: { seed: number; value: number } | null;
 }
 
-interface Comparison {
+/** What a comparison by one metric says, as far as it is printed. */
+export interface Comparison {
   groups: Group[];
   pairs: { verdict: { kind: string; text: string } }[];
   warnings: { message: string }[];
@@ -21,14 +22,48 @@ const axisWidth = 32;
 /** Means over seeds with their spread, at the epoch best on dev: a table a metric, with the intervals on one axis. */
 export async function printComparison(api: Api, experimentId: string): Promise<void> {
   for (const metric of ['test/accuracy', 'test/macro-f1']) {
-    const { groups, pairs, warnings } = await compare(api, experimentId, metric);
+    const comparison = await compare(api, experimentId, metric);
     console.log(`\n${metric} at the epoch best on dev, over seeds`);
-    const axis = axisOf(groups);
-    console.log(row(['variant', 'n', 'mean', 'sd', '95 % interval', 'worst (seed)', 'best (seed)', axis.title]));
-    for (const group of groups) console.log(row([...cells(group), axis.draw(group)]));
-    for (const { verdict } of pairs) if (verdict.kind !== 'NOT_TESTED') console.log(`verdict: ${verdict.text}`);
-    for (const { message } of warnings) console.log(`note: ${message}`);
+    for (const line of comparisonLines(comparison)) console.log(line);
   }
+}
+
+/** A line a group, the verdicts, the warnings. */
+export function comparisonLines({ groups, pairs, warnings }: Comparison): string[] {
+  const axis = axisOf(groups);
+  const table = [
+    ['variant', 'n', 'mean', 'sd', '95 % interval', 'worst (seed)', 'best (seed)', axis.title],
+    ...groups.map((group) => [...cells(group), axis.draw(group)]),
+  ];
+  const nameWidth = Math.max(...table.map(([name]) => name!.length), leastWidths[0]!);
+  const widths = [nameWidth, ...leastWidths.slice(1)];
+  return [
+    ...table.map((columns) =>
+      columns
+        .map((text, place) => text.padEnd(widths[place] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    ),
+    ...verdictLines(pairs),
+    ...warnings.map(({ message }) => `note: ${message}`),
+  ];
+}
+
+/** Of more tested pairs than this only those that differ are told one by one: nine variants make 36. */
+const mostVerdicts = 12;
+
+function verdictLines(pairs: Comparison['pairs']): string[] {
+  const tested = pairs.map(({ verdict }) => verdict).filter(({ kind }) => kind !== 'NOT_TESTED');
+  const lines = (verdicts: typeof tested) => verdicts.map(({ text }) => `verdict: ${text}`);
+  if (tested.length <= mostVerdicts) return lines(tested);
+  const differing = tested.filter(({ kind }) => kind === 'BETTER' || kind === 'WORSE');
+  const rest = tested.length - differing.length;
+  return [
+    ...lines(differing),
+    ...(rest === 0
+      ? []
+      : [`verdict: no evidence of a difference in ${rest} of ${tested.length} pairs; the report names each`]),
+  ];
 }
 
 /** All pairs are tested; of so many that the API refuses it, none. Different data was the wish of who defined the experiment. */
@@ -75,12 +110,7 @@ const cells = ({ name, n, mean, standardDeviation, interval, worst, best }: Grou
   best ? `${score(best.value)} (${best.seed})` : '-',
 ];
 
-const widths = [12, 3, 7, 7, 16, 14, 14];
-const row = (columns: readonly string[]): string =>
-  columns
-    .map((text, place) => text.padEnd(widths[place] ?? 0))
-    .join('  ')
-    .trimEnd();
+const leastWidths = [12, 3, 7, 7, 16, 14, 14];
 
 const score = (value: number | null): string => (value === null ? '-' : value.toFixed(4));
 
