@@ -81,7 +81,7 @@ function bestTable(variants: readonly VariantRuns[], { reported }: Circumstances
       column('maximum over epochs', 'share', onTest),
       column('best single run, maximum', 'share', onTest),
       ...(hasReported ? [column('thesis', 'share', { selectedOnTest: true, reported: true })] : []),
-      column('training', 'seconds'),
+      column('seconds of training', 'seconds'),
     ],
     rows: variants.map((variant) => ({
       label: variant.name,
