@@ -14,8 +14,11 @@ interface Quantity {
   isEstimate(run: Run): boolean;
 }
 
-/** Of all attempts where that is known, else of what was trained, without the time it took to start. */
-const secondsOf = ({ billedSeconds, progress }: Run): number => billedSeconds ?? progress.elapsedSeconds;
+/**
+ * Of all attempts, what one did in vain included, where that is known. An attempt is billed from its first record on, while
+ * the clock of its training begins with the process.
+ */
+const secondsOf = ({ billedSeconds, progress }: Run): number => Math.max(billedSeconds ?? 0, progress.elapsedSeconds);
 
 const quantities: Quantity[] = [
   { name: 'Time', of: secondsOf, text: durationText, isEstimate: () => false },

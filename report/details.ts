@@ -1,7 +1,8 @@
 import { countText, foldedWarnings } from '../dashboard/app/format';
 import { type ConfusionData, confusionPrefix, type ReportData } from './fetch';
 import { type Column, type Html, html, inParts, list, type Part, section, table } from './html';
-import type { Group, ResultTable } from './queries';
+import type { Group, ResultTable, Run } from './queries';
+import { joined } from './words';
 
 /** What the rows of each class were taken for, summed over the seeds at the epochs that are compared. */
 export function confusionSection({ accuracy, confusion }: ReportData): Html {
@@ -68,6 +69,14 @@ function cellText(
   return inParts(`${sign}${value.toFixed(digits)}`.replace('-', '−'), spread);
 }
 
+/** Each note once, behind the variants whose results have it. */
+function notesOfResults(runs: readonly Run[]): string[] {
+  const variants = new Map<string, Set<string>>();
+  for (const { variant, resultNotes } of runs)
+    for (const note of resultNotes) variants.set(note, (variants.get(note) ?? new Set()).add(`"${variant}"`));
+  return [...variants].map(([note, names]) => `${joined([...names])}: ${note}`);
+}
+
 /** What was left out, and what a reader must bear in mind. */
 export function caveatsSection({ accuracy, macroF1, runs, experiment }: ReportData): Html {
   const warnings = [accuracy, macroF1].flatMap((comparison) =>
@@ -81,7 +90,7 @@ export function caveatsSection({ accuracy, macroF1, runs, experiment }: ReportDa
     ...warnings,
     ...failed.map(({ variant, seed, failure }) => `"${variant}" seed ${seed} failed: ${failure!.message}`),
     ...(experiment.stopReason ? [`launching ceased: ${experiment.stopReason}`] : []),
-    ...runs.flatMap(({ variant, resultNotes }) => resultNotes.map((note) => `"${variant}": ${note}`)),
+    ...notesOfResults(runs),
   ];
   const notes = experiment.notes.map(({ text, author }) => `${text} (${author})`);
   return section(

@@ -1,6 +1,6 @@
 import { countText } from '../dashboard/app/format';
 import type { ReportData } from './fetch';
-import { type Html, html, section, table } from './html';
+import { type Column, type Html, html, section, table } from './html';
 import type { Attempt, Settings } from './queries';
 
 /** Everything needed to do it again. */
@@ -20,19 +20,7 @@ export function repeatSection(data: ReportData, command: string): Html {
       ],
       factsOf(data),
     ),
-    own.length > 0 &&
-      table(
-        'Hyper-parameters that differ',
-        [
-          { heading: 'Name', kind: 'name', cell: ({ name }) => name },
-          ...[...settings.keys()].map((variant) => ({
-            heading: variant,
-            kind: 'text' as const,
-            cell: ({ values }: OwnSetting) => values.get(variant) ?? '',
-          })),
-        ],
-        own,
-      ),
+    own.length > 0 && differingTable(own, [...settings.keys()]),
     html`<details open><summary>Hyper-parameters that all share who read them</summary>
 <p>${shared.map(({ name, value }, place) => html`${place > 0 && ', '}<code>${name}</code> ${value}`)}</p></details>`,
     html`<p>The definition, as the mutation <code>createExperiment(launch: true, input: …)</code> takes it:</p>
@@ -85,6 +73,31 @@ const definitionText = (input: object): string =>
     /\[\n\s*([^[\]{}]*?)\n\s*\]/g,
     (_, items: string) => `[${items.replace(/\n\s*/g, ' ')}]`,
   );
+
+/** The fewer make the columns: of many variants the table would be wider than a page. */
+function differingTable(own: readonly OwnSetting[], variants: readonly string[]): Html {
+  const caption = 'Hyper-parameters that differ';
+  const cells = <Row>(names: readonly string[], cell: (row: Row, name: string) => string | undefined): Column<Row>[] =>
+    names.map((heading) => ({ heading, kind: 'text', cell: (row) => cell(row, heading) ?? '' }));
+  if (variants.length <= own.length)
+    return table(
+      caption,
+      [
+        { heading: 'Name', kind: 'name', cell: ({ name }) => name },
+        ...cells<OwnSetting>(variants, ({ values }, variant) => values.get(variant)),
+      ],
+      own,
+    );
+  const byName = new Map(own.map(({ name, values }) => [name, values]));
+  return table(
+    caption,
+    [
+      { heading: 'Variant', kind: 'name', cell: (variant) => variant },
+      ...cells<string>([...byName.keys()], (variant, name) => byName.get(name)?.get(variant)),
+    ],
+    variants,
+  );
+}
 
 interface OwnSetting {
   name: string;

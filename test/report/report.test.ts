@@ -138,6 +138,24 @@ describe('a report', () => {
     expect(text).toContain('"kd" seed 9 failed: out of memory');
   });
 
+  it('tells a note of several variants once', async () => {
+    const set = { result_notes: JSON.stringify(['few rows']) };
+    await services().database.updateTable('run').set(set).where('seed', '=', 1).execute();
+    expect(await write()).toContain('<li>&#34;scratch&#34; and &#34;kd&#34;: few rows</li>');
+  });
+
+  it('has settings that differ as columns where variants are more', async () => {
+    const evaluated = [{ epoch: 1, seconds: 2, dev: 0.5, test: 0.7 }];
+    const given = { group_id: 'glove', method: 'scratch' };
+    await insertEvaluatedRun(services(), 'glove-0', given, evaluated, { vectors: '/glove.txt' });
+    expect(rowsOf(await write(), 'Hyper-parameters that differ')).toEqual([
+      ['Variant', 'vectors'],
+      ['scratch', 'none'],
+      ['kd', 'none'],
+      ['glove', '/glove.txt'],
+    ]);
+  });
+
   it('is marked where the test set selected', async () => {
     const text = textOf(await write({ at: { point: 'BEST_ON_TEST' } }));
     expect(text).toContain('The epochs shown were selected on the test set.');
