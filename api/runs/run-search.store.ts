@@ -28,7 +28,7 @@ const lookUpCost = 4;
  * makes where it is sure to fit into its `work_mem` (4 MB if nobody changed that): that is what `heldLimit` is for.
  */
 const ways = {
-  sqlite: { sorted: 35_000, through: 5000, held: 0 },
+  sqlite: { sorted: 30_000, through: 5000, held: 0 },
   server: { sorted: 2000, through: Number.POSITIVE_INFINITY, held: 60_000 },
 } as const;
 const heldLimit = 70_000;
