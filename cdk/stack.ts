@@ -28,6 +28,8 @@ import { Training } from './training';
 export interface StillhouseStackProps extends StackProps {
   /** Folder in which `npm run bundle` left the functions; default: the root of this repository. */
   bundleRoot?: string;
+  /** Of which the trainer's image is made, as every attempt records it; default: not told. */
+  commit?: string;
 }
 
 /**
@@ -38,7 +40,7 @@ export class StillhouseStack extends Stack {
   constructor(
     scope: Construct,
     id: string,
-    { bundleRoot = join(__dirname, '..'), ...props }: StillhouseStackProps = {},
+    { bundleRoot = join(__dirname, '..'), commit = '', ...props }: StillhouseStackProps = {},
   ) {
     super(scope, id, {
       description: 'Stillhouse: runs, records and compares knowledge-distillation experiments',
@@ -47,7 +49,7 @@ export class StillhouseStack extends Stack {
     const parameters = new Parameters(this, 'Parameters');
     const storage = new Storage(this, 'Storage');
     const database = new Database(this, 'Database');
-    const training = new Training(this, 'Training', storage);
+    const training = new Training(this, 'Training', { storage, commit });
     const liveUpdates = new LiveUpdates(this, 'LiveUpdates');
     // The time limits of the functions that take from them.
     const updates = new WorkQueue(this, 'UpdatesQueue', Duration.minutes(2));

@@ -80,7 +80,7 @@ export class Training extends Construct {
   readonly queues: ReadonlyMap<QueueKey, JobQueue>;
   readonly logGroup: LogGroup;
 
-  constructor(scope: Construct, id: string, storage: Storage) {
+  constructor(scope: Construct, id: string, { storage, commit }: { storage: Storage; commit: string }) {
     super(scope, id);
     const vpc = new Vpc(this, 'Network', {
       maxAzs: 3,
@@ -104,7 +104,7 @@ export class Training extends Construct {
       retention: RetentionDays.THREE_MONTHS,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    this.trainer(storage);
+    this.trainer(storage, commit);
   }
 
   /** The queues as the functions are told of them (`batchQueues`). */
@@ -198,7 +198,7 @@ export class Training extends Construct {
     });
   }
 
-  private trainer(storage: Storage): void {
+  private trainer(storage: Storage, commit: string): void {
     const jobRole = new Role(this, 'TrainerRole', {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
       description: 'What a trainer may do: read inputs and definitions, write what comes of runs',
@@ -216,6 +216,7 @@ export class Training extends Construct {
         image: ContainerImage.fromAsset(join(__dirname, '..'), {
           file: 'trainer/Dockerfile',
           platform: Platform.LINUX_AMD64,
+          buildArgs: { COMMIT: commit },
           // The image is built at deploy from these alone; see trainer/Dockerfile.dockerignore.
           exclude: ['*', '!package.json', '!package-lock.json', '!tsconfig.json', '!contract', '!trainer'],
         }),
