@@ -59,8 +59,7 @@ export async function findRunPlaces(database: Kysely<Tables>, search: RunSearch)
   if (few !== null && few.count <= Math.min(way.sorted, rowsLeft))
     return sortedQuery(database, search, parts, few).execute();
   // Where all rows are sorted anyway, PostgreSQL makes its tables of hashes by itself.
-  const most = walk.inOrder ? Math.min(way.held, rowsLeft * lookUpCost) : 0;
-  const held = await heldOf(database, candidates[0], most);
+  const held = walk.inOrder ? heldOf(candidates[0], rowsLeft, way) : null;
   const found = await wholeQuery(walk, search, held).execute();
   if (found.length >= limit || walk.behind === null) return found;
   const behind = { ...search, limit: limit - found.length, after: null };
@@ -140,18 +139,17 @@ export function wholeQuery({ rows, terms, id, parts }: Walk, { limit, after }: R
   return pageQuery(rows.where(build.and(tests)), { terms, id, limit, after });
 }
 
-/** The ids to have at hand for a condition: of those that pass, or of those that fail where they are fewer. */
-async function heldOf(
-  database: Kysely<Tables>,
-  candidates: Candidates | undefined,
-  most: number,
-): Promise<Candidates | null> {
-  if (candidates === undefined || most === 0) return null;
-  if (candidates.count <= most) return candidates;
-  const { part } = candidates;
-  const ids = indexedIds(part, false)!;
-  const count = await countUpTo(database, ids, most + 1);
-  return count <= most ? { part, passing: false, ids, count } : null;
+/**
+ * The ids to have at hand for a condition: of those that pass; of those that fail where more pass than can be held, as
+ * far as they go, since who is not among them is looked up.
+ * @param rows of the index that are still to be gone along
+ */
+function heldOf(candidates: Candidates | undefined, rows: number, { held }: { held: number }): Candidates | null {
+  const worthIt = rows * lookUpCost;
+  if (candidates === undefined || held === 0) return null;
+  if (candidates.count <= Math.min(held, worthIt)) return candidates;
+  const { part, count } = candidates;
+  return count > held && worthIt >= held ? { part, passing: false, ids: indexedIds(part, false)!, count } : null;
 }
 
 /** How many runs pass each condition that an index answers: of the first as many as can be held, else as are sorted. */
