@@ -23,7 +23,7 @@ export function openDsql({ host, region, user }: DsqlCluster, options: PoolOptio
   const password = () => (user === 'admin' ? signer.getDbConnectAdminAuthToken() : signer.getDbConnectAuthToken());
   const ssl = { rejectUnauthorized: true, servername: host };
   const config = { host, port, database, user, password, ssl };
-  return openPool(config, new DsqlCompiler(), { host, port, user, database }, options);
+  return openPool(config, { compiler: new DsqlCompiler(), target: { host, port, user, database } }, options);
 }
 
 /** The cluster that the address of a database names; null where it names another kind of server. */

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, type PostgresPool, PostgresQueryCompiler } from 'kysely';
+import { CompiledQuery, Kysely, PostgresDialect, type PostgresPool, PostgresQueryCompiler } from 'kysely';
 import { Pool, type PoolClient, type PoolConfig, types } from 'pg';
 import { migrate } from './migrate';
 import { postgresRefusal, type Target } from './postgres-refusal';
@@ -26,11 +26,18 @@ const trialTimeoutMilliseconds = 3_000;
 /** Type of 64-bit whole numbers, which `pg` reads as text: those of the records (seeds, bytes, counts) are exact. */
 const int8 = 20;
 
+/** In what servers that speak PostgreSQL's protocol differ. */
+export interface Server {
+  compiler: PostgresQueryCompiler;
+  target: Target;
+  /** A statement that every new connection begins with. */
+  begin?: string;
+}
+
 /** Opens the records behind a pool of connections, and tries the first one. */
 export async function openPool(
   config: PoolConfig,
-  compiler: PostgresQueryCompiler,
-  target: Target,
+  { compiler, target, begin }: Server,
   { connections, migrate: migrates }: PoolOptions,
 ): Promise<OpenedRecords> {
   const pool = new Pool({
@@ -48,7 +55,12 @@ export async function openPool(
   // lost while idle; one that is lost in use fails its next query.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
-  const dialect = new PostgresDialect({ pool: withTrials(pool) });
+  const dialect = new PostgresDialect({
+    pool: withTrials(pool),
+    onCreateConnection: async (connection) => {
+      if (begin !== undefined) await connection.executeQuery(CompiledQuery.raw(begin));
+    },
+  });
   dialect.createQueryCompiler = () => compiler;
   const database = new Kysely<Tables>({ dialect });
   try {

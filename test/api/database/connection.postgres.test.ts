@@ -57,6 +57,11 @@ describe('a database that cannot be opened', () => {
 });
 
 describe('a database that is opened', () => {
+  it('answers searches in one process', async () => {
+    const shown = await sql<Record<string, string>>`show max_parallel_workers_per_gather`.execute(await records.open());
+    expect(shown.rows).toEqual([{ max_parallel_workers_per_gather: '0' }]);
+  });
+
   it('by several programs at once for the first time is migrated once', async () => {
     const name = 'stillhouse_test_migrators';
     await onServer([`drop database if exists ${name} with (force)`, `create database ${name} template template0`]);
