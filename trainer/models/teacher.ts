@@ -143,11 +143,21 @@ function valuesOf(tensor: StoredTensor | undefined, shape: readonly number[]): F
   return values;
 }
 
-/** Without a branch for each of a hundred million weights: 0 times any number is 0, 0 times any other is NaN. */
+/**
+ * Without a branch for each of a hundred million weights: 0 times any number is 0, 0 times any other is NaN. Four sums, since an
+ * addition waits for the one before.
+ */
 function areFinite(values: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += 0 * values[i]!;
-  return sum === 0;
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = values.length & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    a += 0 * values[i]!;
+    b += 0 * values[i + 1]!;
+    c += 0 * values[i + 2]!;
+    d += 0 * values[i + 3]!;
+  }
+  for (let i = whole; i < values.length; i++) a += 0 * values[i]!;
+  return a + b + c + d === 0;
 }
 
 /** A classifier that knows the same classes in another order would be wrong in silence. */
