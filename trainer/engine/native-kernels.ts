@@ -239,8 +239,9 @@ export function variablesAdam(inputs: Inputs, constants: AdamConstants, backend:
 let held: { values: number[][]; ids: number[] } = { values: [], ids: [] };
 
 /**
- * What all weights of one update take, a number as a scalar and a list as a vector: made once an update, since making and freeing
- * them costs more than the update of a small weight. The last ones are kept until others are asked for.
+ * Constants that one call after another takes, a number as a scalar and a list as a vector: those of an update for all
+ * weights, that of layer norm for all layers. Making and freeing them costs more than the update of a small weight. The
+ * last ones are kept until others are asked for.
  */
 function heldConstants({ binding }: NativeBackend, values: (number | number[])[]): number[] {
   const asLists = values.map((value) => [value].flat());
