@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/tables';
+import { findEvaluations } from '../metrics/evaluations.store';
 import { findStoppedEpochs } from '../search/halving.store';
 import type { ComparedRun, EvaluatedEpoch } from './comparison';
 
@@ -49,30 +50,16 @@ export async function findEpochs(
   experimentIds: readonly string[],
   { metric, selecting }: { metric: string; selecting: string },
 ): Promise<Map<string, EvaluatedEpoch[]>> {
-  const rows = await database
-    .selectFrom('epoch_metric')
-    .innerJoin('run', 'run.id', 'epoch_metric.run_id')
-    .select(['epoch_metric.run_id', 'epoch_metric.epoch', 'epoch_metric.elapsed_seconds'])
-    .select(['epoch_metric.name', 'epoch_metric.value'])
-    .where('run.experiment_id', 'in', experimentIds)
-    .where('run.state', 'in', comparedStates)
-    .where('epoch_metric.name', 'in', [metric, selecting])
-    .orderBy('epoch_metric.run_id')
-    .orderBy('epoch_metric.epoch')
-    .execute();
-  const epochs = new Map<string, EvaluatedEpoch[]>();
-  for (const { run_id, epoch, elapsed_seconds, name, value } of rows) {
-    const ofRun = epochs.get(run_id) ?? [];
-    epochs.set(run_id, ofRun);
-    let evaluated = ofRun.at(-1);
-    if (evaluated?.epoch !== epoch) {
-      evaluated = { epoch, elapsedSeconds: elapsed_seconds, value: null, devAccuracy: null };
-      ofRun.push(evaluated);
-    }
-    if (name === metric) evaluated.value = value;
-    if (name === selecting) evaluated.devAccuracy = value;
-  }
-  return epochs;
+  const evaluations = await findEvaluations(database, experimentIds, [metric, selecting], comparedStates);
+  return new Map(
+    [...evaluations].map(([runId, ofRun]) => [
+      runId,
+      ofRun.map(({ epoch, elapsedSeconds, values }) => ({
+        ...{ epoch, elapsedSeconds },
+        ...{ value: values[metric] ?? null, devAccuracy: values[selecting] ?? null },
+      })),
+    ]),
+  );
 }
 
 /** Names of the metrics that such runs of some experiments have at the end of epochs. */

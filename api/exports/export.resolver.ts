@@ -1,4 +1,4 @@
-import { Arg, Ctx, Field, Int, ObjectType, Query, Resolver, registerEnumType } from 'type-graphql';
+import { Arg, Args, ArgsType, Ctx, Field, Int, ObjectType, Query, Resolver, registerEnumType } from 'type-graphql';
 import type { ApiContext } from '../context';
 import { limits } from '../limits';
 import { RunFilterInput } from '../runs/run.input';
@@ -38,6 +38,19 @@ const afterDescription = 'Cursor behind which the page begins; must come from an
 /** A page is read and written as one, whatever is asked of it. */
 const cost = ({ args }: { args: Record<string, unknown> }) => Math.max(1, Number(args.first));
 
+/** Which page, and how it is written. */
+@ArgsType()
+class ExportPageArgs {
+  @Field(() => ExportFormat, { defaultValue: 'csv', description: 'How rows are written.' })
+  format: TextFormat;
+
+  @Field(() => Int, { defaultValue: 1000, description: firstDescription })
+  first: number;
+
+  @Field(() => String, { nullable: true, description: afterDescription })
+  after: string | null;
+}
+
 @Resolver()
 export class ExportResolver {
   @Query(() => ExportPage, {
@@ -54,10 +67,7 @@ export class ExportResolver {
       description: 'Metrics that are columns; when left out, those that do not depend on the classes of the data.',
     })
     metrics: string[] | null,
-    @Arg('format', () => ExportFormat, { defaultValue: 'csv', description: 'How rows are written.' })
-    format: TextFormat,
-    @Arg('first', () => Int, { defaultValue: 1000, description: firstDescription }) first: number,
-    @Arg('after', () => String, { nullable: true, description: afterDescription }) after: string | null,
+    @Args(() => ExportPageArgs) { format, first, after }: ExportPageArgs,
   ): Promise<ExportPageData> {
     const request = { table: 'runs', filter: filter ?? {}, metrics: metrics ?? null, after: after ?? null } as const;
     return exportPage(services, request, format, first);
@@ -73,10 +83,7 @@ export class ExportResolver {
     filter: RunFilterInput | null,
     @Arg('metrics', () => [String], { nullable: true, description: 'Only these; all when left out.' })
     metrics: string[] | null,
-    @Arg('format', () => ExportFormat, { defaultValue: 'csv', description: 'How rows are written.' })
-    format: TextFormat,
-    @Arg('first', () => Int, { defaultValue: 1000, description: firstDescription }) first: number,
-    @Arg('after', () => String, { nullable: true, description: afterDescription }) after: string | null,
+    @Args(() => ExportPageArgs) { format, first, after }: ExportPageArgs,
   ): Promise<ExportPageData> {
     const request = { table: 'history', filter: filter ?? {}, metrics: metrics ?? null, after: after ?? null } as const;
     return exportPage(services, request, format, first);

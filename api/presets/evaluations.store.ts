@@ -1,14 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { RunState, Tables } from '../database/tables';
+import { type Evaluation, findEvaluations } from '../metrics/evaluations.store';
 
 type Database = Kysely<Tables>;
-
-/** The evaluation that closed an epoch, by the names of its metrics. */
-export interface Evaluation {
-  epoch: number;
-  elapsedSeconds: number;
-  values: Readonly<Record<string, number>>;
-}
 
 /** A run with everything its tables are made of. */
 export interface EvaluatedRun {
@@ -33,22 +27,6 @@ export async function findEvaluatedRuns(
     .where('experiment_id', '=', experimentId)
     .orderBy('position')
     .execute();
-  const rows = await database
-    .selectFrom('epoch_metric')
-    .innerJoin('run', 'run.id', 'epoch_metric.run_id')
-    .select(['epoch_metric.run_id', 'epoch_metric.epoch', 'epoch_metric.elapsed_seconds'])
-    .select(['epoch_metric.name', 'epoch_metric.value'])
-    .where('run.experiment_id', '=', experimentId)
-    .where('epoch_metric.name', 'in', names)
-    .orderBy('epoch_metric.run_id')
-    .orderBy('epoch_metric.epoch')
-    .execute();
-  const evaluations = new Map<string, (Evaluation & { values: Record<string, number> })[]>();
-  for (const { run_id, epoch, elapsed_seconds, name, value } of rows) {
-    const ofRun = evaluations.get(run_id) ?? [];
-    evaluations.set(run_id, ofRun);
-    if (ofRun.at(-1)?.epoch !== epoch) ofRun.push({ epoch, elapsedSeconds: elapsed_seconds, values: {} });
-    ofRun.at(-1)!.values[name] = value;
-  }
+  const evaluations = await findEvaluations(database, [experimentId], names);
   return runs.map((run) => ({ ...run, evaluations: evaluations.get(run.id) ?? [] }));
 }

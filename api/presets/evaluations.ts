@@ -1,5 +1,6 @@
 import { scoreName } from '../../contract/metric-names';
-import type { EvaluatedRun, Evaluation } from './evaluations.store';
+import type { Evaluation } from '../metrics/evaluations.store';
+import type { EvaluatedRun } from './evaluations.store';
 
 const devAccuracy = scoreName('dev', 'accuracy');
 

@@ -1,8 +1,6 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-
-/** By name, as `kernels.ts` passes them. */
-type Inputs = Record<string, TensorInfo>;
+import type { KernelInputs as Inputs } from './kernels';
 
 /**
  * Kernels of `kernels.ts` as compositions of TensorFlow.js's own operations: for a GPU, and for an addon that was not built by

@@ -24,6 +24,9 @@ export const geluGradientKernel = 'StillhouseGeluGradient';
 export const layerNormKernel = 'StillhouseLayerNorm';
 export const layerNormGradientKernel = 'StillhouseLayerNormGradient';
 
+/** What a kernel takes, by name. */
+export type KernelInputs = Record<string, TensorInfo>;
+
 /**
  * What the forward pass of an LSTM leaves behind for its gradient; every tensor is [t, b, u]. The caller owns all
  * seven. Gate order everywhere, in `weight` and `bias` too: input i, forget f, cell input c, output o (PyTorch and

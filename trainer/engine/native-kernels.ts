@@ -7,6 +7,7 @@ import {
   geluGradientKernel,
   geluKernel,
   halfSquaredNormKernel,
+  type KernelInputs as Inputs,
   layerNormGradientKernel,
   layerNormKernel,
   lstmGradientKernel,
@@ -33,9 +34,6 @@ export interface NativeBackend {
   getInputTensorIds(tensors: TensorInfo[]): number[];
   createOutputTensor(metadata: { id: number }): Tensor;
 }
-
-/** By name, as `kernels.ts` passes them. */
-type Inputs = Record<string, TensorInfo>;
 
 type Kernel = (inputs: Inputs, attributes: NamedAttrMap, backend: NativeBackend) => TensorInfo | TensorInfo[];
 

@@ -6,6 +6,7 @@ import {
   geluGradientKernel,
   geluKernel,
   halfSquaredNormKernel,
+  type KernelInputs as Inputs,
   layerNormGradientKernel,
   layerNormKernel,
   lstmGradientKernel,
@@ -15,7 +16,6 @@ import {
 import { matMul } from './portable-matmul';
 import { openPortableMemory, type PortableMemory, type WasmBackend } from './portable-memory';
 
-type Inputs = Record<string, TensorInfo>;
 type Implementation = (inputs: Inputs, attributes: NamedAttrMap, stock: () => TensorInfo) => TensorInfo | TensorInfo[];
 
 /**
