@@ -49,10 +49,11 @@ export function describeWithBrowser(name: string, tests: (open: (address: string
       for (const close of closing.splice(0)) close();
     });
     afterAll(async () => {
-      const gone = new Promise((resolve) => browser.once('exit', resolve));
+      // Not `exit`: its helping processes write to the folder too, and hold its output open until the last has gone.
+      const gone = new Promise((resolve) => browser.once('close', resolve));
       browser.kill();
       await gone;
-      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+      rmSync(folder, { recursive: true, force: true });
     });
     tests(async (address) => {
       const port = /127\.0\.0\.1:(\d+)/.exec(written)![1];
