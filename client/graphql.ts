@@ -1,8 +1,8 @@
 import { type Client, createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
-/** The API answered with errors: a fault of the request, or of the server. */
-export class GraphqlError extends Error {}
+/** The API answered with errors, or nobody answers as it does; the message says all that a person needs. */
+export class ApiError extends Error {}
 
 /** One client of the API over HTTP and WebSocket. */
 export interface Api {
@@ -28,21 +28,35 @@ export function connect(server: string, token?: string): Api {
   });
   return {
     async request<T>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
-      const response = await fetch(url, {
+      const response = await reach(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
         body: JSON.stringify({ query, variables }),
       });
-      const answer = (await response.json()) as { data?: T; errors?: { message: string }[] };
-      if (answer.errors) throw new GraphqlError(answer.errors.map(({ message }) => message).join('; '));
-      return answer.data as T;
+      const answer = (await response.json().catch(() => null)) as { data?: T; errors?: GivenError[] } | null;
+      if (answer?.errors) throw new ApiError(textOf(answer.errors));
+      if (!answer?.data) throw new ApiError(`${url} answered ${response.status}, not as this service does: ${advice}`);
+      return answer.data;
     },
     async *subscribe<T>(query: string, variables: Record<string, unknown> = {}): AsyncIterableIterator<T> {
       for await (const event of client.iterate<T>({ query, variables })) {
-        if (event.errors) throw new GraphqlError(event.errors.map(({ message }) => message).join('; '));
+        if (event.errors) throw new ApiError(textOf(event.errors));
         yield event.data as T;
       }
     },
     close: async () => client.dispose(),
   };
 }
+
+/** @throws ApiError where nobody answers */
+export function reach(url: URL, request: RequestInit): Promise<Response> {
+  return fetch(url, request).catch((error: Error) => {
+    const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
+    throw new ApiError(`${url.origin} does not answer (${code ?? message}): ${advice}`);
+  });
+}
+
+const advice = 'start a server there by npm start, or give the address of one by --server';
+
+type GivenError = { message: string };
+const textOf = (errors: readonly GivenError[]): string => errors.map(({ message }) => message).join('; ');

@@ -19,6 +19,7 @@ export const commaList = z.string().transform((list) => list.split(',').map((nam
 /** Options about the server, of every command that needs one; `dataDirectory` is where a server of its own keeps all. */
 export const serverOptions = (dataDirectory: string) => ({
   server: z.url().optional(),
+  token: z.string().min(1).optional(),
   'data-directory': z
     .string()
     .min(1)
@@ -32,6 +33,7 @@ export const serverOptions = (dataDirectory: string) => ({
 /** As the usage of a command tells them. */
 export const serverUsage = (dataDirectory: string): string => `\
   --server URL         use this server instead of starting one
+  --token TEXT         access token of that server
   --data-directory DIR of the server that is started [${dataDirectory}]
   --port N             of the server that is started [4000, or a free one if that is taken]
   --slots N            runs at a time [the cores of this machine, at most 4]

@@ -1,21 +1,23 @@
 import { runUntilOver } from './follow';
-import { type Api, connect } from './graphql';
+import { type Api, ApiError, connect } from './graphql';
 import type { ReadOptions } from './options';
 import { type ServerOptions, ServerRefused, startServer } from './server';
 
 export interface SessionOptions extends ServerOptions {
+  /** Where a given server asks for one. */
+  token?: string | undefined;
   /** Stop the server at the end instead of leaving it until Ctrl-C. */
   exit: boolean;
 }
 
 /** Something to be done on a server of its own or a given one. @returns the exit code */
 export async function withServer(
-  options: ServerOptions,
+  options: Omit<SessionOptions, 'exit'>,
   work: (api: Api, address: string) => Promise<number>,
 ): Promise<number> {
   const server = await startServer(options);
   console.log(`server: ${server.address}\n`);
-  const api = connect(server.address);
+  const api = connect(server.address, options.token);
   try {
     return await work(api, server.address);
   } finally {
@@ -67,7 +69,10 @@ export function command<T>(
   }
   run(read.options)
     .catch((error) => {
-      console.error(error instanceof ServerRefused || isExpected(error) ? error.message : error);
+      // The file system and the network name what they refuse, and why.
+      const isOfSystem = error?.syscall !== undefined;
+      const isTold = error instanceof ServerRefused || error instanceof ApiError || isOfSystem || isExpected(error);
+      console.error(isTold ? error.message : error);
       return 1;
     })
     .then((exitCode) => process.exit(exitCode));

@@ -31,21 +31,22 @@ const smallRandomTeacher = { layers: 2, hidden: 128, heads: 4, intermediate: 512
 
 /** Real data where it is given or can be had; generated sentences otherwise. */
 export async function chooseSources(options: Options): Promise<Sources> {
-  await requireInputs(options);
   if (options.data !== undefined && options.data !== 'hub' && options.data !== 'generated')
-    return givenSources(options.data, options.teacher);
+    return givenSources(options.data, options);
+  await requireInputs(options);
   if (options.data === 'hub') return hubSources();
   if (options.data === undefined && options.teacher === undefined && (await hubAnswers())) return hubSources();
   return generatedSources(options);
 }
 
-async function givenSources(folder: string, teacher: string | undefined): Promise<Sources> {
+async function givenSources(folder: string, options: Options): Promise<Sources> {
+  const { teacher } = options;
   return {
     description: [
       `data: ${resolve(folder)}`,
       `teacher: ${teacher ?? 'a small random encoder (give one with --teacher)'}`,
     ],
-    data: await findData(folder),
+    data: await findData(folder, options),
     teacher: teacher === undefined ? { random: smallRandomTeacher } : { folder: teacher },
     dataParameters: {},
     studentParameters: {},

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { launch } from '../client/create';
-import { findData, NoSource, requireInputs } from '../client/data-folder';
+import { findData, NoSource } from '../client/data-folder';
 import type { Api } from '../client/graphql';
 import { givenRuns } from '../client/options';
 import { fetchPresentation, tableLines } from '../client/result-tables';
@@ -11,8 +11,7 @@ import { printPlan } from './plan';
 
 /** One of the thesis's experiments, from its launch to its tables, as any client of the API would carry it out. */
 async function experiment(options: Options): Promise<number> {
-  await requireInputs(options);
-  const data = await findData(options.data);
+  const data = await findData(options.data, options);
   const input = presetInput(options, data);
   if (options.plan)
     return withServer({ ...options, slots: 0 }, (api) =>

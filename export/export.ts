@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/
 import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
-import { connect, GraphqlError } from '../client/graphql';
+import { connect, reach } from '../client/graphql';
 import { command } from '../client/session';
 import { type Options, readOptions } from './options';
 
@@ -39,8 +39,8 @@ async function writePages(options: Options): Promise<void> {
   const format = extname(output) === '.csv' ? 'CSV' : 'JSON_LINES';
   const request = JSON.stringify({ table, filter, metrics, server });
   const progress = await readProgress(output, request);
-  const file = await open(output, progress.after === null ? 'w' : 'r+');
   const api = connect(server, token);
+  let file: FileHandle | null = null;
   try {
     for (let more = true; more; ) {
       const { page } = await api.request<{ page: Page }>(
@@ -51,13 +51,15 @@ async function writePages(options: Options): Promise<void> {
         }`,
         { filter, metrics, format, after: progress.after },
       );
+      // Not before there is a page: what an earlier export wrote is not lost to a server that refuses this one.
+      file ??= await open(output, progress.after === null ? 'w' : 'r+');
       await append(file, page, progress);
       if (page.hasNextPage) await writeFile(progressFile(output), JSON.stringify(progress));
       more = page.hasNextPage;
     }
-    await file.truncate(progress.sizeBytes);
+    await file?.truncate(progress.sizeBytes);
   } finally {
-    await file.close();
+    await file?.close();
     await api.close();
   }
   await rm(progressFile(output), { force: true });
@@ -88,7 +90,7 @@ async function downloadFile({ table, output, filter, metrics, server, token }: O
   const url = new URL(`/export/${table}.parquet`, server);
   if (filter !== undefined) url.searchParams.set('filter', JSON.stringify(filter));
   if (metrics !== undefined) url.searchParams.set('metrics', metrics.join(','));
-  const response = await fetch(url, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+  const response = await reach(url, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
   if (!response.ok || response.body === null) throw new ExportFailed(await refusalOf(response));
   const partial = `${output}.partial`;
   try {
@@ -106,10 +108,4 @@ async function refusalOf(response: Response): Promise<string> {
   return `${response.url} answered ${response.status}: this server gives no Parquet files; take .csv or .jsonl`;
 }
 
-const isExpected = (error: unknown): error is Error =>
-  error instanceof ExportFailed ||
-  error instanceof GraphqlError ||
-  (error instanceof TypeError && error.message === 'fetch failed') ||
-  typeof (error as NodeJS.ErrnoException)?.code === 'string';
-
-command(readOptions(process.argv.slice(2)), exportTable, isExpected);
+command(readOptions(process.argv.slice(2)), exportTable, (error) => error instanceof ExportFailed);

@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 
 async function run(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const all = ['--import', 'tsx', 'export/export.ts', ...words, '--server', service.address, '--token', token];
+  const all = ['--import', 'tsx', 'export/export.ts', '--server', service.address, '--token', token, ...words];
   return promisify(execFile)(process.execPath, all, { cwd: join(__dirname, '../..') }).then(
     (output) => ({ code: 0, ...output }),
     ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
@@ -78,7 +78,7 @@ describe('npm run export', () => {
     expect(statSync(output).size).toBeLessThan(100_000);
   });
 
-  it('says what is wrong: a filter, another export in the way, a server that is not there', async () => {
+  it('says what is wrong: a filter, another export in the way, a folder that is not there', async () => {
     const output = join(folder.path(), 'runs.csv');
     expect(await run('runs', '--output', output, '--filter', '{"sed":{"eq":1}}')).toMatchObject({
       code: 1,
@@ -87,6 +87,19 @@ describe('npm run export', () => {
     writeFileSync(`${output}.cursor`, '{"request":"another"}');
     expect((await run('runs', '--output', output)).stderr).toContain('is of another export');
     expect((await run('runs', '--output', join(folder.path(), 'no/folder.csv'))).stderr).toContain('no such file');
+  });
+
+  it('leaves an earlier file as it is where no server answers, and says which does not', async () => {
+    for (const name of ['runs.csv', 'runs.parquet']) {
+      const output = join(folder.path(), name);
+      writeFileSync(output, 'of yesterday');
+      const { code, stderr } = await run('runs', '--output', output, '--server', 'http://127.0.0.1:9');
+      expect({ code, stderr, kept: readFileSync(output, 'utf8') }).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^http:\/\/127\.0\.0\.1:9 does not answer .*: start a server there/),
+        kept: 'of yesterday',
+      });
+    }
   });
 });
 

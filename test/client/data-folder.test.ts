@@ -1,0 +1,33 @@
+import { findData, NoSource } from '../../client/data-folder';
+import { useTestFolder } from '../testkit/test-folder';
+
+const folder = useTestFolder();
+const refusal = (place: string, others: { teacher?: string; vectors?: string } = {}): Promise<string> =>
+  findData(place, others).then(
+    () => 'nothing is wrong',
+    (error) => (error instanceof NoSource ? error.message : String(error)),
+  );
+
+test('a folder with one train and one test file is enough, whatever lies beside them', async () => {
+  const [train, valid] = [folder.write('sent_train.csv', ''), folder.write('sent_valid.jsonl', '')];
+  folder.write('train.txt', '');
+  expect(await findData(folder.path(), { teacher: 'hf:owner/name' })).toEqual({ train, test: valid });
+});
+
+test('everything that is not there is told at once', async () => {
+  expect((await refusal('/nowhere', { teacher: '/no/bert', vectors: '/no/glove.txt' })).split('\n')).toEqual([
+    '--data: there is no folder /nowhere',
+    '--teacher: there is no /no/bert/config.json',
+    '--vectors: there is no /no/glove.txt',
+  ]);
+});
+
+test('a folder with no file of a kind, or with several, says which it holds', async () => {
+  const at = folder.path();
+  expect(await refusal(at)).toMatch(/one train file.*found no file at all\n.*one test file.*found no file at all/);
+  for (const name of ['train-1.csv', 'train-2.csv']) folder.write(name, '');
+  expect((await refusal(at)).split('\n')).toEqual([
+    `--data: ${at} must hold one train file, .csv or .jsonl with train in its name; found train-1.csv, train-2.csv`,
+    `--data: ${at} must hold one test file, .csv or .jsonl with test or valid in its name; found none among train-1.csv, train-2.csv`,
+  ]);
+});
