@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
-import type { Api } from './graphql';
+import { type Api, ApiError } from './graphql';
 
 /** A run as the progress bar needs it. */
 export interface FollowedRun {
@@ -18,7 +18,7 @@ const runFields = `
 
 const over = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED', 'STOPPED']);
 
-/** Follows all runs of an experiment by subscription, with a progress bar, until each is over. */
+/** Follows all runs of an experiment by subscription, with a progress bar, until each is over. @throws ApiError */
 export async function runUntilOver(api: Api, experimentId: string): Promise<FollowedRun[]> {
   const total = await countRuns(api, experimentId);
   const runs = new Map<string, FollowedRun>();
@@ -44,10 +44,13 @@ export async function runUntilOver(api: Api, experimentId: string): Promise<Foll
       all.reduce((sum, each) => sum + fractionOf(each), 0),
       { done, now: doing(all) },
     );
-    if (done === total) break;
+    if (done === total) {
+      bar.stop();
+      return all;
+    }
   }
   bar.stop();
-  return [...runs.values()];
+  throw new ApiError('the server has ended the subscription: its runs go on, and its dashboard shows them');
 }
 
 async function countRuns(api: Api, experimentId: string): Promise<number> {

@@ -4,6 +4,10 @@ import WebSocket from 'ws';
 /** The API answered with errors, or nobody answers as it does; the message says all that a person needs. */
 export class ApiError extends Error {}
 
+/** A server that starts again is waited for, for as long as this. */
+const reconnectAttempts = 40;
+const reconnectSeconds = 3;
+
 /** One client of the API over HTTP and WebSocket. */
 export interface Api {
   request<T>(query: string, variables?: Record<string, unknown>): Promise<T>;
@@ -22,7 +26,10 @@ export function connect(server: string, token?: string): Api {
   const client: Client = createClient({
     url: socketUrl,
     webSocketImpl: WebSocket,
-    retryAttempts: 20,
+    retryAttempts: reconnectAttempts,
+    retryWait: () => new Promise((resolve) => setTimeout(resolve, reconnectSeconds * 1000)),
+    // Also where nobody listens for a while, which is no closed connection yet.
+    shouldRetry: () => true,
     lazy: true,
     ...(token ? { connectionParams: { authorization: `Bearer ${token}` } } : {}),
   });
@@ -39,12 +46,17 @@ export function connect(server: string, token?: string): Api {
       return answer.data;
     },
     async *subscribe<T>(query: string, variables: Record<string, unknown> = {}): AsyncIterableIterator<T> {
-      for await (const event of client.iterate<T>({ query, variables })) {
-        if (event.errors) throw new ApiError(textOf(event.errors));
-        yield event.data as T;
+      try {
+        for await (const event of client.iterate<T>({ query, variables })) {
+          if (event.errors) throw new ApiError(textOf(event.errors));
+          yield event.data as T;
+        }
+      } catch (error) {
+        throw error instanceof ApiError ? error : new ApiError(lostConnection(url, error));
       }
     },
-    close: async () => client.dispose(),
+    // A connection that cannot be made any more is as good as closed.
+    close: () => Promise.resolve(client.dispose()).catch(() => {}),
   };
 }
 
@@ -57,6 +69,13 @@ export function reach(url: URL, request: RequestInit): Promise<Response> {
 }
 
 const advice = 'start a server there by npm start, or give the address of one by --server';
+
+/** @param error what ended a subscription: errors of GraphQL, or how the socket was closed */
+function lostConnection(url: URL, error: unknown): string {
+  if (Array.isArray(error)) return textOf(error);
+  const { code, reason, message } = error as { code?: number; reason?: string; message?: string };
+  return `the connection to ${url.origin} is lost (${reason || message || code}): its runs go on, and its dashboard shows them`;
+}
 
 type GivenError = { message: string };
 const textOf = (errors: readonly GivenError[]): string => errors.map(({ message }) => message).join('; ');

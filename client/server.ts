@@ -13,11 +13,13 @@ export interface ServerOptions {
 
 export interface RunningServer {
   address: string;
+  /** Rejects with `ServerRefused` when a server that was started here ends before it is stopped. */
+  ended: Promise<never>;
   /** Ends the server and waits for it; one that was already there is left alone. */
   stop(): Promise<void>;
 }
 
-/** A server that was to be started did not; the message holds what it said. */
+/** A server that was to be started did not, or did not stay; the message holds what it said. */
 export class ServerRefused extends Error {}
 
 const startTimeoutMilliseconds = 60_000;
@@ -25,7 +27,8 @@ const pollMilliseconds = 100;
 
 /** The server of `--server`, or a new one on a data directory of its own. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  if (options.server !== undefined) return { address: options.server, stop: async () => {} };
+  if (options.server !== undefined)
+    return { address: options.server, ended: new Promise(() => {}), stop: async () => {} };
   const port = await freePort(options.port);
   const child = spawn(
     process.execPath,
@@ -36,24 +39,41 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     { cwd: join(__dirname, '..'), stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const complaint = collect(child);
+  const gone = new Promise<number | NodeJS.Signals | null>((resolve) =>
+    child.once('exit', (code, signal) => resolve(signal ?? code)),
+  );
+  stopAlong(child);
   const address = `http://127.0.0.1:${port}`;
   const deadline = Date.now() + startTimeoutMilliseconds;
   while (!(await answers(address))) {
-    if (child.exitCode !== null || Date.now() > deadline) {
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
       child.kill('SIGKILL');
       throw new ServerRefused(`the server did not start:\n${complaint()}`);
     }
     await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
   }
+  const ended = gone.then((reason): never => {
+    const bringsBack = `npm start -- --data ${options['data-directory']} starts it again, and its runs go on`;
+    throw new ServerRefused(`the server has ended (${reason}): ${bringsBack}\n${complaint()}`);
+  });
+  // Who waits for something of the server looks at it; at the end nobody does.
+  ended.catch(() => {});
   return {
     address,
-    stop: () =>
-      new Promise((resolve) => {
-        if (child.exitCode !== null) return resolve();
-        child.once('exit', () => resolve());
-        child.kill('SIGTERM');
-      }),
+    ended,
+    async stop() {
+      child.kill('SIGTERM');
+      await gone;
+    },
   };
+}
+
+/** A command that is told to stop tells the server that it started; Ctrl-C reaches both without that. */
+function stopAlong(child: ChildProcess): void {
+  process.once('SIGTERM', () => {
+    child.kill('SIGTERM');
+    process.exit(143);
+  });
 }
 
 /** The address of the server that runs on a data directory; null where none does. */

@@ -19,7 +19,7 @@ export async function withServer(
   console.log(`server: ${server.address}\n`);
   const api = connect(server.address, options.token);
   try {
-    return await work(api, server.address);
+    return await Promise.race([work(api, server.address), server.ended]);
   } finally {
     await api.close();
     await server.stop();
