@@ -67,7 +67,8 @@ function limitsPlugin({ schema }: GraphqlOptions): ApolloServerPlugin<ApiContext
   return {
     async requestDidStart() {
       return {
-        async didResolveOperation({ document, request }) {
+        async didResolveOperation({ document, operation, request }) {
+          if (operation?.operation === 'subscription') throw refused(subscriptionsElsewhere, 'BAD_REQUEST');
           const beyond = limitProblems(() =>
             checkLimits(schema, document, request.variables ?? {}, request.operationName),
           );
@@ -80,8 +81,6 @@ function limitsPlugin({ schema }: GraphqlOptions): ApolloServerPlugin<ApiContext
 
 /** What Apollo takes as the one error of a request that is not carried out. It answers 500 where no status is given. */
 function limitProblems(check: () => GraphQLError[]): GraphQLError | null {
-  const refused = (message: string, code: string) =>
-    new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
   try {
     const beyond = check();
     return beyond.length === 0 ? null : refused(beyond.map(({ message }) => message).join('; '), 'LIMIT_EXCEEDED');
@@ -91,6 +90,12 @@ function limitProblems(check: () => GraphQLError[]): GraphQLError | null {
     throw error;
   }
 }
+
+const refused = (message: string, code: string) =>
+  new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
+
+const subscriptionsElsewhere =
+  'subscriptions are answered over a WebSocket alone: connect to this address by the protocol graphql-transport-ws';
 
 const problem = (message: string) => ({ errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] });
 

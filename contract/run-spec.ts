@@ -27,6 +27,7 @@ export const dataSchema = z.strictObject({
     .array(z.string().min(1))
     .min(2)
     .max(1000)
+    .refine((classes) => new Set(classes).size === classes.length, { error: 'names a class twice' })
     .nullable()
     .default(null)
     .describe(

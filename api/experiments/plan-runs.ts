@@ -28,6 +28,8 @@ interface VariantPoint {
   sources: Map<string, string>;
 }
 
+const standIn: VariantPoint = { name: 'kd', method: 'kd', path: 'variants', parameters: {}, sources: new Map() };
+
 /**
  * Hyper-parameters of the experiment that its own teacher's fine-tuning takes too: which rows and which part of a row
  * there are. Others, such as epochs, mean the students.
@@ -44,7 +46,9 @@ export function planRuns(definition: ExperimentDefinition, experimentId: string)
   const tooMany = checkCount(definition);
   // Before anything is expanded: the product of the axes could fill the memory.
   if (tooMany !== null) return { kind: 'invalid', problems: [...problems, tooMany] };
-  const points = definition.variants.flatMap((variant, place) => pointsOf(definition, variant, place));
+  const variantPoints = definition.variants.flatMap((variant, place) => pointsOf(definition, variant, place));
+  // Without a variant that can be read, which was told, all else is checked by this one.
+  const points = variantPoints.length > 0 ? variantPoints : [standIn];
 
   const runId = (position: number) => `${experimentId}-${String(position).padStart(4, '0')}`;
   const base = baseTeacher(definition.teacher);

@@ -1,7 +1,13 @@
 import type { ParameterOverrides } from '../../contract/parameters';
 import { type Preset, type PresetName, presets, scaledEpochs } from '../../contract/presets';
 import type { Checked, Problem } from '../../contract/run-spec';
-import type { GivenDefinition, GivenParameters, GivenTeacher } from '../experiments/definition';
+import {
+  completeDefinition,
+  type GivenDefinition,
+  type GivenParameters,
+  type GivenTeacher,
+} from '../experiments/definition';
+import { planRuns } from '../experiments/plan-runs';
 
 /** What a client gives to launch a preset by its name; the rest is the preset's. */
 export interface GivenPreset {
@@ -23,10 +29,13 @@ export interface GivenPreset {
   tags?: string[] | null;
 }
 
-/** A preset as the definition of an experiment, or what is wrong with the request. */
+/** A preset as the definition of an experiment, or what is wrong with the request: with its choices and all that is beside them. */
 export function checkedPreset(given: GivenPreset): Checked<GivenDefinition> {
   const problems = presetProblems(given);
-  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', value: definitionOfPreset(given) };
+  if (problems.length === 0) return { kind: 'valid', value: definitionOfPreset(given) };
+  const otherwise = completeDefinition(definitionOfPreset({ ...given, scale: null, variants: null }));
+  const planned = planRuns(otherwise, 'planned');
+  return { kind: 'invalid', problems: [...problems, ...(planned.kind === 'invalid' ? planned.problems : [])] };
 }
 
 function presetProblems({ preset, scale, variants }: GivenPreset): Problem[] {
@@ -68,7 +77,8 @@ function definitionOfPreset(given: GivenPreset): GivenDefinition {
     execution: given.execution ?? null,
     compute: given.compute ?? null,
     maxCost: given.maxCost ?? null,
-    tags: [preset.name, ...(given.tags ?? [])],
+    // Behind those that were given, so that a problem with one is told by its own place.
+    tags: [...(given.tags ?? []).filter((tag) => tag !== preset.name), preset.name],
     preset: { name: preset.name, scale },
   };
 }

@@ -47,10 +47,11 @@ export async function planExperiment(
   given: GivenDefinition,
   slots: number | null,
 ): Promise<ExperimentPlan | Failure> {
-  if (slots !== null && slots < 1) return invalidInput([{ path: 'slots', message: `${slots}: must be 1 or more` }]);
+  const slotProblems = slots !== null && slots < 1 ? [{ path: 'slots', message: `${slots} must be 1 or more` }] : [];
   const definition = completeDefinition(given);
   const planned = planRuns(definition, 'planned');
-  if (planned.kind === 'invalid') return invalidInput(planned.problems);
+  if (planned.kind === 'invalid') return invalidInput([...slotProblems, ...planned.problems]);
+  if (slotProblems.length > 0) return invalidInput(slotProblems);
   const specs = planned.value.map(({ spec }) => spec);
   const methods: PlannedMethod[] = [];
   const secondsOf = new Map<RunSpec, number | null>();

@@ -260,4 +260,10 @@ describe('subscriptions', () => {
     ] as const)
       expect(await complaintsOf(address, text)).toContain(message);
   });
+
+  it('asked for over HTTP, say where they are answered', async () => {
+    const { address } = await start();
+    const asked = request(address, 'subscription { runUpdated(experimentId: "experiment") { cursor } }');
+    await expect(asked).rejects.toThrow('over a WebSocket alone');
+  });
 });

@@ -36,7 +36,9 @@ export function readCsvRows(
   const names = header?.fields ?? [];
   const missing = [...new Set(columns)].filter((name) => !names.includes(name));
   for (const name of missing) problems.addAtLine(1, `no column ${quoted(name)}: the columns are ${list(names)}`);
-  if (missing.length > 0) return [];
+  const repeated = [...new Set(columns)].filter((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  for (const name of repeated) problems.addAtLine(1, `several columns ${quoted(name)}: give each a name of its own`);
+  if (missing.length > 0 || repeated.length > 0) return [];
   const found: { fields: Record<string, string>; line: number }[] = [];
   for (const { fields, line } of rows) {
     if (fields.length === names.length)
@@ -147,5 +149,9 @@ function parseObject(source: string): Record<string, unknown> | null {
   }
 }
 
-const quoted = (name: string): string => JSON.stringify(name);
-const list = (names: readonly string[]): string => names.map(quoted).join(', ') || 'none';
+/** Of a file of another kind anything may be taken for names: as much of them as a person reads. */
+const told = { names: 20, length: 50 };
+const quoted = (name: string): string =>
+  JSON.stringify(name.length > told.length ? `${name.slice(0, told.length)}...` : name);
+const list = (names: readonly string[]): string =>
+  `${names.slice(0, told.names).map(quoted).join(', ') || 'none'}${names.length > told.names ? `, ... (${names.length})` : ''}`;

@@ -202,6 +202,16 @@ describe('creating an experiment', () => {
   });
 
   it.each([
+    [
+      'data and execution even where no variant can be read',
+      { variants: [], data: { train: 'x.csv', test: '/t.csv', classes: ['a', 'a'] }, execution: { threads: 0 } },
+      {
+        variants: /is empty/,
+        'data.train': /absolute path/,
+        'data.classes': /names a class twice; given \["a","a"\]/,
+        'execution.threads': /given 0/,
+      },
+    ],
     ['no teacher for a method that needs one', { teacher: null }, { teacher: /"kd" need one/ }],
     ['two places for a teacher', { teacher: { folder: '/t', random: {} } }, { teacher: /folder and random/ }],
     [

@@ -81,6 +81,19 @@ describe('an experiment made of a preset', () => {
     });
   });
 
+  it('tells what else is wrong beside them, each by the place it was given at', async () => {
+    const changes = {
+      data: { train: 'train.csv', test: '/t.csv' },
+      teacher: {},
+      seeds: [-1],
+      parameters: { magic: 1 },
+    };
+    const { problems } = await create('E4', { scale: 2, tags: ['ok', ' '], ...changes });
+    expect(problems.map(({ path }: { path: string }) => path)).toEqual([
+      ...['scale', 'tags.1', 'teacher', 'seeds.0', 'parameters.magic', 'data.train'],
+    ]);
+  });
+
   it('is refused where the schema knows no such preset', async () => {
     const { errors } = await ask(
       services(),

@@ -70,6 +70,11 @@ describe('the plan of an experiment', () => {
     expect(await plan({ ...scratch, parameters: { epochs: 5, trainShare: 0.5 } })).toMatchObject({ seconds: 100 });
   });
 
+  it('says what is wrong with the slots beside what is wrong with the definition', async () => {
+    const { problems } = await plan({ seeds: [] }, 0);
+    expect(problems.map(({ path }: { path: string }) => path)).toEqual(['slots', 'seeds']);
+  });
+
   it('tells the wall clock of the slots: students wait for their teacher, what needs none fills the other slots', async () => {
     await earlier('teacher', 100, { epochs: 2, method: 'finetune' });
     await earlier('scratch', 30, { epochs: 1 });
@@ -89,7 +94,7 @@ describe('the plan of an experiment', () => {
     expect(await wallClock(null, { slots: 1 })).toEqual([1, 260]);
     expect(await wallClock(null)).toEqual([null, 150]);
     expect(await wallClock(null, { slots: 0 })).toEqual([0, null]);
-    expect((await plan(changes, 0)).problems).toEqual([{ path: 'slots', message: '0: must be 1 or more' }]);
+    expect((await plan(changes, 0)).problems).toEqual([{ path: 'slots', message: '0 must be 1 or more' }]);
   });
 
   it('prices by time where no earlier run has a cost and the price of the machine is known by now', async () => {

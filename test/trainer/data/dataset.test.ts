@@ -99,6 +99,18 @@ describe('an unreadable data set', () => {
     ]);
   });
 
+  test('of two columns of one name none is taken for the other', async () => {
+    expect(await problemsOf(load('text,label,text\na,b,c\n', good))).toEqual([
+      'data.train: line 1: several columns "text": give each a name of its own',
+    ]);
+  });
+
+  test('what no person reads as names of columns is told in part', async () => {
+    const [problem] = await problemsOf(load(`text,label\r${'a,b\r'.repeat(1000)}${'x'.repeat(100)}`, good));
+    expect(problem).toMatch(/^data.train: line 1: no column "label": the columns are "text", "label\\ra".*\(1002\)$/);
+    expect(problem!.length).toBeLessThan(400);
+  });
+
   test('both files and all lines are told at once', async () => {
     const train = 'text,label\n"two\nlines",a\n,b\n only one field\nx,a,b\n  ,\nz,b\n';
 
