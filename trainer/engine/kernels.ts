@@ -6,6 +6,7 @@ import type {
   Tensor1D,
   Tensor2D,
   Tensor3D,
+  Tensor4D,
   TensorInfo,
 } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -23,6 +24,8 @@ export const geluKernel = 'StillhouseGelu';
 export const geluGradientKernel = 'StillhouseGeluGradient';
 export const layerNormKernel = 'StillhouseLayerNorm';
 export const layerNormGradientKernel = 'StillhouseLayerNormGradient';
+export const attentionKernel = 'StillhouseAttention';
+export const attentionGradientKernel = 'StillhouseAttentionGradient';
 
 /** What a kernel takes, by name. */
 export type KernelInputs = Record<string, TensorInfo>;
@@ -184,6 +187,55 @@ export function layerNormGradient(
 ): Tensor2D {
   return runKernel(layerNormGradientKernel, { dy, normal, inverseDeviation, gamma }) as unknown as Tensor2D;
 }
+
+export interface AttentionKernelInputs {
+  /** [m, d] */
+  query: Tensor2D;
+  /** [n, d] */
+  key: Tensor2D;
+  /** [n, d] */
+  value: Tensor2D;
+  /** Keys and values before those of every sequence, [p, d]; null: none. */
+  prefixKey: Tensor2D | null;
+  prefixValue: Tensor2D | null;
+  /** First query, queries, first key and keys of each sequence, int32 [b, 4]. */
+  places: Tensor2D;
+  /** Factors of the probabilities, [b, heads, most queries, p + most keys]; null: none. */
+  dropout: Tensor4D | null;
+}
+
+/** Whether this engine computes attention of sequences of any lengths by a kernel of its own; a GPU does not. */
+export const hasAttentionKernel = (): boolean => tf.getKernel(attentionKernel, tf.getBackend()) != null;
+
+/**
+ * softmax(q k^T / sqrt(d/heads)) v, each sequence by itself, heads side by side.
+ *
+ * @returns context [m, d], 0 in rows of no sequence, and the probabilities, for the gradient alone
+ */
+export function attentionForward(
+  inputs: AttentionKernelInputs,
+  heads: number,
+): { context: Tensor2D; probabilities: Tensor1D } {
+  const [context, probabilities] = runKernel(attentionKernel, present(inputs), { heads });
+  return { context, probabilities } as { context: Tensor2D; probabilities: Tensor1D };
+}
+
+/** Gradients of what was given from dL/dcontext [m, d]; those of a prefix are sums over the sequences. */
+export function attentionGradient(
+  dContext: Tensor2D,
+  inputs: AttentionKernelInputs,
+  probabilities: Tensor1D,
+  heads: number,
+): { query: Tensor2D; key: Tensor2D; value: Tensor2D; prefixKey?: Tensor2D; prefixValue?: Tensor2D } {
+  const given = { dContext, ...present(inputs), probabilities };
+  const [query, key, value, prefixKey, prefixValue] = runKernel(attentionGradientKernel, given, {
+    heads,
+  }) as Tensor2D[];
+  return { query: query!, key: key!, value: value!, prefixKey, prefixValue };
+}
+
+const present = (inputs: object): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(inputs).filter(([, tensor]) => tensor !== null));
 
 function runKernel(name: string, inputs: Record<string, Tensor>, attributes: NamedAttrMap = {}): Tensor[] {
   if (!tf.getKernel(name, tf.getBackend())) {

@@ -4,6 +4,8 @@ import { composedGelu, composedGeluGradient, composedLayerNorm, composedLayerNor
 import {
   type AdamConstants,
   adamKernel,
+  attentionGradientKernel,
+  attentionKernel,
   geluGradientKernel,
   geluKernel,
   halfSquaredNormKernel,
@@ -23,6 +25,7 @@ export interface NativeBackend {
     TF_FLOAT: number;
     TF_INT64: number;
     TF_ATTR_BOOL: number;
+    TF_ATTR_INT: number;
     TF_ATTR_STRING: number;
     TF_ATTR_SHAPE: number;
     TF_ATTR_FLOAT: number;
@@ -68,8 +71,11 @@ const ownKernels: Record<string, Kernel> = {
   [layerNormKernel]: (inputs, { epsilon }, backend) => ownLayerNorm(inputs, epsilon as number, backend),
   [layerNormGradientKernel]: ({ dy, normal, inverseDeviation, gamma }, _, backend) =>
     ownOperation(backend, layerNormGradientKernel, [dy!, normal!, inverseDeviation!, gamma!], 1),
+  [attentionKernel]: (inputs, { heads }, backend) => ownAttention(inputs, heads as number, backend),
+  [attentionGradientKernel]: (inputs, { heads }, backend) => ownAttentionGradient(inputs, heads as number, backend),
 };
 
+/** There is none for attention, which `ops/padded-attention.ts` then composes. */
 const otherKernels: Record<string, Kernel> = {
   [adamKernel]: (inputs, constants, backend) => variablesAdam(inputs, constants as unknown as AdamConstants, backend),
   [geluKernel]: composedGelu,
@@ -154,7 +160,11 @@ function hasOwnOperations(backend: NativeBackend): boolean {
   if (backend.isUsingGpuDevice) return false;
   try {
     // An addon of an older source may have others, but lacks this one.
-    tf.tidy(() => ownOperation(backend, geluKernel, [tf.ones([1])], 1) as Tensor);
+    tf.tidy(() => {
+      const token = tf.ones([1, 1]);
+      const places = tf.tensor2d([0, 1, 0, 1], [1, 4], 'int32');
+      ownAttention({ query: token, key: token, value: token, places }, 1, backend);
+    });
     return true;
   } catch {
     return false;
@@ -168,8 +178,9 @@ function ownOperation(
   inputs: TensorInfo[],
   outputs: number,
   held: number[] = [],
+  attributes: object[] = [],
 ): TensorInfo[] | TensorInfo {
-  const results = backend.binding.executeOp(name, [], [...backend.getInputTensorIds(inputs), ...held], outputs);
+  const results = backend.binding.executeOp(name, attributes, [...backend.getInputTensorIds(inputs), ...held], outputs);
   const tensors = results.map((output) => backend.createOutputTensor(output));
   return outputs === 1 ? tensors[0]! : tensors;
 }
@@ -189,6 +200,30 @@ function ownLayerNorm({ x, residual, gamma, beta }: Inputs, epsilon: number, bac
     return ownOperation(backend, layerNormKernel, given, 3, heldConstants(backend, [epsilon])) as Tensor[];
   });
 }
+
+const attentionInputs = ['query', 'key', 'value', 'prefixKey', 'prefixValue', 'places', 'dropout'];
+
+function ownAttention(inputs: Inputs, heads: number, backend: NativeBackend): TensorInfo[] {
+  return tf.tidy(() => {
+    const absent = tf.zeros([0]);
+    const given = attentionInputs.map((name) => inputs[name] ?? absent);
+    return ownOperation(backend, attentionKernel, given, 2, [], headsAttribute(backend, heads)) as Tensor[];
+  });
+}
+
+function ownAttentionGradient(inputs: Inputs, heads: number, backend: NativeBackend): TensorInfo[] {
+  return tf.tidy(() => {
+    const absent = tf.zeros([0]);
+    const given = ['dContext', ...attentionInputs, 'probabilities'].map((name) => inputs[name] ?? absent);
+    const attributes = headsAttribute(backend, heads);
+    const gradients = ownOperation(backend, attentionGradientKernel, given, 5, [], attributes) as Tensor[];
+    return inputs.prefixKey ? gradients : gradients.slice(0, 3);
+  });
+}
+
+const headsAttribute = ({ binding }: NativeBackend, heads: number): object[] => [
+  { name: 'heads', type: binding.TF_ATTR_INT, value: heads },
+];
 
 /** The shared name by which TensorFlow makes a variable that goes with the last handle to it (`ResourceHandle`). */
 const anonymousVariable = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';

@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   type AdamConstants,
   adamKernel,
+  attentionGradientKernel,
+  attentionKernel,
   geluGradientKernel,
   geluKernel,
   halfSquaredNormKernel,
@@ -43,6 +45,8 @@ export function registerPortableKernels(): void {
     [geluGradientKernel]: ({ x, dy }) => elementwise(memory, 'geluGradient', x!, dy!),
     [layerNormKernel]: (inputs, { epsilon }) => layerNorm(memory, inputs, epsilon as number),
     [layerNormGradientKernel]: (inputs) => layerNormGradient(memory, inputs),
+    [attentionKernel]: (inputs, { heads }) => attention(memory, inputs, heads as number),
+    [attentionGradientKernel]: (inputs, { heads }) => attentionGradient(memory, inputs, heads as number),
   };
   for (const [name, implementation] of Object.entries(kernels)) replaceKernel(name, implementation);
 }
@@ -185,4 +189,40 @@ function layerNormGradient(memory: PortableMemory, inputs: Inputs): TensorInfo {
   const offsets = [dy!, normal!, inverseDeviation!, gamma!, out].map(memory.offsetOf);
   memory.compiled.layerNormGradient(...offsets, rows, width);
   return out;
+}
+
+function attention(memory: PortableMemory, inputs: Inputs, heads: number): TensorInfo[] {
+  const { offsets, sizes, scratch, probabilities } = attentionParameters(memory, inputs, heads);
+  const written = [memory.makeOutput(inputs.query!.shape), memory.makeOutput([probabilities])];
+  memory.compiled.attention(...offsets, ...written.map(memory.offsetOf), scratch, ...sizes);
+  return written;
+}
+
+function attentionGradient(memory: PortableMemory, inputs: Inputs, heads: number): TensorInfo[] {
+  const { dContext, query, key, value, prefixKey, prefixValue, probabilities } = inputs;
+  const { offsets, sizes, scratch } = attentionParameters(memory, inputs, heads);
+  const given = [query, key, value, prefixKey, prefixValue].filter((tensor) => tensor !== undefined);
+  const written = given.map(({ shape }) => memory.makeOutput(shape));
+  const [dQuery, dKey, dValue, dPrefixKey = 0, dPrefixValue = 0] = written.map(memory.offsetOf);
+  memory.compiled.attentionGradient(
+    ...[memory.offsetOf(dContext!), ...offsets, memory.offsetOf(probabilities!)],
+    ...[dQuery!, dKey!, dValue!, dPrefixKey, dPrefixValue, scratch, ...sizes, key!.shape[0]!],
+  );
+  return written;
+}
+
+/** What attention and its gradient take alike, and how many probabilities there are. */
+function attentionParameters(memory: PortableMemory, inputs: Inputs, heads: number) {
+  const { query, key, value, prefixKey, prefixValue, places, dropout } = inputs;
+  const given = [query, key, value, prefixKey, prefixValue, places, dropout];
+  const placesOffset = memory.offsetOf(places!);
+  const [sequences, width, prefix] = [places!.shape[0]!, key!.shape[1]! / heads, prefixKey?.shape[0] ?? 0];
+  const [, , dropoutQueries = 0, dropoutKeys = 0] = dropout?.shape ?? [];
+  const { attentionProbabilities, attentionScratchBytes } = memory.compiled;
+  return {
+    offsets: given.map((tensor) => (tensor ? memory.offsetOf(tensor) : 0)),
+    sizes: [sequences, heads, width, prefix, dropoutQueries, dropoutKeys, query!.shape[0]!],
+    scratch: memory.scratch(attentionScratchBytes(placesOffset, sequences, width, prefix)),
+    probabilities: attentionProbabilities(placesOffset, sequences, heads, prefix),
+  };
 }

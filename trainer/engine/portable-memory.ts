@@ -21,7 +21,8 @@ export interface WasmBackend {
 export type CompiledKernels = Record<
   | ('matMul' | 'matMulScratchBytes' | 'lstm' | 'lstmGradient' | 'lstmScratchBytes')
   | ('exp' | 'tanh' | 'erf' | 'gatherRows' | 'segmentSum' | 'sumRows' | 'adam')
-  | ('gelu' | 'geluGradient' | 'layerNorm' | 'layerNormGradient'),
+  | ('gelu' | 'geluGradient' | 'layerNorm' | 'layerNormGradient')
+  | ('attention' | 'attentionGradient' | 'attentionProbabilities' | 'attentionScratchBytes'),
   (...parameters: number[]) => number
 >;
 

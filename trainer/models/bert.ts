@@ -161,11 +161,10 @@ function encoderLayer(pass: Pass, index: number, state: Tensor2D, clsOnly: boole
   const prefix = prefixOf(pass.weights, layer);
   const keys = time + (prefix?.key.shape[0] ?? 0);
   const asking = clsOnly ? selectRows(state, firstTokens) : state;
-  const context = attention({
+  const context = attention(layout, {
     query: dense(pass, `${layer}.attention.self.query`, asking),
     key: dense(pass, `${layer}.attention.self.key`, state),
     value: dense(pass, `${layer}.attention.self.value`, state),
-    layout,
     queryPerSequence: clsOnly,
     prefix,
     dropout: (pass.dropoutMask?.([sequences, heads, clsOnly ? 1 : time, keys]) as Tensor4D | undefined) ?? null,

@@ -1,5 +1,5 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
-import type { AttentionPrefix } from '../ops/attention';
+import type { AttentionPrefix } from '../ops/attention-inputs';
 import type { TensorShapes, Weights } from './weights';
 
 /**

@@ -4,6 +4,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../../../trainer/engine/engine';
 import {
   adamUpdate,
+  attentionForward,
+  attentionGradient,
   geluForward,
   geluGradient,
   layerNormForward,
@@ -20,11 +22,16 @@ async function main(): Promise<void> {
   const constants = { beta1: 0.9, beta2: 0.999, rate: 0.02, epsilon: 1e-7, gradientDecay: 0.1, keep: 0.98 };
   const moments = { meanGradient: normalTensor('m', x.shape), meanSquare: tf.square(normalTensor('s', x.shape)) };
   const adam = adamUpdate({ weight: x, gradient: norm.output, ...moments }, constants);
+  const places = tf.tensor2d([0, 400, 0, 400, 400, 201, 400, 201], [2, 4], 'int32');
+  const prefix = normalTensor('prefix', [3, 384]) as Tensor2D;
+  const given = { query: x, key: norm.output, value: norm.normal, prefixKey: prefix, prefixValue: prefix };
+  const attended = attentionForward({ ...given, places, dropout: null }, 12);
+  const attendedGradient = attentionGradient(x, { ...given, places, dropout: null }, attended.probabilities, 12);
   const hash = createHash('sha256');
   for (const tensor of [
     ...[norm.output, norm.normal, norm.inverseDeviation, layerNormGradient(x, norm, gamma)],
     ...[geluForward(x), geluGradient(x, norm.output)],
-    ...Object.values(adam),
+    ...[...Object.values(adam), attended.context, ...Object.values(attendedGradient)],
   ])
     hash.update(tensor.dataSync());
   process.stdout.write(hash.digest('hex'));

@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { valueAndGradients } from '../../../trainer/gradients';
-import type { Weights } from '../../../trainer/models/weights';
-import { attention, attentionLayout } from '../../../trainer/ops/attention';
 import { lookUpSum, selectRows } from '../../../trainer/ops/embedding';
 import { gelu } from '../../../trainer/ops/gelu';
 import { addLayerNorm } from '../../../trainer/ops/layer-norm';
@@ -9,26 +7,8 @@ import { linear } from '../../../trainer/ops/linear';
 import { multiplyByConstant } from '../../../trainer/ops/multiply-by-constant';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { erf } from '../../testkit/naive-models';
+import { expectSame } from '../../testkit/same-operation';
 import { largestDifference, normalTensor } from '../../testkit/tensors';
-
-type Function = (inputs: Weights) => tf.Tensor;
-
-/** Holds value and gradients of `operation` against those that TensorFlow.js derives from `plain`, both from one seed. */
-function expectSame(operation: Function, plain: Function, inputs: Weights): void {
-  tf.tidy(() => {
-    const shape = plain(inputs).shape;
-    const weighted = (f: Function) => (x: Weights) => tf.sum<tf.Scalar>(tf.mul(f(x), normalTensor('seed', shape)));
-    expect(largestDifference(operation(inputs), plain(inputs))).toBeLessThan(2e-6);
-    const actual = valueAndGradients(weighted(operation), inputs).gradients;
-    const names = Object.keys(inputs);
-    const expected = tf.grads((...x: tf.Tensor[]) =>
-      weighted(plain)(Object.fromEntries(names.map((n, i) => [n, x[i]!]))),
-    )(Object.values(inputs));
-    names.forEach((name, i) => {
-      expect({ name, close: largestDifference(actual[name]!, expected[i]!) < 1e-5 }).toEqual({ name, close: true });
-    });
-  });
-}
 
 const two = (tensor: tf.Tensor | undefined) => tensor as tf.Tensor2D;
 const one = (tensor: tf.Tensor | undefined) => tensor as tf.Tensor1D;
@@ -149,90 +129,5 @@ describeOnEveryEngine('multiplyByConstant', () => {
     const { value, gradients } = valueAndGradients(({ x }) => tf.sum(multiplyByConstant(x!, factor)), { x });
     expect(value.dataSync()[0]).toBe(10);
     expect(Array.from(gradients.x!.dataSync())).toEqual([0, 2, 2]);
-  });
-});
-
-/** Attention of each sequence by itself, head by head, in operations that TensorFlow.js derives. */
-function plainAttention(
-  { query, key, value }: Weights,
-  lengths: number[],
-  heads: number,
-  {
-    rows = lengths,
-    perSequence = false,
-    dropout,
-  }: { rows?: number[]; perSequence?: boolean; dropout?: tf.Tensor4D } = {},
-): tf.Tensor {
-  const width = key!.shape[1]! / heads;
-  let first = 0;
-  const outputs = lengths.map((length, s) => {
-    const asking = perSequence ? 1 : rows[s]!;
-    const out = Array.from({ length: heads }, (_, head) => {
-      const part = (x: tf.Tensor, from: number, count: number) =>
-        tf.slice(two(x), [from, head * width], [count, width]) as tf.Tensor2D;
-      const q = part(query!, perSequence ? s : first, asking);
-      const scores = tf.div(tf.matMul(q, tf.transpose(part(key!, first, length))), Math.sqrt(width));
-      const p = tf.softmax(scores);
-      const kept = dropout
-        ? tf.mul(p, tf.reshape(tf.slice(dropout, [s, head, 0, 0], [1, 1, asking, length]), [asking, length]))
-        : p;
-      return tf.matMul(kept as tf.Tensor2D, part(value!, first, length));
-    });
-    first += rows[s]!;
-    return tf.concat(out, 1);
-  });
-  return tf.concat(outputs, 0);
-}
-
-describeOnEveryEngine('attention', () => {
-  const lengths = [3, 1, 4];
-  const heads = 2;
-  const flat = (rows: number, queries = rows) => ({
-    query: normalTensor('q', [queries, 6]),
-    key: normalTensor('k', [rows, 6]),
-    value: normalTensor('v', [rows, 6]),
-  });
-  const run =
-    (layoutLengths: number[], options: object = {}, paddedRows = false): Function =>
-    ({ query, key, value }) =>
-      attention({
-        ...{ query: two(query), key: two(key), value: two(value) },
-        layout: attentionLayout(Int32Array.from(layoutLengths), heads, paddedRows),
-        ...options,
-      });
-
-  it('lets every token see its own sequence alone', () => {
-    expectSame(run(lengths), (inputs) => plainAttention(inputs, lengths, heads), flat(8));
-  });
-
-  it('works where nothing is padded', () => {
-    expectSame(run([4, 4]), (inputs) => plainAttention(inputs, [4, 4], heads), flat(8));
-  });
-
-  it('answers one query a sequence', () => {
-    const perSequence = { perSequence: true };
-    expectSame(
-      run(lengths, { queryPerSequence: true }),
-      (inputs) => plainAttention(inputs, lengths, heads, perSequence),
-      flat(8, 3),
-    );
-  });
-
-  it('leaves padding out of what tokens see where the rows hold it', () => {
-    const options = { rows: [4, 4, 4] };
-    expectSame(run(lengths, {}, true), (inputs) => plainAttention(inputs, lengths, heads, options), flat(12));
-  });
-
-  it('multiplies probabilities by dropout factors', () => {
-    const dropout = normalTensor('mask', [3, heads, 4, 4]) as tf.Tensor4D;
-    expectSame(run(lengths, { dropout }), (inputs) => plainAttention(inputs, lengths, heads, { dropout }), flat(8));
-  });
-
-  it('gives the gradient of the values alone where nothing else learns', () => {
-    const { query, key, value } = flat(8);
-    const loss = (f: Function) => (w: Weights) => tf.sum<tf.Scalar>(tf.square(f({ query: query!, key: key!, ...w })));
-    const actual = valueAndGradients(loss(run(lengths)), { value }).gradients.value!;
-    const expected = tf.grad((v) => loss((w) => plainAttention(w, lengths, heads))({ value: v }))(value);
-    expect(largestDifference(actual, expected)).toBeLessThan(1e-5);
   });
 });

@@ -60,6 +60,10 @@ export function erf4(x: v128): v128 {
   return f32x4.div(f32x4.mul(clamped, p), q);
 }
 
+export function sumOfLanes(x: v128): f32 {
+  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}
+
 export function exp(x: usize, out: usize, size: i32): void {
   let i = 0;
   for (; i + 4 <= size; i += 4) {

@@ -3,6 +3,7 @@
  * tensors are used where they lie. Arguments are byte offsets of float32 (ids: int32) arrays and sizes in elements.
  * `npm run kernels` compiles them into the committed `kernels.wasm`; a test holds the two together.
  */
+export { attention, attentionGradient, attentionProbabilities, attentionScratchBytes } from './attention';
 export { erf, exp, tanh } from './elementwise';
 export { gelu, geluGradient } from './gelu';
 export { layerNorm, layerNormGradient } from './layer-norm';

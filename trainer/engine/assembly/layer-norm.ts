@@ -1,3 +1,5 @@
+import { sumOfLanes } from './elementwise';
+
 /**
  * Rows of s = x + residual (offset 0: none), [rows, width], each brought to mean 0 and variance 1:
  * normal = (s - mean) r with r = 1 / sqrt(variance + epsilon) [rows], out = gamma normal + beta.
@@ -113,8 +115,4 @@ export function layerNormGradient(
     normal += end;
     out += end;
   }
-}
-
-function sumOfLanes(x: v128): f32 {
-  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }

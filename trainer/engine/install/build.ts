@@ -5,9 +5,10 @@ import { dirname, join, relative } from 'node:path';
 import type { EnginePaths, Variant } from './runtime';
 
 /** Compiled into the addon besides the package's sources, those that end in .cc. */
-const ownSources = ['block-signals.cc', 'operation.h', 'adam.cc', 'gelu.cc', 'layer-norm.cc'].map((name) =>
-  join(__dirname, 'addon', name),
-);
+const ownSources = [
+  ...['block-signals.cc', 'lanes.h', 'operation.h'],
+  ...['adam.cc', 'attention.cc', 'gelu.cc', 'layer-norm.cc'],
+].map((name) => join(__dirname, 'addon', name));
 
 /**
  * Compiles the package's own C++ sources against the runtime's headers and libraries, in one call and without

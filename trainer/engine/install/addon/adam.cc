@@ -10,6 +10,7 @@
 // Inputs theta, g, m, s (of one shape) and the constants [1 - b1, 1 - b2, rate, epsilon, decay, keep]; outputs theta', m', s'.
 #include <cmath>
 
+#include "lanes.h"
 #include "operation.h"
 
 namespace {

@@ -1,10 +1,9 @@
 // The operations StillhouseGelu and StillhouseGeluGradient: x Phi(x) and dy (Phi(x) + x phi(x)), each in one pass over
 // memory, where TensorFlow's operations make five and seven.
 //
-// Phi, the normal distribution function, by erf; erf as Eigen's quotient of polynomials on [-4, 4], e^x as Cephes' expf, as
-// in the portable engine's kernels.
-#include <cstring>
-
+// Phi, the normal distribution function, by erf; erf as Eigen's quotient of polynomials on [-4, 4], as in the
+// portable engine's kernels.
+#include "lanes.h"
 #include "operation.h"
 
 namespace {
@@ -27,26 +26,6 @@ INLINE float Erf(float x) {
   q = q * z + -7.37332916720468e-3f;
   q = q * z + -1.42647390514189e-2f;
   return x * p / q;
-}
-
-// e^x for x <= 0; below -87 e^-87, which is as good as 0.
-INLINE float ExpOfNegative(float x) {
-  x = x < -87.f ? -87.f : x;
-  const float shifted = x * 1.44269504f + 12582912.f;  // 1.5 2^23: the last bits are now the rounded quotient
-  const float n = shifted - 12582912.f;
-  float r = x - n * 0.693359375f;  // ln 2 in two parts, so that n ln 2 loses nothing
-  r = r - n * -2.1219444e-4f;
-  float p = 1.98756915e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) * (1 << 23);
-  float power;
-  std::memcpy(&power, &bits, sizeof power);
-  return p * power;
 }
 
 INLINE float Phi(float x) { return 0.5f * Erf(x * 0.70710678f) + 0.5f; }

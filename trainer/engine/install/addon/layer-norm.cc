@@ -8,18 +8,11 @@
 // normal, r and gamma.
 #include <cmath>
 
+#include "lanes.h"
 #include "operation.h"
 
 namespace {
 using namespace stillhouse;
-
-INLINE Lanes Load(const float* from) { return *reinterpret_cast<const Lanes*>(from); }
-INLINE void Store(float* to, Lanes value) { *reinterpret_cast<Lanes*>(to) = value; }
-INLINE float Sum(Lanes lanes) {
-  float sum = 0;
-  for (int i = 0; i < kLanes; i++) sum += lanes[i];
-  return sum;
-}
 
 FOR_EVERY_PROCESSOR void Forward(int64_t from, int64_t to, int64_t d, const float* x, const float* residual,
                                  const float* gamma, const float* beta, float epsilon, float* y, float* normal,

@@ -13,16 +13,7 @@
 #include "tensorflow/c/tf_status.h"
 #include "tensorflow/c/tf_tensor.h"
 
-// Compiled for several processors, of which the one at hand is picked when the addon is loaded.
-#define FOR_EVERY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
-// Becomes part of the loop that calls it, which the compiler then vectorises.
-#define INLINE static inline __attribute__((always_inline))
-
 namespace stillhouse {
-
-// Sixteen floats at once: one register of AVX-512, two of AVX2. Sums are the same on every processor.
-constexpr int kLanes = 16;
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float))));
 
 // One call of an operation: its inputs, its outputs and what is wrong with them. After an error the rest does nothing.
 class Call {
@@ -49,18 +40,24 @@ class Call {
     return tensor;
   }
 
-  // Of the shape of another tensor but for its last dimension, where one is given. Null after an error.
-  float* Output(int index, const TF_Tensor* like, int64_t last = -1) {
+  // Null after an error.
+  float* Output(int index, const std::vector<int64_t>& shape) {
     if (!ok()) return nullptr;
-    std::vector<int64_t> shape;
-    for (int d = 0; d < TF_NumDims(like); d++) shape.push_back(TF_Dim(like, d));
-    if (last >= 0) shape.back() = last;
     int64_t size = sizeof(float);
     for (int64_t dimension : shape) size *= dimension;
     TF_Tensor* tensor = TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), shape.size(), size, status_);
     if (!ok()) return nullptr;
     held_.push_back(tensor);
     return static_cast<float*>(TF_TensorData(tensor));
+  }
+
+  // Of the shape of another tensor but for its last dimension, where one is given. Null after an error.
+  float* Output(int index, const TF_Tensor* like, int64_t last = -1) {
+    if (!ok()) return nullptr;
+    std::vector<int64_t> shape;
+    for (int d = 0; d < TF_NumDims(like); d++) shape.push_back(TF_Dim(like, d));
+    if (last >= 0) shape.back() = last;
+    return Output(index, shape);
   }
 
  private:
@@ -71,6 +68,7 @@ class Call {
 
 inline int64_t Count(const TF_Tensor* tensor) { return TF_TensorElementCount(tensor); }
 inline const float* Values(const TF_Tensor* tensor) { return static_cast<const float*>(TF_TensorData(tensor)); }
+inline const int32_t* Integers(const TF_Tensor* tensor) { return static_cast<const int32_t*>(TF_TensorData(tensor)); }
 
 // Runs work(from, to) over 0 .. n in as many threads as TensorFlow uses inside one operation, none with less than `least` to do.
 template <typename Work>
@@ -87,18 +85,27 @@ void InParts(int64_t n, int64_t least, Work work) {
   for (std::thread& other : others) other.join();
 }
 
-// Registers an operation of float tensors when the addon is loaded. Where that fails it is missing, and the engine does without.
+// Registers an operation when the addon is loaded. Where that fails it is missing, and the engine does without.
 struct Register {
+  using Compute = void (*)(void*, TF_OpKernelContext*);
+
   Register(const char* name, std::initializer_list<const char*> inputs, std::initializer_list<const char*> outputs,
-           void (*compute)(void*, TF_OpKernelContext*)) {
+           Compute compute)
+      : Register(name, {}, inputs, outputs, nullptr, compute, nullptr) {}
+
+  // With attributes, which `create` reads; what it makes is the first argument of `compute` and freed by `destroy`.
+  Register(const char* name, std::initializer_list<const char*> attributes, std::initializer_list<const char*> inputs,
+           std::initializer_list<const char*> outputs, void* (*create)(TF_OpKernelConstruction*), Compute compute,
+           void (*destroy)(void*)) {
     TF_Status* status = TF_NewStatus();
     TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
+    for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(definition, attribute);
     for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(definition, input);
     for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(definition, output);
     TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, &TF_ShapeInferenceContextSetUnknownShape);
     TF_RegisterOpDefinition(definition, status);
     if (TF_GetCode(status) == TF_OK)
-      TF_RegisterKernelBuilder(name, TF_NewKernelBuilder(name, "CPU", nullptr, compute, nullptr), status);
+      TF_RegisterKernelBuilder(name, TF_NewKernelBuilder(name, "CPU", create, compute, destroy), status);
     TF_DeleteStatus(status);
   }
 };
