@@ -25,7 +25,7 @@ export async function findComparedRuns(
     .selectFrom('run')
     .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
     .select(['run.id', 'run.experiment_id', 'experiment.name', 'run.variant', 'run.group_id', 'run.method'])
-    .select(['run.seed', 'run.state', 'run.engine', 'run.device', 'run.spec'])
+    .select(['run.seed', 'run.state', 'run.engine', 'run.device', 'run.spec', 'run.data_files'])
     .where('run.experiment_id', 'in', experimentIds)
     .orderBy('run.experiment_id')
     .orderBy('run.position')
@@ -34,12 +34,13 @@ export async function findComparedRuns(
   const stopped = rows.filter(({ state }) => state === 'STOPPED').map(({ id }) => id);
   const stoppedEpochs = stopped.length === 0 ? new Map() : await findStoppedEpochs(database, stopped);
   return rows
-    .map(({ experiment_id, group_id, name, ...run }) => ({
+    .map(({ experiment_id, group_id, name, data_files, ...run }) => ({
       ...run,
       stoppedAtEpoch: stoppedEpochs.get(run.id) ?? null,
       experimentId: experiment_id,
       experimentName: name,
       groupId: group_id,
+      dataFiles: data_files,
     }))
     .sort((a, b) => experimentIds.indexOf(a.experimentId) - experimentIds.indexOf(b.experimentId));
 }

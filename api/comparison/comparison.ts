@@ -25,6 +25,8 @@ export interface ComparedRun {
   device: string | null;
   /** The resolved run spec, JSON. */
   spec: string;
+  /** The data files it read, JSON; null: not told. */
+  dataFiles: string | null;
 }
 
 /** The evaluation that closed an epoch: its value of the compared metric, and of the one that selects. */

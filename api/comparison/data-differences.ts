@@ -1,17 +1,27 @@
+import type { DataFile } from '../../contract/records';
 import type { RunSpec } from '../../contract/run-spec';
 import type { RunGroup } from './groups';
 
-/** What decides which rows a run learns from and is scored on. */
-const settings: Record<string, (spec: RunSpec) => unknown> = {
-  train: ({ data }) => data.train,
-  test: ({ data }) => data.test,
-  textColumn: ({ data }) => data.textColumn,
-  labelColumn: ({ data }) => data.labelColumn,
-  classes: ({ data }) => data.classes,
-  splitSeed: ({ parameters }) => parameters.splitSeed,
-  quizShare: ({ parameters }) => parameters.quizShare,
-  devShare: ({ parameters }) => parameters.devShare,
-  trainShare: ({ parameters }) => parameters.trainShare,
+/** A run by its definition, and by the files it read; null: its result does not tell them, or it has none. */
+interface Read {
+  spec: RunSpec;
+  files: Record<'train' | 'test', DataFile> | null;
+}
+
+/** What decides which rows a run learns from and is scored on; undefined: not known. */
+const settings: Record<string, (run: Read) => unknown> = {
+  train: ({ spec }) => spec.data.train,
+  test: ({ spec }) => spec.data.test,
+  // A file that was changed after some of the runs has the name it had.
+  'the SHA-256 of train': ({ files }) => files?.train.sha256.slice(0, 12),
+  'the SHA-256 of test': ({ files }) => files?.test.sha256.slice(0, 12),
+  textColumn: ({ spec }) => spec.data.textColumn,
+  labelColumn: ({ spec }) => spec.data.labelColumn,
+  classes: ({ spec }) => spec.data.classes,
+  splitSeed: ({ spec }) => spec.parameters.splitSeed,
+  quizShare: ({ spec }) => spec.parameters.quizShare,
+  devShare: ({ spec }) => spec.parameters.devShare,
+  trainShare: ({ spec }) => spec.parameters.trainShare,
 };
 
 /**
@@ -19,14 +29,17 @@ const settings: Record<string, (spec: RunSpec) => unknown> = {
  * A comparison of such groups compares the data as well.
  */
 export function dataDifferences(groups: readonly RunGroup[]): string[] {
-  const specs = groups.flatMap(({ name, runs }) =>
-    runs.map(({ spec }) => ({ name, spec: JSON.parse(spec) as RunSpec })),
+  const read = groups.flatMap(({ name, runs }) =>
+    runs.map(({ spec, dataFiles }) => ({
+      name,
+      run: { spec: JSON.parse(spec), files: dataFiles === null ? null : JSON.parse(dataFiles) } as Read,
+    })),
   );
-  return Object.entries(settings).flatMap(([setting, read]) => {
+  return Object.entries(settings).flatMap(([setting, valueIn]) => {
     const names = new Map<string, Set<string>>();
-    for (const { name, spec } of specs) {
-      const value = JSON.stringify(read(spec));
-      names.set(value, (names.get(value) ?? new Set()).add(name));
+    for (const { name, run } of read) {
+      const value = JSON.stringify(valueIn(run));
+      if (value !== undefined) names.set(value, (names.get(value) ?? new Set()).add(name));
     }
     if (names.size < 2) return [];
     const told = [...names].map(([value, of]) => `${value} in ${[...of].map((name) => `"${name}"`).join(', ')}`);

@@ -7,6 +7,7 @@ import { successiveHalving } from './migrations/0005-successive-halving';
 import { team } from './migrations/0007-team';
 import { valuesByRun } from './migrations/0008-values-by-run';
 import { orderOfEvents } from './migrations/0009-order-of-events';
+import { dataFiles } from './migrations/0010-data-files';
 import type { Tables } from './tables';
 import { codeOf, retried } from './transaction';
 
@@ -19,6 +20,7 @@ export const migrations: readonly Migration[] = [
   team,
   valuesByRun,
   orderOfEvents,
+  dataFiles,
 ];
 
 /** The table that remembers which migrations were applied. */

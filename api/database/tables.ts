@@ -96,6 +96,8 @@ export interface RunTable {
   model_bytes: number | null;
   /** JSON list of texts from the result. */
   result_notes: string | null;
+  /** JSON of the data files it read, from the result; null before, and in results that do not tell. */
+  data_files: string | null;
   selected_epoch: number | null;
   heartbeat_at: string | null;
   /** The Batch job of the newest attempts, and the place among its children; null in the local pool. */

@@ -103,6 +103,7 @@ export async function ingestResult(services: Services, runId: string): Promise<C
       trained_parameters: result.trainedParameters,
       model_bytes: result.modelBytes,
       result_notes: JSON.stringify(result.notes),
+      data_files: result.dataFiles === undefined ? null : JSON.stringify(result.dataFiles),
       selected_epoch: result.selected.epoch,
     },
   );

@@ -21,6 +21,7 @@ export type RunFigures = Partial<
     | 'trained_parameters'
     | 'model_bytes'
     | 'result_notes'
+    | 'data_files'
     | 'selected_epoch'
     | 'heartbeat_at'
     | 'waiting_reason'

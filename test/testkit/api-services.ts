@@ -95,6 +95,7 @@ export async function insertRun(
     trained_parameters: null,
     model_bytes: null,
     result_notes: null,
+    data_files: null,
     selected_epoch: null,
     heartbeat_at: null,
     job_name: null,

@@ -109,6 +109,22 @@ describe('comparing', () => {
     expect(marked.warnings[0]).toMatchObject({ kind: 'DIFFERENT_DATA' });
   });
 
+  it('refuses runs of one file that was changed between them, even within a group', async () => {
+    const evaluated = [{ epoch: 1, seconds: 1, test: 0.5 }];
+    const read = (train: string) =>
+      JSON.stringify({ train: { sha256: train.repeat(64), rows: 9 }, test: { sha256: 'e'.repeat(64), rows: 3 } });
+    await runWith('a', { group_id: 'g', seed: 0, data_files: read('a') }, evaluated);
+    await runWith('b', { group_id: 'g', seed: 1, data_files: read('b') }, evaluated);
+    // Of an earlier trainer, which did not tell.
+    await runWith('c', { group_id: 'g', seed: 2 }, evaluated);
+    expect((await compare()).problems).toEqual([
+      {
+        path: 'allowDifferentData',
+        message: expect.stringContaining('the SHA-256 of train is "aaaaaaaaaaaa" in "g", "bbbbbbbbbbbb" in "g". A'),
+      },
+    ]);
+  });
+
   it('does not mind the data of runs that have nothing to compare', async () => {
     await runWith('a', { group_id: 'g' }, [{ epoch: 1, seconds: 1, test: 0.5 }]);
     const data = { train: '/other/train.csv', test: '/other/test.csv' };

@@ -161,12 +161,15 @@ describe('taking in what a run wrote', () => {
   it('takes in everything before it says that a run succeeded, and says so once', async () => {
     await writeAttempt(services.objects, 'r', 1, null);
     await writeChunk(services.objects, 'r', 1, 0, [epochRecord(1, 10, { 'dev/accuracy': 0.5 })]);
-    await writeResult(services.objects, 'r');
+    const dataFiles = { train: { sha256: 'a', rows: 10 }, test: { sha256: 'b', rows: 2 } };
+    await writeResult(services.objects, 'r', 1, { dataFiles });
 
     expect(await ingestResult(services, 'r')).toMatchObject({ life: { state: 'SUCCEEDED' } });
     expect(await ingestResult(services, 'r')).toBeNull();
     expect(await summary('dev/accuracy')).toMatchObject({ last: 0.5 });
-    expect(await readRun(services, 'r')).toMatchObject({ trained_parameters: 123, selected_epoch: 1, step: 10 });
+    const run = await readRun(services, 'r');
+    expect(run).toMatchObject({ trained_parameters: 123, selected_epoch: 1, step: 10 });
+    expect(JSON.parse(run.data_files!)).toEqual(dataFiles);
     const attempts = await services.database.selectFrom('attempt').selectAll().execute();
     expect(attempts).toMatchObject([{ number: 1, outcome: 'succeeded', host: 'a-host', pid: 1 }]);
   });
