@@ -98,6 +98,13 @@ export const progressSchema = z.strictObject({
 });
 export type Progress = z.output<typeof progressSchema>;
 
+/** A file as it was read: its bytes, and the rows found in it. */
+const dataFileSchema = z.strictObject({ sha256: z.string(), rows: z.int() });
+export type DataFile = z.output<typeof dataFileSchema>;
+
+const dataFilesSchema = z.strictObject({ train: dataFileSchema, test: dataFileSchema });
+export type DataFiles = z.output<typeof dataFilesSchema>;
+
 /** What a checkpoint holds beside its tensors; written last, so its presence makes the checkpoint complete. */
 export const checkpointStateSchema = z.strictObject({
   version: z.literal(1),
@@ -112,6 +119,7 @@ export const checkpointStateSchema = z.strictObject({
   seconds: z.record(z.string(), z.number()),
   optimizerSteps: z.record(z.string(), z.int().min(0)),
   selected: z.nullable(z.strictObject({ epoch: z.int(), step: z.int(), score: z.number() })),
+  dataFiles: dataFilesSchema.optional().describe('What it was trained on; absent where the trainer did not tell.'),
   files: z.array(z.strictObject({ name: z.string(), sizeBytes: z.int(), sha256: z.string() })),
 });
 export type CheckpointState = z.output<typeof checkpointStateSchema>;
@@ -124,10 +132,6 @@ const evaluatedEpochSchema = z.strictObject({
   values: z.record(z.string(), z.number().nullable()),
 });
 
-/** A file as it was read: its bytes, and the rows found in it. */
-const dataFileSchema = z.strictObject({ sha256: z.string(), rows: z.int() });
-export type DataFile = z.output<typeof dataFileSchema>;
-
 /** Written last; its presence is success. */
 export const resultSchema = z.strictObject({
   version: z.literal(1),
@@ -137,10 +141,7 @@ export const resultSchema = z.strictObject({
   spec: runSpecSchema,
   classes: z.array(z.string()),
   rows: z.strictObject({ train: z.int(), quiz: z.int(), dev: z.int(), test: z.int() }),
-  dataFiles: z
-    .strictObject({ train: dataFileSchema, test: dataFileSchema })
-    .optional()
-    .describe('Absent in results of trainers that did not tell.'),
+  dataFiles: dataFilesSchema.optional().describe('Absent in results of trainers that did not tell.'),
   selectedOn: z.literal('dev/accuracy'),
   selected: evaluatedEpochSchema.describe(
     'The epoch best on dev (the earliest of equals): its weights are the model of the run.',

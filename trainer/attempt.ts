@@ -6,6 +6,7 @@ import type { Attempt, AttemptEnd, Machine, MetricRecord } from '../contract/rec
 import { type Checked, type Problem, parseRunSpec, type RunSpec } from '../contract/run-spec';
 import { OutOfMemoryError } from './batch-memory';
 import { type Checkpoint, readNewestCheckpoint } from './checkpoint/checkpoint';
+import { changedFiles } from './data/dataset';
 import type { InputSources } from './data/sources';
 import { type EnergyMeter, startEnergyMeter } from './energy';
 import { type EngineChoice, startEngine } from './engine/engine';
@@ -133,6 +134,8 @@ async function trainAndFinish(work: Work, spec: RunSpec, records: RunRecords): P
   if (inputs === 'interrupted') return interruptedAt(savedStep);
   if (inputs.kind === 'invalid') return inputFailure(inputs.problems);
   const run = inputs.value;
+  const changed = checkpoint === null ? [] : changedFiles(checkpoint.state, run.dataFiles);
+  if (changed.length > 0) return inputFailure(changed);
   for (const note of run.notes) reporter.note(note);
   reporter.plan(run.totals);
   records.progress.update({ ...run.totals, step: savedStep, epoch: checkpoint?.state.epoch ?? 0 });

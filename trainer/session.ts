@@ -59,7 +59,11 @@ export function learnerOf(state: TrainingState, role: 'student' | 'teacher'): Le
 }
 
 /** Writes the session as a checkpoint, after the metrics that lead up to it. @throws NotFiniteError, nothing written. */
-export async function saveSession(session: Session, records: RunRecords): Promise<void> {
+export async function saveSession(
+  session: Session,
+  { dataFiles }: Pick<RunInputs, 'dataFiles'>,
+  records: RunRecords,
+): Promise<void> {
   const startedAt = performance.now();
   await session.figures.readBack();
   await records.metrics.flush();
@@ -80,6 +84,7 @@ export async function saveSession(session: Session, records: RunRecords): Promis
       seconds: { ...seconds },
       optimizerSteps: Object.fromEntries(optimizersOf(state).map(([owner, optimizer]) => [owner, optimizer.step])),
       selected: selected && { epoch: selected.epoch, step: selected.step, score: selected.score },
+      dataFiles,
     },
     files,
   );

@@ -37,16 +37,16 @@ export async function train(
     while (session.epoch <= run.spec.parameters.epochs) {
       const batches = session.epoch === 0 ? [] : run.trainBatches(session.epoch);
       while (session.stepInEpoch < batches.length) {
-        if (await isInterrupted(signal)) return await interrupt(session, records);
+        if (await isInterrupted(signal)) return await interrupt(run, session, records);
         takeStep(run, session, batches[session.stepInEpoch]!);
         records.progress.update({ phase: 'training', step: session.step, epoch: session.epoch });
         if (isLogged(run, session)) await logInterval(session, records);
-        if (checkpointIsDue(run, session)) await saveSession(session, records);
+        if (checkpointIsDue(run, session)) await saveSession(session, run, records);
       }
       const evaluated = await evaluateEpoch(run, session, records, signal);
-      if (evaluated === 'interrupted') return await interrupt(session, records);
+      if (evaluated === 'interrupted') return await interrupt(run, session, records);
       Object.assign(session, { epoch: session.epoch + 1, stepInEpoch: 0 });
-      if (session.step > 0) await saveSession(session, records);
+      if (session.step > 0) await saveSession(session, run, records);
     }
     return { kind: 'finished', session };
   } catch (error) {
@@ -100,9 +100,9 @@ function checkpointIsDue(run: RunInputs, { savedAt, stepInEpoch }: Session): boo
   return seconds >= run.spec.execution.checkpointSeconds && stepInEpoch < run.stepsPerEpoch;
 }
 
-async function interrupt(session: Session, records: RunRecords): Promise<TrainingEnd> {
+async function interrupt(run: RunInputs, session: Session, records: RunRecords): Promise<TrainingEnd> {
   records.progress.update({ phase: 'writing a checkpoint' });
-  if (session.step > 0) await saveSession(session, records);
+  if (session.step > 0) await saveSession(session, run, records);
   return { kind: 'interrupted', step: session.step };
 }
 

@@ -1,11 +1,11 @@
-import type { DataFile } from '../../contract/records';
+import type { DataFiles } from '../../contract/records';
 import type { RunSpec } from '../../contract/run-spec';
 import type { RunGroup } from './groups';
 
 /** A run by its definition, and by the files it read; null: its result does not tell them, or it has none. */
 interface Read {
   spec: RunSpec;
-  files: Record<'train' | 'test', DataFile> | null;
+  files: DataFiles | null;
 }
 
 /** What decides which rows a run learns from and is scored on; undefined: not known. */

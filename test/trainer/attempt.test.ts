@@ -78,6 +78,31 @@ describe('an attempt', () => {
     expect(readResult(folder.path(), 'scratch').attempt).toBe(2);
   });
 
+  it('does not go on with data that changed since its checkpoint, until they are put back', async () => {
+    const spec = tinyRun(folder.path(), 'scratch', { execution: { checkpointSeconds: 0 } });
+    const { train } = spec.data;
+    const original = readFileSync(train, 'utf8');
+    await attempt(
+      spec,
+      storeThatFails((key) => key.includes('checkpoints/0000000004/student.')),
+    );
+    writeFileSync(train, `${original}one row more,good\n`);
+
+    const end = await attempt(spec);
+
+    expect(end).toMatchObject({ outcome: 'failed', kind: 'input' });
+    expect((end as { problems: object[] }).problems).toEqual([
+      {
+        path: 'data.train',
+        message: expect.stringMatching(
+          /^has changed since the run was begun \(.*put it back .* from step 3, or make a/,
+        ),
+      },
+    ]);
+    writeFileSync(train, original);
+    expect(await attempt(spec)).toMatchObject({ outcome: 'succeeded' });
+  });
+
   it('stopped in the middle of an evaluation keeps the training before it, and evaluates once in the end', async () => {
     await attempt(tinyRun(folder.path(), 'meta-lora', { runId: 'undisturbed' }));
     const stopped = tinyRun(folder.path(), 'meta-lora', { runId: 'stopped' });

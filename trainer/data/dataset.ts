@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
-import type { DataFile } from '../../contract/records';
-import type { Checked, DataDefinition } from '../../contract/run-spec';
+import type { CheckpointState, DataFile, DataFiles } from '../../contract/records';
+import type { Checked, DataDefinition, Problem } from '../../contract/run-spec';
 import { FileProblems } from './file-problems';
 import { locateFile } from './input-file';
 import { readCsv, readJsonLines, type TextRecord } from './records';
@@ -18,7 +18,7 @@ export interface DataSet {
   classes: string[];
   train: LabelledTexts;
   test: LabelledTexts;
-  files: Record<'train' | 'test', DataFile>;
+  files: DataFiles;
 }
 
 const readers = { '.csv': readCsv, '.jsonl': readJsonLines } as const;
@@ -53,6 +53,20 @@ export async function loadDataSet(data: DataDefinition, sources: InputSources): 
         kind: 'valid',
         value: { classes, train: trainRows, test: testRows, files: { train: fileOf(train), test: fileOf(test) } },
       };
+}
+
+/** Files that are no longer those a checkpoint was trained on: going on would mix two data sets into one run. */
+export function changedFiles(
+  { dataFiles, step }: Pick<CheckpointState, 'dataFiles' | 'step'>,
+  now: DataFiles,
+): Problem[] {
+  return (['train', 'test'] as const).flatMap((file) => {
+    const before = dataFiles?.[file];
+    if (before === undefined || before.sha256 === now[file].sha256) return [];
+    const [was, is] = [before, now[file]].map(({ sha256, rows }) => `${rows} rows, SHA-256 ${sha256.slice(0, 12)}`);
+    const message = `has changed since the run was begun (${was}; now ${is}): put it back as it was and retry the run, which goes on from step ${step}, or make a new experiment`;
+    return [{ path: `data.${file}`, message }];
+  });
 }
 
 interface Content {

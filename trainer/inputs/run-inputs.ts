@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { methods } from '../../contract/methods';
 import type { Split } from '../../contract/metric-names';
-import type { Result } from '../../contract/records';
+import type { DataFiles, Result } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
 import type { Batch } from '../batch';
 import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches';
@@ -28,7 +28,7 @@ export interface RunInputs extends TeacherOfRun {
   /** Labels in the order of the logits. */
   classes: readonly string[];
   rows: Result['rows'];
-  dataFiles: DataSet['files'];
+  dataFiles: DataFiles;
   /** What a reader of the result must know. */
   notes: string[];
   loadSeconds: number;
