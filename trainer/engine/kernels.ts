@@ -24,6 +24,7 @@ export const geluKernel = 'StillhouseGelu';
 export const geluGradientKernel = 'StillhouseGeluGradient';
 export const layerNormKernel = 'StillhouseLayerNorm';
 export const layerNormGradientKernel = 'StillhouseLayerNormGradient';
+export const addInPlaceKernel = 'StillhouseAddInPlace';
 export const attentionKernel = 'StillhouseAttention';
 export const attentionGradientKernel = 'StillhouseAttentionGradient';
 
@@ -138,6 +139,16 @@ export function adamUpdate(
 /** Half the sum of the squares of all elements, without writing the squares. */
 export function halfSquaredNorm(x: Tensor): Scalar {
   return runKernel(halfSquaredNormKernel, { x }) as unknown as Scalar;
+}
+
+/**
+ * x + y in the memory of x, which nothing else may read: x is to be used no more. What a product is added to, its bias above all,
+ * would else cost another tensor of its size.
+ *
+ * @param y of the shape of x, or of its rows
+ */
+export function addInPlace(x: Tensor2D, y: Tensor2D | Tensor1D): Tensor2D {
+  return runKernel(addInPlaceKernel, { x, y }) as unknown as Tensor2D;
 }
 
 /** x Phi(x), Phi the normal distribution function by erf; any shape. */

@@ -4,6 +4,7 @@ import { composedGelu, composedGeluGradient, composedLayerNorm, composedLayerNor
 import {
   type AdamConstants,
   adamKernel,
+  addInPlaceKernel,
   attentionGradientKernel,
   attentionKernel,
   geluGradientKernel,
@@ -71,6 +72,7 @@ const ownKernels: Record<string, Kernel> = {
   [layerNormKernel]: (inputs, { epsilon }, backend) => ownLayerNorm(inputs, epsilon as number, backend),
   [layerNormGradientKernel]: ({ dy, normal, inverseDeviation, gamma }, _, backend) =>
     ownOperation(backend, layerNormGradientKernel, [dy!, normal!, inverseDeviation!, gamma!], 1),
+  [addInPlaceKernel]: ({ x, y }, _, backend) => ownOperation(backend, addInPlaceKernel, [x!, y!], 1),
   [attentionKernel]: (inputs, { heads }, backend) => ownAttention(inputs, heads as number, backend),
   [attentionGradientKernel]: (inputs, { heads }, backend) => ownAttentionGradient(inputs, heads as number, backend),
 };
@@ -82,6 +84,7 @@ const otherKernels: Record<string, Kernel> = {
   [geluGradientKernel]: composedGeluGradient,
   [layerNormKernel]: (inputs, { epsilon }) => composedLayerNorm(inputs, epsilon as number),
   [layerNormGradientKernel]: composedLayerNormGradient,
+  [addInPlaceKernel]: ({ x, y }) => tf.add(x as Tensor, y as Tensor),
 };
 
 /**

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   type AdamConstants,
   adamKernel,
+  addInPlaceKernel,
   attentionGradientKernel,
   attentionKernel,
   geluGradientKernel,
@@ -45,6 +46,7 @@ export function registerPortableKernels(): void {
     [geluGradientKernel]: ({ x, dy }) => elementwise(memory, 'geluGradient', x!, dy!),
     [layerNormKernel]: (inputs, { epsilon }) => layerNorm(memory, inputs, epsilon as number),
     [layerNormGradientKernel]: (inputs) => layerNormGradient(memory, inputs),
+    [addInPlaceKernel]: (inputs) => addInPlace(memory, inputs),
     [attentionKernel]: (inputs, { heads }) => attention(memory, inputs, heads as number),
     [attentionGradientKernel]: (inputs, { heads }) => attentionGradient(memory, inputs, heads as number),
   };
@@ -189,6 +191,12 @@ function layerNormGradient(memory: PortableMemory, inputs: Inputs): TensorInfo {
   const offsets = [dy!, normal!, inverseDeviation!, gamma!, out].map(memory.offsetOf);
   memory.compiled.layerNormGradient(...offsets, rows, width);
   return out;
+}
+
+function addInPlace(memory: PortableMemory, { x, y }: Inputs): TensorInfo {
+  const [size, width] = [x!, y!].map(({ shape }) => tf.util.sizeFromShape(shape)) as [number, number];
+  memory.compiled.addRows(memory.offsetOf(x!), memory.offsetOf(y!), size / width, width);
+  return share(x!);
 }
 
 function attention(memory: PortableMemory, inputs: Inputs, heads: number): TensorInfo[] {

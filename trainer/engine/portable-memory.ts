@@ -22,7 +22,7 @@ export type CompiledKernels = Record<
   | ('matMul' | 'matMulScratchBytes' | 'lstm' | 'lstmGradient' | 'lstmScratchBytes')
   | ('exp' | 'tanh' | 'erf' | 'gatherRows' | 'segmentSum' | 'sumRows' | 'adam')
   | ('gelu' | 'geluGradient' | 'layerNorm' | 'layerNormGradient')
-  | ('attention' | 'attentionGradient' | 'attentionProbabilities' | 'attentionScratchBytes'),
+  | ('addRows' | 'attention' | 'attentionGradient' | 'attentionProbabilities' | 'attentionScratchBytes'),
   (...parameters: number[]) => number
 >;
 

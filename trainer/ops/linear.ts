@@ -1,5 +1,6 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { addInPlace } from '../engine/kernels';
 import { differentiable } from './differentiable';
 
 /** A low-rank addition to a weight matrix: W + scale * B A (Hu et al., 2021). */
@@ -13,7 +14,7 @@ export interface LowRank {
 
 /** W + scale * B A, [o, i] */
 export const withLowRank = (weight: Tensor2D, { up, down, scale }: LowRank): Tensor2D =>
-  tf.tidy(() => tf.add(weight, tf.matMul(up, tf.mul(down, scale))));
+  tf.tidy(() => addInPlace(tf.matMul(up, tf.mul(down, scale)), weight));
 
 export interface LinearWeights {
   /** [o, i], as Hugging Face and PyTorch store it */
@@ -39,20 +40,20 @@ export function linear(x: Tensor2D, { weight, bias, lowRank = null }: LinearWeig
     forward: () => {
       const multiplied = merges ? withLowRank(weight, lowRank) : weight;
       const product = tf.matMul(x, multiplied, false, true) as Tensor2D;
-      const plain = bias === null ? product : tf.add<Tensor2D>(product, bias);
+      const plain = bias === null ? product : addInPlace(product, bias);
       if (lowRank === null) return { output: plain, saved: [x, weight] };
       const saved = [x, multiplied, lowRank.down, lowRank.up];
       if (merges) return { output: plain, saved };
-      return { output: tf.add<Tensor2D>(plain, tf.matMul(narrowed(x, lowRank), lowRank.up, false, true)), saved };
+      return { output: addInPlace(plain, tf.matMul(narrowed(x, lowRank), lowRank.up, false, true)), saved };
     },
     gradient: (dy, saved, needs) => {
       const [savedX, multiplied, down, up] = saved as Tensor2D[];
       const dNarrow =
         lowRank && (needs('down') || (needs('x') && !merges)) ? tf.mul(tf.matMul(dy, up!), lowRank.scale) : null; // [n, r]
-      const dx = needs('x') ? tf.matMul(dy, multiplied!) : undefined;
+      const dx = needs('x') ? tf.matMul<Tensor2D>(dy, multiplied!) : undefined;
       const narrow = lowRank && needs('up') ? narrowed(savedX!, { down: down!, scale: lowRank.scale }) : null;
       return {
-        x: dx && lowRank && !merges ? tf.add(dx, tf.matMul(dNarrow!, down!)) : dx,
+        x: dx && lowRank && !merges ? addInPlace(dx, tf.matMul(dNarrow!, down!)) : dx,
         weight: needs('weight') ? tf.matMul(dy, savedX!, true) : undefined,
         bias: bias && needs('bias') ? tf.sum(dy, 0) : undefined,
         down: dNarrow && needs('down') ? tf.matMul(dNarrow, savedX!, true) : undefined,

@@ -8,7 +8,13 @@ import {
   composedLayerNorm,
   composedLayerNormGradient,
 } from '../../../trainer/engine/composed-kernels';
-import { geluForward, geluGradient, layerNormForward, layerNormGradient } from '../../../trainer/engine/kernels';
+import {
+  addInPlace,
+  geluForward,
+  geluGradient,
+  layerNormForward,
+  layerNormGradient,
+} from '../../../trainer/engine/kernels';
 import { availableEngines, describeOnEveryEngine } from '../../testkit/engines';
 import { erf } from '../../testkit/naive-models';
 import { largestDifference, normalTensor } from '../../testkit/tensors';
@@ -21,6 +27,20 @@ const sizes: [number, number][] = [
   [4, 35],
   [70, 384],
 ];
+
+describeOnEveryEngine('addInPlace', () => {
+  it.each(sizes)('adds a row to every row, and a matrix, at [%i, %i]', (rows, width) => {
+    for (const shape of [[width], [rows, width]]) {
+      const [x, y] = [normalTensor('x', [rows, width]), normalTensor('y', shape)] as [Tensor2D, Tensor2D];
+      const [from, added] = [[...x.dataSync()], y.dataSync()];
+      const expected = from.map((value, i) => Math.fround(value + added[i % added.length]!));
+      const sum = addInPlace(x, y);
+      expect({ shape: sum.shape, values: [...sum.dataSync()] }).toEqual({ shape: [rows, width], values: expected });
+      x.dispose();
+      expect([...sum.dataSync()]).toEqual(expected);
+    }
+  });
+});
 
 describeOnEveryEngine('gelu', () => {
   it.each(sizes)('and its gradient equal their float64 values at [%i, %i]', (rows, width) => {

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../../../trainer/engine/engine';
 import {
   adamUpdate,
+  addInPlace,
   attentionForward,
   attentionGradient,
   geluForward,
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
     ...[norm.output, norm.normal, norm.inverseDeviation, layerNormGradient(x, norm, gamma)],
     ...[geluForward(x), geluGradient(x, norm.output)],
     ...[...Object.values(adam), attended.context, ...Object.values(attendedGradient)],
+    addInPlace(tf.mul(x, 2), gamma),
   ])
     hash.update(tensor.dataSync());
   process.stdout.write(hash.digest('hex'));

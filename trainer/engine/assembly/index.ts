@@ -10,4 +10,4 @@ export { layerNorm, layerNormGradient } from './layer-norm';
 export { lstm, lstmGradient, lstmScratchBytes } from './lstm';
 export { matMul, matMulScratchBytes } from './matmul';
 export { adam } from './optimizer';
-export { gatherRows, segmentSum, sumRows } from './rows';
+export { addRows, gatherRows, segmentSum, sumRows } from './rows';

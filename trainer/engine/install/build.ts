@@ -7,7 +7,7 @@ import type { EnginePaths, Variant } from './runtime';
 /** Compiled into the addon besides the package's sources, those that end in .cc. */
 const ownSources = [
   ...['block-signals.cc', 'lanes.h', 'operation.h'],
-  ...['adam.cc', 'attention.cc', 'gelu.cc', 'layer-norm.cc'],
+  ...['adam.cc', 'add.cc', 'attention.cc', 'gelu.cc', 'layer-norm.cc'],
 ].map((name) => join(__dirname, 'addon', name));
 
 /**

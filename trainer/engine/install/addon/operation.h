@@ -60,6 +60,11 @@ class Call {
     return Output(index, shape);
   }
 
+  // The memory of an input as an output.
+  void GiveBack(int index, const TF_Tensor* input) {
+    if (ok()) TF_SetOutput(context_, index, input, status_);
+  }
+
  private:
   TF_OpKernelContext* context_;
   TF_Status* status_;
