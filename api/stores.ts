@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely';
 import { conditionProbeKey } from '../contract/keys';
 import type { ObjectStore } from '../contract/objects/object-store';
 import { ObjectStoreError } from '../contract/objects/object-store-error';
-import { isS3Location, openObjects } from '../contract/objects/open-objects';
+import { openObjects } from '../contract/objects/open-objects';
 import { dataPaths } from './data-directory';
 import { openRecords } from './database/records';
 import type { Tables } from './database/tables';
@@ -28,7 +28,7 @@ export async function openStores(
 ): Promise<Stores | { kind: 'refused'; message: string }> {
   const { databaseUrl, objectsLocation, s3 } = settings;
   const objects = await openObjects(objectsLocation, s3);
-  const unusable = isS3Location(objectsLocation) ? await tryBucket(objects, objectsLocation) : null;
+  const unusable = await tryObjects(objects, objectsLocation);
   if (unusable !== null) return { kind: 'refused', message: unusable };
   const records = await openRecords(settings);
   if (records.kind === 'refused') return records;
@@ -50,8 +50,8 @@ export async function openStores(
   return { kind: 'opened', database, objects, team, close };
 }
 
-/** null where the bucket is there, may be written, and keeps the conditions of writes; else what is wrong. */
-async function tryBucket(objects: ObjectStore, location: string): Promise<string | null> {
+/** null where the folder or bucket is there, may be written, and keeps the conditions of writes; else what is wrong. */
+async function tryObjects(objects: ObjectStore, location: string): Promise<string | null> {
   try {
     await objects.write(conditionProbeKey, '', { if: 'absent' });
     const second = await objects.write(conditionProbeKey, '', { if: 'absent' });

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
 import { WebSocket } from 'ws';
@@ -80,6 +81,26 @@ describe('starting and stopping', () => {
     const outcome = await startService(serviceSettings(folder.path(), { port }), () => {});
     expect(outcome).toMatchObject({ kind: 'refused', message: expect.stringContaining(`127.0.0.1:${port} is in use`) });
     other.close();
+    await start();
+  });
+});
+
+describe('stores that cannot be used', () => {
+  const refusal = async (given: Parameters<typeof serviceSettings>[1] = {}) => {
+    const outcome = await startService(serviceSettings(folder.path(), given), () => {});
+    return outcome.kind === 'refused' ? outcome.message : 'it started';
+  };
+
+  it('are told when the server starts: records that are damaged, and objects that cannot be written', async () => {
+    const records = folder.write('data/records.sqlite', 'x'.repeat(5000));
+    expect(await refusal()).toMatch(
+      /records\.sqlite cannot be used \(file is not a database\): npm run reindex -- --data /,
+    );
+    rmSync(records);
+    const objectsLocation = folder.write('file', '');
+    expect(await refusal({ objectsLocation })).toContain(
+      `see that ${objectsLocation} is a folder that can be read and`,
+    );
     await start();
   });
 });
