@@ -24,7 +24,7 @@ npm run bench -- records             searching and comparing among 100,000 runs,
   --python PATH     an interpreter with PyTorch, NumPy and safetensors; without it no peer is measured
   --peers DIR       the PyTorch reference (default ../shared/peers/pytorch)
   --engines LIST    native,portable (default both)
-  --threads LIST    threads of native and PyTorch (default 1,2); portable has one
+  --threads LIST    threads of the engines and PyTorch (default 1,2)
   --steps LIST      ${measuredSteps.map(({ name }) => name).join(',')}
   --batches N       batches a step is measured on (default 6)
   --database-url U  a PostgreSQL database of no other use; without it the functions are measured on SQLite, or not

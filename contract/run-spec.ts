@@ -97,7 +97,7 @@ export const executionSchema = z.strictObject({
     .max(256)
     .nullable()
     .default(null)
-    .describe('Threads of the native engine; null: its share of the cores.'),
+    .describe('Threads of the engine; null: its share of the cores.'),
   logEverySteps: z.int().min(1).max(10_000).default(10).describe('Steps between two metric records.'),
   checkpointSeconds: z
     .number()

@@ -32,7 +32,7 @@ export interface Reporter {
 export interface AttemptSetting extends InputSources {
   objects: ObjectStore;
   runId: string;
-  /** Threads of a native engine where the definition of the run names none; null: all cores. */
+  /** Threads of the engine where the definition of the run names none; null: all cores. */
   threads: number | null;
   /** Id of the Batch job that this process is; null outside Batch. */
   job: string | null;

@@ -32,6 +32,6 @@ export function describeOnEveryEngine(title: string, tests: (engine: EngineName)
 
 /** A test process may hold both backends, unlike a run; the one used last computes. */
 export async function useEngine(engine: EngineName): Promise<void> {
-  const start = engine === 'native' ? await startNative(1, 'auto') : await startPortable();
+  const start = engine === 'native' ? await startNative(1, 'auto') : await startPortable(1);
   if (start.kind !== 'started') throw new Error(`The ${engine} engine does not start: ${start.message}`);
 }

@@ -51,16 +51,17 @@ export async function startEngine(request: EngineRequest): Promise<EngineChoice>
 function fits(engine: EngineDescription, request: EngineRequest): boolean {
   if (request.engine !== 'auto' && request.engine !== engine.name) return false;
   if (request.device !== 'auto' && (request.device === 'cpu') !== (engine.device === 'cpu')) return false;
-  return request.threads === null || request.threads === engine.threads || engine.name === 'portable';
+  return request.threads === null || request.threads === engine.threads;
 }
 
 async function chooseAndStart(request: EngineRequest): Promise<EngineChoice> {
   const problems = impossible(request);
   if (problems.length > 0) return { kind: 'unavailable', problems };
-  if (request.engine === 'portable') return startPortableEngine('asked for');
+  const threads = request.threads ?? availableParallelism();
+  if (request.engine === 'portable') return startPortableEngine(threads, 'asked for');
 
   const { startNative } = await import('./native');
-  const native = await startNative(request.threads ?? availableParallelism(), request.device);
+  const native = await startNative(threads, request.device);
   if (native.kind === 'started') return describeNative(native, request);
   if (request.device === 'gpu') {
     return unavailable(
@@ -74,7 +75,10 @@ async function chooseAndStart(request: EngineRequest): Promise<EngineChoice> {
       `the native engine does not load (${native.message}): run \`npm run engine\`, or ask for auto or portable`,
     );
   }
-  return startPortableEngine(`the native engine does not load (${native.message}); \`npm run engine\` installs it`);
+  return startPortableEngine(
+    threads,
+    `the native engine does not load (${native.message}); \`npm run engine\` installs it`,
+  );
 }
 
 function impossible(request: EngineRequest): EngineProblem[] {
@@ -104,11 +108,11 @@ function describeNative(native: Extract<NativeStart, { kind: 'started' }>, reque
   return { kind: 'started', engine: { name: 'native', version, device, threads, reason } };
 }
 
-async function startPortableEngine(reason: string): Promise<EngineChoice> {
+async function startPortableEngine(threads: number, reason: string): Promise<EngineChoice> {
   const { startPortable } = await import('./portable');
-  const portable = await startPortable();
+  const portable = await startPortable(threads);
   if (portable.kind === 'failed') return unavailable('engine', portable.message);
-  const { version, threads } = portable;
+  const { version } = portable;
   return { kind: 'started', engine: { name: 'portable', version, device: 'cpu', threads, reason } };
 }
 

@@ -18,19 +18,22 @@ import {
 } from './kernels';
 import { matMul } from './portable-matmul';
 import { openPortableMemory, type PortableMemory, type WasmBackend } from './portable-memory';
+import { openThreads, type Threads } from './portable-threads';
 
 type Implementation = (inputs: Inputs, attributes: NamedAttrMap, stock: () => TensorInfo) => TensorInfo | TensorInfo[];
 
 /**
  * Puts the compiled kernels in the place of those that the wasm backend lacks or computes slowly. Call it once the
  * backend runs: the stock kernels, which stay in use for other types and axes, are set up only then.
+ * @param threadCount for large products
  */
-export function registerPortableKernels(): void {
+export function registerPortableKernels(threadCount: number): void {
   if (tf.getKernel(lstmKernel, 'wasm')) return;
   const memory = openPortableMemory(tf.backend() as unknown as WasmBackend);
+  const threads = openThreads(memory, threadCount);
   const kernels: Record<string, Implementation> = {
-    [tf.BatchMatMul]: ({ a, b }, attributes) => matMul(memory, a!, b!, attributes as never),
-    [tf._FusedMatMul]: (inputs, attributes) => fusedMatMul(memory, inputs, attributes),
+    [tf.BatchMatMul]: ({ a, b }, attributes) => matMul(memory, threads, a!, b!, attributes as never),
+    [tf._FusedMatMul]: (inputs, attributes) => fusedMatMul(memory, threads, inputs, attributes),
     [tf.GatherV2]: (inputs, attributes, stock) => gather(memory, inputs, attributes, stock),
     [tf.UnsortedSegmentSum]: (inputs, attributes) => segmentSum(memory, inputs, attributes),
     [tf.Sum]: (inputs, attributes, stock) => sum(memory, inputs, attributes, stock),
@@ -65,13 +68,18 @@ function replaceKernel(kernelName: string, implementation: Implementation): void
 }
 
 /** Stock is wrong for batches with a bias; activations other than none and relu are not taken. */
-function fusedMatMul(memory: PortableMemory, { a, b, bias }: Inputs, attributes: NamedAttrMap): TensorInfo {
+function fusedMatMul(
+  memory: PortableMemory,
+  threads: Threads,
+  { a, b, bias }: Inputs,
+  attributes: NamedAttrMap,
+): TensorInfo {
   const { activation } = attributes;
   if (activation !== 'linear' && activation !== 'relu') {
     throw new Error(`Fused matMul with ${activation} is not available on the portable engine: apply it afterwards`);
   }
   const backend = tf.backend();
-  let out = matMul(memory, a!, b!, attributes as never);
+  let out = matMul(memory, threads, a!, b!, attributes as never);
   const then = (kernelName: string, inputs: Inputs) => {
     const next = tf.getKernel(kernelName, 'wasm').kernelFunc({ inputs: inputs as never, backend, attrs: {} });
     backend.disposeData(out.dataId);

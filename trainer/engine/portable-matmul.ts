@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { PortableMemory } from './portable-memory';
+import type { Threads } from './portable-threads';
 
 interface Transposes {
   transposeA: boolean;
@@ -14,7 +15,13 @@ interface Transposes {
  * GFLOPS). Packing both sides makes the four transpose combinations and batches alike: 40 GFLOPS, 17-25 for
  * attention's small matrices (one core of a 2024 server; the layout is in `assembly/matmul.ts`).
  */
-export function matMul(memory: PortableMemory, a: TensorInfo, b: TensorInfo, attributes: Transposes): TensorInfo {
+export function matMul(
+  memory: PortableMemory,
+  threads: Threads,
+  a: TensorInfo,
+  b: TensorInfo,
+  attributes: Transposes,
+): TensorInfo {
   if (a.dtype !== 'float32' || b.dtype !== 'float32') {
     throw new Error(`matMul takes float32 tensors on the portable engine, got ${a.dtype} and ${b.dtype}`);
   }
@@ -27,6 +34,10 @@ export function matMul(memory: PortableMemory, a: TensorInfo, b: TensorInfo, att
 
   const batchShape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const out = memory.makeOutput([...batchShape, m, n]);
+  if (tf.util.sizeFromShape(batchShape) === 1) {
+    const [aOffset, bOffset, cOffset] = [a, b, out].map(memory.offsetOf) as [number, number, number];
+    if (threads({ a: aOffset, b: bOffset, c: cOffset, m, n, k, transposeA, transposeB })) return out;
+  }
   const scratch = memory.scratch(memory.compiled.matMulScratchBytes(m, n, k));
   for (const run of batchRuns(a.shape.slice(0, -2), b.shape.slice(0, -2), batchShape)) {
     memory.compiled.matMul(

@@ -11,7 +11,7 @@ declare const WebAssembly: {
 
 /** The part of tfjs-backend-wasm that kernels stand on (`backend_wasm.d.ts`, and Emscripten's module behind it). */
 export interface WasmBackend {
-  wasm: { asm: { memory: object }; _malloc(bytes: number): number; _free(offset: number): void };
+  wasm: { asm: { memory: { buffer: ArrayBuffer } }; _malloc(bytes: number): number; _free(offset: number): void };
   dataIdMap: { get(dataId: object): { memoryOffset: number } };
   makeOutput(shape: number[], dtype: DataType): TensorInfo;
   disposeData(dataId: object): boolean;
@@ -19,7 +19,7 @@ export interface WasmBackend {
 
 /** What `assembly/index.ts` exports; every argument is a byte offset or a count, flags are 0 or 1. */
 export type CompiledKernels = Record<
-  | ('matMul' | 'matMulScratchBytes' | 'lstm' | 'lstmGradient' | 'lstmScratchBytes')
+  | ('matMul' | 'matMulRows' | 'matMulScratchBytes' | 'lstm' | 'lstmGradient' | 'lstmScratchBytes')
   | ('exp' | 'tanh' | 'erf' | 'gatherRows' | 'segmentSum' | 'sumRows' | 'adam')
   | ('gelu' | 'geluGradient' | 'layerNorm' | 'layerNormGradient')
   | ('addRows' | 'attention' | 'attentionGradient' | 'attentionProbabilities' | 'attentionScratchBytes'),
@@ -31,6 +31,8 @@ export interface PortableMemory {
   compiled: CompiledKernels;
   offsetOf(tensor: TensorInfo): number;
   makeOutput(shape: number[], dtype?: DataType): TensorInfo;
+  /** What lies at an offset, until memory is taken again. */
+  floats(offset: number, length: number): Float32Array;
   /** Offset of at least so many bytes, valid until the next call. */
   scratch(bytes: number): number;
 }
@@ -45,6 +47,7 @@ export function openPortableMemory(backend: WasmBackend): PortableMemory {
     compiled: instance.exports as CompiledKernels,
     offsetOf: (tensor) => backend.dataIdMap.get(tensor.dataId).memoryOffset,
     makeOutput: (shape, dtype = 'float32') => backend.makeOutput(shape, dtype),
+    floats: (offset, length) => new Float32Array(backend.wasm.asm.memory.buffer, offset, length),
     scratch(bytes) {
       if (bytes > scratchBytes) {
         if (scratchOffset) backend.wasm._free(scratchOffset);

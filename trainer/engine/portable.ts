@@ -2,13 +2,13 @@ import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { registerPortableKernels } from './portable-kernels';
 
-export type PortableStart = { kind: 'started'; version: string; threads: number } | { kind: 'failed'; message: string };
+export type PortableStart = { kind: 'started'; version: string } | { kind: 'failed'; message: string };
 
 /**
  * Starts the WebAssembly backend that npm alone can install, with the kernels it lacks or computes slowly replaced.
- * One thread: the threaded build needs worker threads with shared memory, which this backend does not set up in Node.
+ * @param threads for large matrix products, its own among them; all else is computed on one
  */
-export async function startPortable(): Promise<PortableStart> {
+export async function startPortable(threads: number): Promise<PortableStart> {
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
   // The union package is what registers gradients; core on its own has none.
   await import('@tensorflow/tfjs');
@@ -21,6 +21,6 @@ export async function startPortable(): Promise<PortableStart> {
       message: `the WebAssembly backend did not start (TensorFlow.js chose ${tf.getBackend()})`,
     };
   }
-  registerPortableKernels();
-  return { kind: 'started', version: tf.version_core, threads: wasm.getThreadsCount() };
+  registerPortableKernels(threads);
+  return { kind: 'started', version: tf.version_core };
 }

@@ -49,14 +49,14 @@ describe('startEngine', () => {
   it('starts portable where it is asked for, and answers the same again', () => {
     const [first, again, automatic, other] = startInProcess(
       repository,
-      request({ engine: 'portable' }),
-      request({ engine: 'portable' }),
-      request({ engine: 'auto' }),
-      request({ engine: 'native' }),
+      request({ engine: 'portable', threads: 3 }),
+      request({ engine: 'portable', threads: null }),
+      request({ engine: 'auto', threads: 3 }),
+      request({ engine: 'native', threads: 3 }),
     );
     expect(first).toEqual({
       kind: 'started',
-      engine: { name: 'portable', version: '4.22.0', device: 'cpu', threads: 1, reason: 'asked for' },
+      engine: { name: 'portable', version: '4.22.0', device: 'cpu', threads: 3, reason: 'asked for' },
     });
     expect(again).toEqual(first);
     expect(automatic).toEqual(first);
@@ -127,15 +127,18 @@ describe('without @tensorflow/tfjs-node-gpu', () => {
   });
 });
 
-describe('kernels.wasm', () => {
+describe('compiled kernels', () => {
   const folder = useTestFolder();
 
-  it('is what `npm run kernels` makes of its sources', () => {
-    const compiled = join(folder.path(), 'kernels.wasm');
+  it.each([
+    ['kernels.wasm', 'index.ts', 'backend'],
+    ['matmul.wasm', 'matmul.ts', 'shared'],
+  ])('%s is what `npm run kernels` makes of its sources', (name, source, target) => {
+    const compiled = join(folder.path(), name);
     const assembly = join(repository, 'trainer', 'engine', 'assembly');
     const compiler = join(repository, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
-    const settings = ['--config', 'trainer/engine/assembly/asconfig.json', '--outFile', compiled];
-    execFileSync(process.execPath, [compiler, 'trainer/engine/assembly/index.ts', ...settings], { cwd: repository });
-    expect(readFileSync(compiled).equals(readFileSync(join(assembly, 'kernels.wasm')))).toBe(true);
+    const settings = ['--target', target, '--outFile', compiled];
+    execFileSync(process.execPath, [compiler, source, ...settings], { cwd: assembly });
+    expect(readFileSync(compiled).equals(readFileSync(join(assembly, name)))).toBe(true);
   });
 });

@@ -8,6 +8,6 @@ export { erf, exp, tanh } from './elementwise';
 export { gelu, geluGradient } from './gelu';
 export { layerNorm, layerNormGradient } from './layer-norm';
 export { lstm, lstmGradient, lstmScratchBytes } from './lstm';
-export { matMul, matMulScratchBytes } from './matmul';
+export { matMul, matMulRows, matMulScratchBytes } from './matmul';
 export { adam } from './optimizer';
 export { addRows, gatherRows, segmentSum, sumRows } from './rows';

@@ -36,32 +36,53 @@ export function matMul(
   accumulate: bool,
 ): void {
   if (k === 0 && !accumulate) memory.fill(c, 0, (<usize>(batch * m * n)) << 2);
-  const packedB = scratch;
-  const packedA = scratch + ((<usize>(roundUp(n, tileColumns) * min(k, blockDepth))) << 2);
   for (let index = 0; index < batch; index++) {
-    for (let start = 0; start < k; start += blockDepth) {
-      const depth = min(blockDepth, k - start);
-      const bIsPacked = index > 0 && bStride === 0 && k <= blockDepth;
-      if (!bIsPacked) {
-        if (transposeB) packAlong(b, packedB, n, k, start, depth, tileColumns);
-        else packAcross(b, packedB, n, start, depth, tileColumns);
-      }
-      if (transposeA) packAcross(a, packedA, m, start, depth, tileRows);
-      else packAlong(a, packedA, m, k, start, depth, tileRows);
-      multiplyPanels(packedA, packedB, c, m, n, depth, accumulate || start > 0);
-    }
+    const bIsPacked = index > 0 && bStride === 0 && k <= blockDepth;
+    matMulRows(a, b, c, scratch, m, m, n, k, transposeA, transposeB, accumulate, bIsPacked);
     a += (<usize>aStride) << 2;
     b += (<usize>bStride) << 2;
     c += (<usize>(m * n)) << 2;
   }
 }
 
-/** Rows start .. start + depth of a matrix [k, size] into panels of [depth, width], zero beyond `size`. */
-function packAcross(source: usize, packed: usize, size: i32, start: i32, depth: i32, width: i32): void {
-  const stride = (<usize>size) << 2;
+/**
+ * The first `rows` of the m rows of c = op(a) op(b); a later part where `a` and `c` point at its first row. A sum has the
+ * same order in any part. @param bIsPacked by the call before, with all of its depth in one block
+ */
+export function matMulRows(
+  a: usize,
+  b: usize,
+  c: usize,
+  scratch: usize,
+  rows: i32,
+  m: i32,
+  n: i32,
+  k: i32,
+  transposeA: bool,
+  transposeB: bool,
+  accumulate: bool,
+  bIsPacked: bool,
+): void {
+  const packedB = scratch;
+  const packedA = scratch + ((<usize>(roundUp(n, tileColumns) * min(k, blockDepth))) << 2);
+  for (let start = 0; start < k; start += blockDepth) {
+    const depth = min(blockDepth, k - start);
+    if (!bIsPacked) {
+      if (transposeB) packAlong(b, packedB, n, k, start, depth, tileColumns);
+      else packAcross(b, packedB, n, n, start, depth, tileColumns);
+    }
+    if (transposeA) packAcross(a, packedA, rows, m, start, depth, tileRows);
+    else packAlong(a, packedA, rows, k, start, depth, tileRows);
+    multiplyPanels(packedA, packedB, c, rows, n, depth, accumulate || start > 0);
+  }
+}
+
+/** Rows start .. start + depth of `size` columns of a matrix [k, columns] into panels [depth, width], zero beyond. */
+function packAcross(source: usize, packed: usize, size: i32, columns: i32, start: i32, depth: i32, width: i32): void {
+  const stride = (<usize>columns) << 2;
   const panelRow = (<usize>width) << 2;
   for (let first = 0; first < size; first += width) {
-    let from = source + ((<usize>(start * size + first)) << 2);
+    let from = source + ((<usize>(start * columns + first)) << 2);
     const there = min(width, size - first);
     for (let p = 0; p < depth; p++) {
       if (there === width) {

@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { PortableMemory } from './portable-memory';
+
+/** TypeScript declares WebAssembly with the browser's library alone. */
+interface SharedMemory {
+  buffer: SharedArrayBuffer;
+  grow(pages: number): number;
+}
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object;
+  Memory: new (limits: { initial: number; maximum: number; shared: true }) => SharedMemory;
+};
+
+/** c = op(a) op(b), [m, k] x [k, n]; a, b and c are byte offsets in the backend's memory. */
+export interface Product {
+  a: number;
+  b: number;
+  c: number;
+  m: number;
+  n: number;
+  k: number;
+  transposeA: boolean;
+  transposeB: boolean;
+}
+
+/** Computes a product on several threads; false where it did not, and one has to. */
+export type Threads = (product: Product) => boolean;
+
+const pageBytes = 2 ** 16;
+/** 256 MiB, as the `asconfig.json` of the kernels says. */
+const maximumPages = 4096;
+/** Of the kernel: a part is whole tiles. */
+const tileRows = 4;
+/** Measured: below it copies and waking take what a second thread gains. */
+const leastMultiplications = 2 ** 24;
+const leastRows = 64;
+
+/**
+ * Divides large products by the rows of op(a) among threads, whose sums are those of one thread to the bit. The memory of
+ * the backend is its own, so the other threads have one between them: operands are copied there, and rows of c back.
+ *
+ * They start with the first large product, which does not wait for them, and hold no process open. Where one ends, or does
+ * not answer in time, a warning says so and a single thread goes on.
+ * @param count of threads, with the caller's
+ */
+export function openThreads(
+  memory: PortableMemory,
+  count: number,
+  { file = join(__dirname, 'portable-worker.cjs'), patienceMilliseconds = 30_000 } = {},
+): Threads {
+  let isAlone = count === 1;
+  let team: Team | null = null;
+  const goOnAlone = (reason: string) => {
+    if (isAlone) return;
+    isAlone = true;
+    for (const { worker } of team?.helpers ?? []) void worker.terminate();
+    team = null;
+    process.emitWarning(`the portable engine goes on with one thread: ${reason}`);
+  };
+  return (product) => {
+    if (isAlone || product.m < leastRows || product.m * product.n * product.k < leastMultiplications) return false;
+    team ??= startTeam(file, count - 1, goOnAlone);
+    if (!team.helpers.every(({ control }) => isIdle(control))) return false;
+    const division = divide(memory, product, count);
+    if (division.bytes > maximumPages * pageBytes) return false;
+    const isDone = multiply(memory, team, product, division, patienceMilliseconds);
+    if (!isDone) goOnAlone(`another did not answer within ${patienceMilliseconds / 1000} s`);
+    return isDone;
+  };
+}
+
+interface Team {
+  memory: SharedMemory;
+  helpers: Helper[];
+}
+
+interface Helper {
+  worker: Worker;
+  /** 1 where it waits for work, and behind that what `matMulRows` takes. */
+  control: Int32Array;
+}
+
+function startTeam(file: string, size: number, onEnd: (reason: string) => void): Team {
+  const compiled = new WebAssembly.Module(readFileSync(join(__dirname, 'assembly', 'matmul.wasm')));
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages, shared: true });
+  const helpers = Array.from({ length: size }, () => {
+    const control = new Int32Array(new SharedArrayBuffer(64));
+    // Without the options of this process, which may load what translates TypeScript.
+    const worker = new Worker(file, { workerData: { module: compiled, memory, control }, execArgv: [] });
+    worker.on('error', (error) => onEnd(`another failed (${error.message})`));
+    worker.on('exit', () => onEnd('another ended'));
+    worker.unref();
+    return { worker, control };
+  });
+  return { memory, helpers };
+}
+
+const isIdle = (control: Int32Array): boolean => Atomics.load(control, 0) === 1;
+
+/** Which rows each thread computes, the caller's first, and the bytes where the others' operands lie in their memory. */
+interface Division {
+  own: number;
+  parts: { first: number; rows: number; scratch: number }[];
+  a: number;
+  b: number;
+  c: number;
+  bytes: number;
+}
+
+function divide({ compiled }: PortableMemory, { m, n, k, transposeA }: Product, count: number): Division {
+  const own = Math.min(m, Math.ceil(m / count / tileRows) * tileRows);
+  let bytes = 0;
+  const place = (size: number) => {
+    const offset = bytes;
+    bytes += Math.ceil(size / 64) * 64;
+    return offset;
+  };
+  // The rows of a transposed matrix lie side by side: it is copied whole.
+  const [a, b, c] = [place(4 * k * (transposeA ? m : m - own)), place(4 * k * n), place(4 * n * (m - own))] as const;
+  const parts = [];
+  for (let first = own; first < m; first += own) {
+    const rows = Math.min(own, m - first);
+    parts.push({ first, rows, scratch: place(compiled.matMulScratchBytes(rows, n, k)) });
+  }
+  return { own, parts, a, b, c, bytes };
+}
+
+/** Whether all parts were computed in time; c is whole only then. */
+function multiply(
+  memory: PortableMemory,
+  team: Team,
+  product: Product,
+  { own, parts, ...at }: Division,
+  patienceMilliseconds: number,
+): boolean {
+  const { m, n, k, transposeA, transposeB } = product;
+  const missing = at.bytes - team.memory.buffer.byteLength;
+  if (missing > 0) team.memory.grow(Math.ceil(missing / pageBytes));
+  const shared = (offset: number, length: number) => new Float32Array(team.memory.buffer, offset, length);
+  const skipped = transposeA ? 0 : own;
+  shared(at.a, (m - skipped) * k).set(memory.floats(product.a + 4 * skipped * k, (m - skipped) * k));
+  shared(at.b, k * n).set(memory.floats(product.b, k * n));
+  const sizes = [m, n, k, Number(transposeA), Number(transposeB), 0, 0];
+  const busy = parts.map(({ first, rows, scratch }, index) => {
+    const a = at.a + 4 * (transposeA ? first : (first - own) * k);
+    const { control } = team.helpers[index]!;
+    control.set([a, at.b, at.c + 4 * (first - own) * n, scratch, rows, ...sizes], 1);
+    Atomics.store(control, 0, 0);
+    Atomics.notify(control, 0);
+    return control;
+  });
+  const scratch = memory.scratch(memory.compiled.matMulScratchBytes(own, n, k));
+  memory.compiled.matMulRows(product.a, product.b, product.c, scratch, own, ...sizes);
+  for (const control of busy) {
+    Atomics.wait(control, 0, 0, patienceMilliseconds);
+    if (!isIdle(control)) return false;
+  }
+  memory.floats(product.c + 4 * own * n, (m - own) * n).set(shared(at.c, (m - own) * n));
+  return true;
+}
