@@ -76,7 +76,10 @@ async function findExperiment(api: Api, wanted: string): Promise<string> {
   const exact = experiments.nodes.filter(({ name }) => name === wanted);
   const found = exact.length > 0 ? exact : experiments.nodes;
   if (found.length === 1) return found[0]!.id;
-  if (found.length === 0) throw new NoReport(`there is no experiment with the id or name "${wanted}"`);
+  if (found.length === 0)
+    throw new NoReport(
+      `there is no experiment with the id or name "${wanted}" there: see --server and --data-directory`,
+    );
   const list = found.map(({ id, name, createdAt }) => `  ${id}  ${name}, created ${createdAt}`).join('\n');
   throw new NoReport(`"${wanted}" may be any of these; give the id of one:\n${list}`);
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Api, connect } from '../client/graphql';
@@ -36,6 +37,8 @@ async function writeReport(api: Api, options: Options): Promise<string> {
 /** The given server, the one that runs on the data directory, or one of its own that carries no runs out. */
 async function serverOf({ server, 'data-directory': dataDirectory }: Options): Promise<RunningServer> {
   const running = server === undefined ? await findServer(dataDirectory) : server;
+  if (running === null && !existsSync(dataDirectory))
+    throw new NoReport(`--data-directory: there is no ${dataDirectory}; give that of the experiment, or its --server`);
   return startServer({ server: running ?? undefined, 'data-directory': dataDirectory, port: 0, slots: 0 });
 }
 

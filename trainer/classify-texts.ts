@@ -47,9 +47,9 @@ async function main(): Promise<number> {
 
 async function findStudent(place: string, objectsLocation: string | undefined): Promise<Checked<StoredStudent>> {
   if (existsSync(place)) return readStudent(localFolder(place));
-  const objects = await objectsOf(objectsLocation);
-  if (objects.kind === 'invalid') return objects;
-  const model = await modelOfRun(objects.value, place);
+  const runs = await objectsOf(objectsLocation);
+  if (runs.kind === 'invalid') return runs;
+  const model = await modelOfRun(runs.value, place);
   return model.kind === 'invalid' ? model : readStudent(model.value.files);
 }
 

@@ -62,9 +62,9 @@ async function main(): Promise<number> {
   if (runId === undefined || format === undefined || problems.length > 0)
     return refuse(problems.map((message) => ({ path: '', message })));
 
-  const objects = await objectsOf(values.objects);
-  if (objects.kind === 'invalid') return refuse(objects.problems);
-  const model = await modelOfRun(objects.value, runId);
+  const runs = await objectsOf(values.objects);
+  if (runs.kind === 'invalid') return refuse(runs.problems);
+  const model = await modelOfRun(runs.value, runId);
   const files = model.kind === 'invalid' ? model : await filesIn(format, model.value);
   if (files.kind === 'invalid') return refuse(files.problems);
   await mkdir(folder, { recursive: true });

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { exitCodes, trainerEnvironment } from '../../contract/keys';
-import type { ObjectStore } from '../../contract/objects/object-store';
 import { objectsLocationSchema, openObjects } from '../../contract/objects/open-objects';
 import { s3EnvironmentSchema, s3SettingsOf } from '../../contract/objects/s3-location';
 import { type Checked, type Problem, problemsOf } from '../../contract/run-spec';
-import { invalid } from './run-model';
+import { invalid, type StoredRuns } from './run-model';
 
 const environmentSchema = s3EnvironmentSchema.extend({
   [trainerEnvironment.objects]: objectsLocationSchema.default(join('data', 'objects')),
@@ -26,14 +25,15 @@ export function readArguments<O extends Options>(options: O): Checked<Given<O>> 
 }
 
 /** The objects that the command line names, else the environment. */
-export async function objectsOf(given: string | undefined): Promise<Checked<ObjectStore>> {
+export async function objectsOf(given: string | undefined): Promise<Checked<StoredRuns>> {
   const environment = environmentSchema.safeParse({
     ...process.env,
     ...(given === undefined ? {} : { [trainerEnvironment.objects]: given }),
   });
   if (!environment.success) return { kind: 'invalid', problems: problemsOf(environment.error) };
   const location = environment.data[trainerEnvironment.objects];
-  return { kind: 'valid', value: await openObjects(location, s3SettingsOf(environment.data)) };
+  const objects = await openObjects(location, s3SettingsOf(environment.data));
+  return { kind: 'valid', value: { objects, location } };
 }
 
 export function refuse(problems: readonly Problem[]): number {

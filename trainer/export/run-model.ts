@@ -12,9 +12,15 @@ export const invalid = (
   problems: [{ path, message }],
 });
 
+/** Where runs are, and what the command line calls that. */
+export interface StoredRuns {
+  objects: ObjectStore;
+  location: string;
+}
+
 /** The model that a finished run left behind, and its result. */
 export async function modelOfRun(
-  objects: ObjectStore,
+  { objects, location }: StoredRuns,
   runId: string,
 ): Promise<Checked<{ result: Result; files: ModelFiles }>> {
   const body = identifierSchema.safeParse(runId).success ? await objects.read(resultKey(runId)) : null;
@@ -30,6 +36,6 @@ export async function modelOfRun(
     'run',
     isKnown
       ? `run "${runId}" has no result yet: a model is there when it has succeeded`
-      : `"${runId}" is neither a folder nor a run among the objects: give the folder of a student, or the id of a run and --objects`,
+      : `"${runId}" is neither a folder nor a run in ${location}: give the folder of a student, or the id of a run and by --objects where it is`,
   );
 }

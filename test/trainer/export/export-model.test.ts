@@ -112,7 +112,7 @@ describe('the folder of a student', () => {
 
   it('that is not whole, or no student, is refused with what to do', async () => {
     const refusal = async (...words: string[]) => (await run('trainer/classify-texts.ts', words)).stderr.trim();
-    expect(await refusal('another', 'text')).toContain('"another" is neither a folder nor a run');
+    expect(await refusal('another', 'text')).toContain(`"another" is neither a folder nor a run in ${folder.path()}`);
     expect(await refusal(folder.path(), 'text')).toMatch(/config.json does not exist: a student is a folder with/);
     writeFileSync(join(modelFolder(), 'vocabulary.txt'), 'one\ntwo\n');
     expect(await refusal(modelFolder(), 'text')).toContain('2 words in vocabulary.txt');
