@@ -67,7 +67,12 @@ function contentOf(table: ExportTable, format: ExportFormat, isFirst: boolean): 
 function readParameters(query: unknown, filterType: GraphQLInputType): Checked<Omit<ExportRequest, 'table'>> {
   const parsed = parametersSchema.safeParse(query);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+    const known = `is no parameter; there are ${Object.keys(parametersSchema.shape).join(', ')}`;
+    const problems = parsed.error.issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ path: key, message: known }))
+        : [{ path: issue.path.join('.'), message: issue.message }],
+    );
     return { kind: 'invalid', problems };
   }
   const { filter = '{}', metrics = null, after = null } = parsed.data;

@@ -25,7 +25,9 @@ export function explainS3Failure(error: unknown, key: string, doing: string, pla
   const { message } = error as SdkError;
   const code = codeOf(error);
   const where = `s3://${place.bucket}/${place.prefix}${place.endpoint === null ? '' : ` at ${place.endpoint}`}`;
-  const advice = adviceFor(code, statusOf(error), place);
+  // Of all failures this one has no code of its own.
+  const isRegionMissing = message === 'Region is missing';
+  const advice = isRegionMissing ? noRegion : adviceFor(code, statusOf(error), place);
   const why = [code, message].filter((text) => text && text !== 'Error' && text !== 'UnknownError').join(': ');
   const tries = triesOf(error) > 1 ? `, after ${triesOf(error)} tries` : '';
   return new ObjectStoreError(
@@ -55,6 +57,7 @@ function adviceFor(code: string | undefined, status: number | undefined, { endpo
 const unknownCredentials =
   'the storage does not know these credentials: correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE';
 const expiredCredentials = 'the credentials have expired: get new ones';
+const noRegion = 'set AWS_REGION to that of the bucket, or AWS_ENDPOINT_URL_S3 to the address of another storage';
 const otherRegion = 'the bucket lies in another region: set AWS_REGION to that';
 
 /** By the code that S3, the SDK or the system gives. */
