@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { colourNow, dashOf } from './colours';
-import { metricText } from './format';
+import { metricText, tickTexts } from './format';
 import { useDark } from './hooks';
 
 export interface ChartLine {
@@ -153,7 +153,7 @@ function optionsOf(
     scales: { x: { time: false } },
     axes: [
       { ...axis, size: 32, incrs: wholeIncrements },
-      { ...axis, size: 56 },
+      { ...axis, size: 56, values: (_chart, ticks) => tickTexts(ticks) },
     ],
     series,
     bands,

@@ -94,3 +94,17 @@ export function roundTicks(low: number, high: number, most: number): number[] {
     Number(((first + place) * step).toFixed(decimals)),
   );
 }
+
+/** Ticks with as many figures as tell neighbours apart, which learning rates need more of than accuracies. */
+export function tickTexts(ticks: readonly number[]): string[] {
+  const largest = Math.max(...ticks.map(Math.abs));
+  const step = ticks.length > 1 ? Math.abs(ticks[1]! - ticks[0]!) : largest;
+  if (largest === 0 || step === 0) return ticks.map(String);
+  // Two more than the quotient has: a step may be 2.5 times a power of ten.
+  const figures = Math.min(21, Math.ceil(Math.log10(Math.max(1, largest / step))) + 2);
+  const format = new Intl.NumberFormat('en', {
+    maximumSignificantDigits: figures,
+    notation: largest < 0.001 ? 'scientific' : 'standard',
+  });
+  return ticks.map((tick) => (tick === 0 ? '0' : format.format(tick)));
+}

@@ -10,6 +10,7 @@ import {
   moneyText,
   parseLimit,
   roundTicks,
+  tickTexts,
 } from '../../dashboard/app/format';
 
 describe('numbers for a reader', () => {
@@ -97,6 +98,23 @@ describe('the ticks of an axis', () => {
         expect(ticks.length).toBeLessThanOrEqual(7);
         expect(ticks[0]!).toBeLessThanOrEqual(low + span * 1e-6);
         expect(ticks.at(-1)!).toBeGreaterThanOrEqual(low + span * (1 - 1e-6));
+      }),
+    );
+  });
+
+  it('are told apart, however small they are', () => {
+    expect(tickTexts([0, 0.0005, 0.001, 0.0015, 0.002])).toEqual(['0', '0.0005', '0.001', '0.0015', '0.002']);
+    expect(tickTexts([0, 5e-6, 1e-5, 1.5e-5, 2e-5])).toEqual(['0', '5E-6', '1E-5', '1.5E-5', '2E-5']);
+    expect(tickTexts([0.725, 0.75, 0.775, 0.8])).toEqual(['0.725', '0.75', '0.775', '0.8']);
+    expect(tickTexts([10_000, 12_500, 15_000])).toEqual(['10,000', '12,500', '15,000']);
+    expect(tickTexts([0])).toEqual(['0']);
+    const step = fc
+      .constantFrom(1, 2, 2.5, 5)
+      .chain((factor) => fc.integer({ min: -12, max: 6 }).map((power) => factor * 10 ** power));
+    fc.assert(
+      fc.property(step, fc.integer({ min: -999, max: 999 }), (by, from) => {
+        const ticks = [0, 1, 2, 3, 4].map((place) => (from + place) * by);
+        expect(new Set(tickTexts(ticks)).size).toBe(5);
       }),
     );
   });
