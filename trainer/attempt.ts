@@ -72,7 +72,7 @@ export async function attemptRun(setting: AttemptSetting): Promise<AttemptOutcom
   const spec = await readSpec(objects, runId);
   const engine = spec.kind === 'valid' ? await startEngine(withThreads(spec.value.execution, setting.threads)) : null;
   const { checkpoint, notes } = await readNewestCheckpoint(objects, runId);
-  const attempt = await claimAttempt(objects, describeAttempt(runId, engine, checkpoint, setting));
+  const attempt = await claimAttempt(objects, describeAttempt(startedAt, engine, checkpoint, setting));
   reporter.attempt(attempt);
   for (const note of notes) reporter.note(note);
 
@@ -172,16 +172,17 @@ const invalidSpec = (message: string, path = ''): Checked<RunSpec> => ({
 });
 
 function describeAttempt(
-  runId: string,
+  startedAt: number,
   engine: EngineChoice | null,
   checkpoint: Checkpoint | null,
-  { job, machine, code }: Pick<AttemptSetting, 'job' | 'machine' | 'code'>,
+  { runId, job, machine, code }: Pick<AttemptSetting, 'runId' | 'job' | 'machine' | 'code'>,
 ): Omit<Attempt, 'attempt' | 'version'> {
   const reason = engine === null ? 'not started: the definition of the run is not valid' : 'it did not start';
   const none = { name: 'portable' as const, version: 'none', device: 'none', threads: 0, reason };
   return {
     runId,
-    startedAt: now(),
+    // From where the seconds of the run are counted: the engine, started since, is paid for too.
+    startedAt: new Date(performance.timeOrigin + startedAt).toISOString(),
     host: hostname(),
     pid: process.pid,
     engine: engine?.kind === 'started' ? engine.engine : none,

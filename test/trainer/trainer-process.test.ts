@@ -32,6 +32,10 @@ describe('the trainer process', () => {
         test: { sha256: hashOf(result.spec.data.test), rows: 40 },
       });
       expect(result.final.values).toHaveProperty(scoreName('test', 'macro-f1'));
+      // What is paid for is not less than what the run counts.
+      const paid =
+        Date.parse(result.finishedAt) - Date.parse(JSON.parse(read(`${student}/attempts/0001.json`)).startedAt);
+      expect(paid / 1000).toBeGreaterThan(result.final.elapsedSeconds - 0.002);
       expect(read(`${student}/model/vocabulary.txt`).split('\n').slice(0, 2)).toEqual(['[PAD]', '[UNK]']);
     }
     // The teacher of kd stays as it was; that of meta-lora has moved by its last epoch.
