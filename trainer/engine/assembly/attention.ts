@@ -46,18 +46,8 @@ export function attention(
       packKeys(prefixValue, value, place(places, s, 2), prefix, keys, heads, head, width, v);
       matMul(q, k, probabilities, products, 1, 0, 0, queries, keys, width, false, true, false);
       softmax(probabilities, queries, keys);
-      let kept = probabilities;
-      if (dropout) {
-        drop(
-          probabilities,
-          dropout + bytes((s * heads + head) * dropoutQueries * dropoutKeys),
-          dropoutKeys,
-          queries,
-          keys,
-          weights,
-        );
-        kept = weights;
-      }
+      const factors = dropout ? dropout + bytes((s * heads + head) * dropoutQueries * dropoutKeys) : 0;
+      const kept = dropped(probabilities, factors, dropoutKeys, queries, keys, weights);
       matMul(kept, v, context, products, 1, 0, 0, queries, width, keys, false, false, false);
       unpack(context, queries, heads, width, 1, out + asked, false);
       probabilities += bytes(queries * keys);
@@ -118,18 +108,8 @@ export function attentionGradient(
       pack(dContext + asked, queries, heads, width, 1, dc);
       packKeys(prefixKey, key, place(places, s, 2), prefix, keys, heads, head, width, k);
       packKeys(prefixValue, value, place(places, s, 2), prefix, keys, heads, head, width, v);
-      let kept = probabilities;
-      if (dropout) {
-        drop(
-          probabilities,
-          dropout + bytes((s * heads + head) * dropoutQueries * dropoutKeys),
-          dropoutKeys,
-          queries,
-          keys,
-          weights,
-        );
-        kept = weights;
-      }
+      const factors = dropout ? dropout + bytes((s * heads + head) * dropoutQueries * dropoutKeys) : 0;
+      const kept = dropped(probabilities, factors, dropoutKeys, queries, keys, weights);
       matMul(kept, dc, gradient, products, 1, 0, 0, keys, width, queries, true, false, false);
       unpack(gradient, prefix, heads, width, 1, dPrefixValue + before, true);
       unpack(gradient + bytes(prefix * width), keys - prefix, heads, width, 1, dValue + own, false);
@@ -227,16 +207,16 @@ function unpack(from: usize, rows: i32, heads: i32, width: i32, factor: f32, to:
   }
 }
 
-/** to = p times the factors, whose rows are longer. */
-function drop(p: usize, factors: usize, stride: i32, rows: i32, columns: i32, to: usize): void {
+/** p [rows, columns] itself without factors, or its product with them in `to`; rows of factors are `stride` long. */
+function dropped(p: usize, factors: usize, stride: i32, rows: i32, columns: i32, to: usize): usize {
+  if (!factors) return p;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      store<f32>(to, load<f32>(p) * load<f32>(factors + bytes(column)));
-      p += 4;
-      to += 4;
+      const at = bytes(row * columns + column);
+      store<f32>(to + at, load<f32>(p + at) * load<f32>(factors + bytes(row * stride + column)));
     }
-    factors += bytes(stride);
   }
+  return to;
 }
 
 function softmax(scores: usize, rows: i32, columns: i32): void {
