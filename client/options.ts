@@ -14,11 +14,16 @@ export const location = z
   .min(1)
   .transform((place) => (place.startsWith('hf:') ? place : resolve(place)));
 
+export const serverAddress = z.url({
+  protocol: /^https?$/,
+  error: 'must be the address of a server, as in http://127.0.0.1:4000',
+});
+
 export const commaList = z.string().transform((list) => list.split(',').map((name) => name.trim()));
 
 /** Options about the server, of every command that needs one; `dataDirectory` is where a server of its own keeps all. */
 export const serverOptions = (dataDirectory: string) => ({
-  server: z.url().optional(),
+  server: serverAddress.optional(),
   token: z.string().min(1).optional(),
   'data-directory': z
     .string()

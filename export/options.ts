@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { commaList, type ReadOptions, readWords } from '../client/options';
+import { commaList, type ReadOptions, readWords, serverAddress } from '../client/options';
 
 const usage = `Writes runs or their whole histories into a file, as a client of a running server.
 
@@ -36,7 +36,7 @@ const optionsSchema = z.strictObject({
     .transform((path) => resolve(path)),
   filter: json.optional(),
   metrics: commaList.optional(),
-  server: z.url({ error: 'must be the address of a server' }).default('http://127.0.0.1:4000'),
+  server: serverAddress.default('http://127.0.0.1:4000'),
   token: z.string().min(1).optional(),
 });
 export type Options = z.output<typeof optionsSchema>;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { type ReadOptions, readWords } from '../client/options';
+import { type ReadOptions, readWords, serverAddress } from '../client/options';
 
 const usage = `Writes one HTML page about an experiment: its answer in plain language, tables with intervals and tests, curves, confusion
 matrices, what it cost, and everything needed to repeat it. The page needs no network, and prints.
@@ -52,7 +52,7 @@ const optionsSchema = z.strictObject({
   baseline: z.string().min(1).optional(),
   at: momentSchema.prefault('best-on-dev'),
   'allow-different-data': z.boolean().default(false),
-  server: z.url().optional(),
+  server: serverAddress.optional(),
   token: z.string().min(1).optional(),
   'data-directory': z
     .string()

@@ -49,7 +49,7 @@ export const roleMappingSchema = z
 
 /** Addresses of an issuer: encrypted, but for one on this machine. */
 export const issuerSchema = z
-  .url({ error: 'must be the address of the issuer' })
+  .url({ error: 'must be the address of the issuer, as in https://issuer.example', abort: true })
   .refine(
     (text) => text.startsWith('https://') || ['localhost', '127.0.0.1', '[::1]'].includes(new URL(text).hostname),
     {

@@ -63,6 +63,9 @@ describe('the settings of the server', () => {
         { path: 'STILLHOUSE_OIDC_AUDIENCE', message: expect.stringContaining('is not set') },
       ],
     });
+    expect(settings({ ...issuer, STILLHOUSE_OIDC_ISSUER: 'here', STILLHOUSE_OIDC_AUDIENCE: 'x' })).toMatchObject({
+      problems: [{ path: 'STILLHOUSE_OIDC_ISSUER', message: expect.stringMatching(/^must be the address.*"here"$/) }],
+    });
   });
 
   it('are all told by --help', () => {

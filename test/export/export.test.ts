@@ -114,13 +114,13 @@ async function firstPage(): Promise<{ content: string; endCursor: string }> {
 }
 
 test('everything wrong with the command line is said at once', () => {
-  const read = readOptions(['models', '--output', 'runs.xlsx', '--filter', '{', '--server', 'here']);
+  const read = readOptions(['models', '--output', 'runs.xlsx', '--filter', '{', '--server', 'localhost:4000']);
   const text = read.kind === 'help' ? read.text : '';
   for (const line of [
     /table: must be runs or history; given "models"/,
     /--output: must end in/,
     /--filter: is no JSON/,
-    /--server: must be/,
+    /--server: must be the address of a server, as in http:.*; given "localhost:4000"/,
   ])
     expect(text).toMatch(line);
 });
