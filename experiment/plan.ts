@@ -33,16 +33,19 @@ export async function printPlan(api: Api, input: object, slots: number | null): 
 export function planLines({ runs, seconds, cost, slots, wallClockSeconds, notes, methods }: Plan): string[] {
   return [
     ...methods.map(
-      (each) => `${each.method}: ${each.runs} runs, ${each.epochs} epochs, ${timeText(each.seconds)} (${each.basis})`,
+      (each) =>
+        `${each.method}: ${runsText(each.runs)}, ${each.epochs} epochs, ${timeText(each.seconds)} (${each.basis})`,
     ),
-    `in all: ${runs} runs, ${timeText(seconds)}, ${cost === null ? 'cost unknown' : `${cost.toFixed(2)} USD`}`,
+    `in all: ${runsText(runs)}, ${timeText(seconds)}, ${cost === null ? 'cost unknown' : `${cost.toFixed(2)} USD`}`,
     ...(wallClockSeconds === null ? [] : [`wall clock: ${timeText(wallClockSeconds)} with ${slotsText(slots)}`]),
     ...notes.map((note) => `note: ${note}`),
   ];
 }
 
 const slotsText = (slots: number | null): string =>
-  slots === null ? 'a machine for every run' : `${slots} ${slots === 1 ? 'run' : 'runs'} at a time`;
+  slots === null ? 'a machine for every run' : `${runsText(slots)} at a time`;
+
+const runsText = (runs: number): string => `${runs} ${runs === 1 ? 'run' : 'runs'}`;
 
 function timeText(seconds: number | null): string {
   if (seconds === null) return 'time unknown';

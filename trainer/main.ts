@@ -129,16 +129,21 @@ function readArguments(): Checked<Arguments> | 'help' {
     return { kind: 'invalid', problems: [{ path: '', message: `${(error as Error).message}. See --help.` }] };
   }
   if (parsed.values.help) return 'help';
-  const environment = environmentSchema.safeParse({
-    ...process.env,
-    ...(parsed.values.run === undefined ? {} : { [trainerEnvironment.runId]: parsed.values.run }),
-    ...(parsed.values.objects === undefined ? {} : { [trainerEnvironment.objects]: parsed.values.objects }),
-  });
+  const flags = (
+    [
+      ['run', trainerEnvironment.runId],
+      ['objects', trainerEnvironment.objects],
+    ] as const
+  ).filter(([flag]) => parsed.values[flag] !== undefined);
+  const given = Object.fromEntries(flags.map(([flag, name]) => [name, parsed.values[flag]]));
+  const environment = environmentSchema.safeParse({ ...process.env, ...given });
   if (!environment.success) {
+    // By the name under which it was given.
+    const nameOf = (path: string) => flags.flatMap(([flag, name]) => (name === path ? [`--${flag}`] : []))[0] ?? path;
     const problems = problemsOf(environment.error);
     return {
       kind: 'invalid',
-      problems: problems.map(({ path, message }) => ({ path, message: `${path} ${message}` })),
+      problems: problems.map(({ path, message }) => ({ path, message: `${nameOf(path)} ${message}` })),
     };
   }
   const runId = environment.data[trainerEnvironment.runId];

@@ -153,5 +153,9 @@ describe('the trainer process', () => {
       code: exitCodes.input,
       stderr: expect.stringContaining('give a spec file or the id of a run'),
     });
+    expect(await startTrainer(folder.path(), ['--run', '../x']).exit).toMatchObject({
+      code: exitCodes.input,
+      stderr: expect.stringMatching(/^--run must be 1 to 64 letters/),
+    });
   });
 });
