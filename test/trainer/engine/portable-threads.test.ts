@@ -9,6 +9,8 @@ import { useEngine } from '../../testkit/engines';
 import { normalTensor } from '../../testkit/tensors';
 import { useTestFolder } from '../../testkit/test-folder';
 
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => Buffer.from(buffer, byteOffset, byteLength);
+
 describe('threads of the portable engine', () => {
   const folder = useTestFolder();
   let memory: PortableMemory;
@@ -27,7 +29,7 @@ describe('threads of the portable engine', () => {
     const at = (tensor: TensorInfo) => memory.offsetOf(tensor);
     const product: Product = { a: at(a), b: at(b), c: at(out), m, n, k, transposeA, transposeB };
     return {
-      alone: tf.matMul(a, b, transposeA, transposeB).dataSync(),
+      alone: tf.matMul(a, b, transposeA, transposeB).dataSync<'float32'>(),
       product,
       found: () => memory.floats(product.c, m * n),
     };
@@ -56,10 +58,41 @@ describe('threads of the portable engine', () => {
         for (const threads of teams) {
           found().fill(Number.NaN);
           await untilDivided(threads, product);
-          expect(found().every((sum, index) => Object.is(sum, alone[index]))).toBe(true);
+          expect(bytesOf(found()).equals(bytesOf(alone))).toBe(true);
         }
       }
     }
+  });
+
+  it('compute one product after the other', async () => {
+    const threads = openThreads(memory, 2);
+    const { alone, product, found } = arrange([256, 128, 512]);
+    await untilDivided(threads, product);
+    for (let round = 0; round < 1000; round++) {
+      found().fill(0);
+      expect(threads(product)).toBe(true);
+      expect(bytesOf(found()).equals(bytesOf(alone))).toBe(true);
+    }
+  });
+
+  it('are waited for though called to before they are done', async () => {
+    const file = join(folder.path(), 'early.cjs');
+    writeFileSync(
+      file,
+      `const { control } = require('node:worker_threads').workerData;
+      const sleep = () => Atomics.wait(control, 0, 0, 20);
+      for (;;) {
+        Atomics.store(control, 0, 1);
+        Atomics.wait(control, 0, 1);
+        sleep();
+        Atomics.notify(control, 0);
+        sleep();
+      }`,
+    );
+    const threads = openThreads(memory, 2, { file });
+    const { product } = arrange([256, 128, 512]);
+    await untilDivided(threads, product);
+    expect(threads(product)).toBe(true);
   });
 
   it('leave small products, and what would need too much memory, to one', async () => {
