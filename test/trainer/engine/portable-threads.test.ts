@@ -37,7 +37,10 @@ describe('threads of the portable engine', () => {
 
   /** The first large products are left to one thread, until the others have started. */
   async function untilDivided(threads: Threads, product: Product): Promise<void> {
-    while (!threads(product)) await sleep(5);
+    for (let tries = 0; !threads(product); tries++) {
+      if (tries > 1000) throw new Error('the threads did not start');
+      await sleep(5);
+    }
   }
 
   it('compute the product of one thread to the bit, however many and however the matrices lie', async () => {
@@ -83,6 +86,7 @@ describe('threads of the portable engine', () => {
       const sleep = () => Atomics.wait(control, 0, 0, 20);
       for (;;) {
         Atomics.store(control, 0, 1);
+        Atomics.notify(control, 0);
         Atomics.wait(control, 0, 1);
         sleep();
         Atomics.notify(control, 0);
