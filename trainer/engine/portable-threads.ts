@@ -46,8 +46,8 @@ const leastRows = 32;
  * Divides large products by the rows of op(a) among threads, whose sums are those of one thread to the bit. The memory of
  * the backend is its own, so the other threads have one between them: operands are copied there, and rows of c back.
  *
- * They start with the first large product, which does not wait for them, and hold no process open. Where one ends, or does
- * not answer in time, a warning says so and a single thread goes on.
+ * They start when a product first needs them, which does not wait for that, and hold no process open. Where one fails, ends
+ * or does not answer in time, a warning says so and a single thread goes on.
  * @param count of threads, with the caller's
  */
 export function openThreads(
@@ -65,15 +65,20 @@ export function openThreads(
     process.emitWarning(`the portable engine goes on with one thread: ${reason}`);
   };
   return (product) => {
-    const parts = isAlone ? 1 : worthwhileParts(product, count);
-    if (parts < 2) return false;
-    team ??= startTeam(file, count - 1, goOnAlone);
-    if (!team.helpers.every(({ control }) => isIdle(control))) return false;
-    const division = divide(memory, product, parts);
+    const most = isAlone ? 1 : worthwhileParts(product, count);
+    if (most < 2) return false;
+    const division = divide(memory, product, most);
     if (division.bytes > maximumPages * pageBytes) return false;
-    const isDone = multiply(memory, team, product, division, patienceMilliseconds);
-    if (!isDone) goOnAlone(`another did not answer within ${patienceMilliseconds / 1000} s`);
-    return isDone;
+    try {
+      team ??= assembleTeam();
+      while (team.helpers.length < division.parts.length) team.helpers.push(startHelper(team, file, goOnAlone));
+      if (!team.helpers.every(({ control }) => isIdle(control))) return false;
+      multiply(memory, team, product, division, patienceMilliseconds);
+      return true;
+    } catch (error) {
+      goOnAlone((error as Error).message);
+      return false;
+    }
   };
 }
 
@@ -82,6 +87,7 @@ function worthwhileParts({ m, n, k }: Product, threads: number): number {
 }
 
 interface Team {
+  compiled: object;
   memory: SharedMemory;
   helpers: Helper[];
 }
@@ -92,19 +98,20 @@ interface Helper {
   control: Int32Array;
 }
 
-function startTeam(file: string, size: number, onEnd: (reason: string) => void): Team {
+function assembleTeam(): Team {
   const compiled = new WebAssembly.Module(readFileSync(join(__dirname, 'assembly', 'matmul.wasm')));
   const memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages, shared: true });
-  const helpers = Array.from({ length: size }, () => {
-    const control = new Int32Array(new SharedArrayBuffer(64));
-    // Without the options of this process, which may load what translates TypeScript.
-    const worker = new Worker(file, { workerData: { module: compiled, memory, control }, execArgv: [] });
-    worker.on('error', (error) => onEnd(`another failed (${error.message})`));
-    worker.on('exit', () => onEnd('another ended'));
-    worker.unref();
-    return { worker, control };
-  });
-  return { memory, helpers };
+  return { compiled, memory, helpers: [] };
+}
+
+function startHelper({ compiled, memory }: Team, file: string, onEnd: (reason: string) => void): Helper {
+  const control = new Int32Array(new SharedArrayBuffer(64));
+  // Without the options of this process, which may load what translates TypeScript.
+  const worker = new Worker(file, { workerData: { compiled, memory, control }, execArgv: [] });
+  worker.on('error', ({ message }) => onEnd(`another failed (${message})`));
+  worker.on('exit', () => onEnd('another ended'));
+  worker.unref();
+  return { worker, control };
 }
 
 const isIdle = (control: Int32Array): boolean => Atomics.load(control, 0) === 1;
@@ -137,14 +144,14 @@ function divide({ compiled }: PortableMemory, { m, n, k, transposeA }: Product, 
   return { own, parts, a, b, c, bytes };
 }
 
-/** Whether all parts were computed in time; c is whole only then. */
+/** @throws Error where a part was not computed in time, or the memory of threads cannot grow */
 function multiply(
   memory: PortableMemory,
   team: Team,
   product: Product,
   { own, parts, ...at }: Division,
   patienceMilliseconds: number,
-): boolean {
+): void {
   const { m, n, k, transposeA, transposeB } = product;
   const missing = at.bytes - team.memory.buffer.byteLength;
   if (missing > 0) team.memory.grow(Math.ceil(missing / pageBytes));
@@ -165,7 +172,8 @@ function multiply(
   memory.compiled.matMulRows(product.a, product.b, product.c, scratch, own, ...sizes);
   // A call for the product before may come late: only the number tells.
   for (const control of busy)
-    while (!isIdle(control)) if (Atomics.wait(control, 0, 0, patienceMilliseconds) === 'timed-out') return false;
+    while (!isIdle(control))
+      if (Atomics.wait(control, 0, 0, patienceMilliseconds) === 'timed-out')
+        throw new Error(`another did not answer within ${patienceMilliseconds / 1000} s`);
   memory.floats(product.c + 4 * own * n, (m - own) * n).set(shared(at.c, (m - own) * n));
-  return true;
 }

@@ -4,7 +4,7 @@
  */
 const { workerData } = require('node:worker_threads');
 
-const { module: compiled, memory, control } = workerData;
+const { compiled, memory, control } = workerData;
 const { matMulRows } = new WebAssembly.Instance(compiled, { env: { memory } }).exports;
 // The first number is 1 while it waits for work; behind it are the arguments.
 const parameters = control.subarray(1);
