@@ -142,13 +142,13 @@ describeOnEveryEngine('layer norm', () => {
   });
 });
 
-const itWithNative = availableEngines().includes('native') ? it : it.skip;
+describe.each(['native', 'portable'] as const)('operations of %s', (engine) => {
+  const itWithEngine = availableEngines().includes(engine) ? it : it.skip;
 
-describe('operations of the addon', () => {
-  itWithNative('give the same numbers whatever the number of threads', () => {
+  itWithEngine('give the same numbers whatever the number of threads, and the process ends by itself', () => {
     const results = [1, 2, 3].map((threads) => {
-      const parameters = ['--import', 'tsx', join(__dirname, 'threads-process.ts'), String(threads)];
-      const { stdout, stderr, status } = spawnSync(process.execPath, parameters, { encoding: 'utf8' });
+      const parameters = ['--import', 'tsx', join(__dirname, 'threads-process.ts'), engine, String(threads)];
+      const { stdout, stderr, status } = spawnSync(process.execPath, parameters, { encoding: 'utf8', timeout: 30_000 });
       return { stdout, failure: status === 0 ? '' : stderr };
     });
     expect(results[0]).toEqual({ stdout: expect.stringMatching(/^[0-9a-f]{64}$/), failure: '' });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../../../trainer/engine/engine';
@@ -14,9 +15,10 @@ import {
 } from '../../../trainer/engine/kernels';
 import { normalTensor } from '../../testkit/tensors';
 
-/** Runs the addon's operations, on tensors large enough to be divided, with as many threads as told; prints a hash of what they give. */
+/** `threads-process.ts ENGINE THREADS` runs operations on tensors large enough to be divided, and prints a hash of what they give. */
 async function main(): Promise<void> {
-  await startEngine({ engine: 'native', device: 'cpu', threads: Number(process.argv[2]) });
+  const [engine, threads] = process.argv.slice(2) as ['native' | 'portable', string];
+  await startEngine({ engine, device: 'cpu', threads: Number(threads) });
   const x = normalTensor('x', [601, 384]) as Tensor2D;
   const [gamma, beta] = [normalTensor('gamma', [384]), normalTensor('beta', [384])] as [Tensor1D, Tensor1D];
   const norm = layerNormForward(x, x, gamma, beta, 1e-12);
@@ -28,12 +30,16 @@ async function main(): Promise<void> {
   const given = { query: x, key: norm.output, value: norm.normal, prefixKey: prefix, prefixValue: prefix };
   const attended = attentionForward({ ...given, places, dropout: null }, 12);
   const attendedGradient = attentionGradient(x, { ...given, places, dropout: null }, attended.probabilities, 12);
+  // On portable the first product starts the threads that the second finds.
+  const products = [tf.matMul(x, norm.output, true)];
+  await sleep(300);
+  products.push(tf.matMul(x, norm.output, true));
   const hash = createHash('sha256');
   for (const tensor of [
     ...[norm.output, norm.normal, norm.inverseDeviation, layerNormGradient(x, norm, gamma)],
     ...[geluForward(x), geluGradient(x, norm.output)],
     ...[...Object.values(adam), attended.context, ...Object.values(attendedGradient)],
-    addInPlace(tf.mul(x, 2), gamma),
+    ...[addInPlace(tf.mul(x, 2), gamma), ...products],
   ])
     hash.update(tensor.dataSync());
   process.stdout.write(hash.digest('hex'));
