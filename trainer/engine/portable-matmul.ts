@@ -14,6 +14,7 @@ interface Transposes {
  * Stock wasm hands a single untransposed product to XNNPACK (30 GFLOPS) and everything else to a scalar loop (1-2
  * GFLOPS). Packing both sides makes the four transpose combinations and batches alike: 40 GFLOPS, 17-25 for
  * attention's small matrices (one core of a 2024 server; the layout is in `assembly/matmul.ts`).
+ * @param threads that a single large product is divided among
  */
 export function matMul(
   memory: PortableMemory,
@@ -35,8 +36,8 @@ export function matMul(
   const batchShape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const out = memory.makeOutput([...batchShape, m, n]);
   if (tf.util.sizeFromShape(batchShape) === 1) {
-    const [aOffset, bOffset, cOffset] = [a, b, out].map(memory.offsetOf) as [number, number, number];
-    if (threads({ a: aOffset, b: bOffset, c: cOffset, m, n, k, transposeA, transposeB })) return out;
+    const at = { a: memory.offsetOf(a), b: memory.offsetOf(b), c: memory.offsetOf(out) };
+    if (threads({ ...at, m, n, k, transposeA, transposeB })) return out;
   }
   const scratch = memory.scratch(memory.compiled.matMulScratchBytes(m, n, k));
   for (const run of batchRuns(a.shape.slice(0, -2), b.shape.slice(0, -2), batchShape)) {
