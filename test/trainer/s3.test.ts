@@ -97,7 +97,7 @@ describeWithMoto('the trainer on S3', (moto) => {
       expect.stringMatching(/the bucket does not exist: create it/),
     ]);
     const nonsense = startTrainer(folder.path(), [spec, '--objects', 's3://No Bucket'], moto().environment);
-    expect((await nonsense.exit).stderr).toMatch(/STILLHOUSE_OBJECTS must be a folder, or as in s3:\/\/bucket/);
+    expect((await nonsense.exit).stderr).toMatch(/^--objects must be a folder, or as in s3:\/\/bucket/);
   });
 });
 
