@@ -15,8 +15,8 @@ interface Quantity {
 }
 
 /**
- * Of all attempts, what one did in vain included, where that is known. An attempt is billed from its first record on, while
- * the clock of its training begins with the process.
+ * Of all attempts, what one did in vain included, where that is known. Attempts of earlier versions are billed from their first
+ * record on, while the clock of their training begins with the process.
  */
 const secondsOf = ({ billedSeconds, progress }: Run): number => Math.max(billedSeconds ?? 0, progress.elapsedSeconds);
 

@@ -129,22 +129,19 @@ function readArguments(): Checked<Arguments> | 'help' {
     return { kind: 'invalid', problems: [{ path: '', message: `${(error as Error).message}. See --help.` }] };
   }
   if (parsed.values.help) return 'help';
-  const flags = (
-    [
-      ['run', trainerEnvironment.runId],
-      ['objects', trainerEnvironment.objects],
-    ] as const
-  ).filter(([flag]) => parsed.values[flag] !== undefined);
-  const given = Object.fromEntries(flags.map(([flag, name]) => [name, parsed.values[flag]]));
-  const environment = environmentSchema.safeParse({ ...process.env, ...given });
+  const flags = { [trainerEnvironment.runId]: 'run', [trainerEnvironment.objects]: 'objects' } as const;
+  const given = new Map<string, 'run' | 'objects'>(
+    Object.entries(flags).filter(([, flag]) => parsed.values[flag] !== undefined),
+  );
+  const values = [...given].map(([name, flag]) => [name, parsed.values[flag]]);
+  const environment = environmentSchema.safeParse({ ...process.env, ...Object.fromEntries(values) });
   if (!environment.success) {
     // By the name under which it was given.
-    const nameOf = (path: string) => flags.flatMap(([flag, name]) => (name === path ? [`--${flag}`] : []))[0] ?? path;
-    const problems = problemsOf(environment.error);
-    return {
-      kind: 'invalid',
-      problems: problems.map(({ path, message }) => ({ path, message: `${nameOf(path)} ${message}` })),
-    };
+    const problems = problemsOf(environment.error).map(({ path, message }) => {
+      const flag = given.get(path);
+      return { path, message: `${flag === undefined ? path : `--${flag}`} ${message}` };
+    });
+    return { kind: 'invalid', problems };
   }
   const runId = environment.data[trainerEnvironment.runId];
   const manifest = environment.data[trainerEnvironment.manifest];

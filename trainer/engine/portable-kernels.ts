@@ -208,7 +208,10 @@ function addInPlace(memory: PortableMemory, { x, y }: Inputs): TensorInfo {
 }
 
 function attention(memory: PortableMemory, inputs: Inputs, heads: number): TensorInfo[] {
-  const { offsets, sizes, scratch, probabilities } = attentionParameters(memory, inputs, heads);
+  const { offsets, sizes, scratch } = attentionParameters(memory, inputs, heads);
+  const [sequences, , , prefix] = sizes;
+  const places = memory.offsetOf(inputs.places!);
+  const probabilities = memory.compiled.attentionProbabilities(places, sequences, heads, prefix);
   const written = [memory.makeOutput(inputs.query!.shape), memory.makeOutput([probabilities])];
   memory.compiled.attention(...offsets, ...written.map(memory.offsetOf), scratch, ...sizes);
   return written;
@@ -227,18 +230,16 @@ function attentionGradient(memory: PortableMemory, inputs: Inputs, heads: number
   return written;
 }
 
-/** What attention and its gradient take alike, and how many probabilities there are. */
+/** What attention and its gradient take alike. */
 function attentionParameters(memory: PortableMemory, inputs: Inputs, heads: number) {
   const { query, key, value, prefixKey, prefixValue, places, dropout } = inputs;
   const given = [query, key, value, prefixKey, prefixValue, places, dropout];
-  const placesOffset = memory.offsetOf(places!);
   const [sequences, width, prefix] = [places!.shape[0]!, key!.shape[1]! / heads, prefixKey?.shape[0] ?? 0];
   const [, , dropoutQueries = 0, dropoutKeys = 0] = dropout?.shape ?? [];
-  const { attentionProbabilities, attentionScratchBytes } = memory.compiled;
+  const scratchBytes = memory.compiled.attentionScratchBytes(memory.offsetOf(places!), sequences, width, prefix);
   return {
     offsets: given.map((tensor) => (tensor ? memory.offsetOf(tensor) : 0)),
-    sizes: [sequences, heads, width, prefix, dropoutQueries, dropoutKeys, query!.shape[0]!],
-    scratch: memory.scratch(attentionScratchBytes(placesOffset, sequences, width, prefix)),
-    probabilities: attentionProbabilities(placesOffset, sequences, heads, prefix),
+    sizes: [sequences, heads, width, prefix, dropoutQueries, dropoutKeys, query!.shape[0]!] as const,
+    scratch: memory.scratch(scratchBytes),
   };
 }

@@ -13,11 +13,17 @@ export interface AttentionLayout {
   time: number;
   /** n */
   tokens: number;
-  /** First query, queries, first key and keys of each sequence, int32 [b, 4]: with a query a token, and with one a sequence. */
-  tokenQueries: Tensor2D;
-  sequenceQueries: Tensor2D;
-  /** null where the engine takes sequences of any lengths. */
-  padded: PaddedLayout | null;
+  /** As the engine's own kernel takes sequences of any lengths, or where there is none. */
+  places: Places | PaddedLayout;
+}
+
+/** First query, queries, first key and keys of each sequence, int32 [b, 4]. */
+interface Places {
+  kind: 'places';
+  /** With a query a token. */
+  ofTokens: Tensor2D;
+  /** With a query a sequence. */
+  ofSequences: Tensor2D;
 }
 
 /**
@@ -33,21 +39,25 @@ export function attentionLayout(
   pads = !hasAttentionKernel(),
 ): AttentionLayout {
   const time = lengths.reduce((longest, length) => Math.max(longest, length), 0);
-  const tokenQueries: number[][] = [];
-  const sequenceQueries: number[][] = [];
-  let tokens = 0;
+  const sizes = { sequences: lengths.length, heads, time };
+  const rows = paddedRows ? lengths.map(() => time) : lengths;
+  const tokens = rows.reduce((sum, count) => sum + count, 0);
+  const places = pads ? paddedLayout(lengths, { ...sizes, tokens }, paddedRows) : placesOf(lengths, rows);
+  return { ...sizes, tokens, places };
+}
+
+/** @param rows of each sequence, `lengths` of which are keys */
+function placesOf(lengths: Int32Array, rows: Int32Array): Places {
+  const ofTokens: number[][] = [];
+  const ofSequences: number[][] = [];
+  let first = 0;
   lengths.forEach((length, sequence) => {
-    const rows = paddedRows ? time : length;
-    tokenQueries.push([tokens, rows, tokens, length]);
-    sequenceQueries.push([sequence, 1, tokens, length]);
-    tokens += rows;
+    ofTokens.push([first, rows[sequence]!, first, length]);
+    ofSequences.push([sequence, 1, first, length]);
+    first += rows[sequence]!;
   });
-  return {
-    ...{ sequences: lengths.length, heads, time, tokens },
-    tokenQueries: tf.tensor2d(tokenQueries, [lengths.length, 4], 'int32'),
-    sequenceQueries: tf.tensor2d(sequenceQueries, [lengths.length, 4], 'int32'),
-    padded: pads ? paddedLayout(lengths, heads, time, paddedRows) : null,
-  };
+  const tensor = (places: number[][]) => tf.tensor2d(places, [lengths.length, 4], 'int32');
+  return { kind: 'places', ofTokens: tensor(ofTokens), ofSequences: tensor(ofSequences) };
 }
 
 /**
@@ -57,9 +67,10 @@ export function attentionLayout(
  */
 export function attention(layout: AttentionLayout, inputs: AttentionInputs): Tensor2D {
   const { query, key, value, queryPerSequence = false, prefix = null, dropout = null } = inputs;
-  const { heads, padded } = layout;
-  if (padded !== null) return paddedAttention(padded, { query, key, value, queryPerSequence, prefix, dropout });
-  const places = queryPerSequence ? layout.sequenceQueries : layout.tokenQueries;
+  if (layout.places.kind === 'padded')
+    return paddedAttention(layout.places, { query, key, value, queryPerSequence, prefix, dropout });
+  const { heads } = layout;
+  const places = queryPerSequence ? layout.places.ofSequences : layout.places.ofTokens;
   const given = { query, key, value, prefixKey: prefix?.key ?? null, prefixValue: prefix?.value ?? null };
   return differentiable<keyof typeof given, Tensor2D>({
     name: 'attention',

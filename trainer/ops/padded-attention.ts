@@ -5,6 +5,7 @@ import { differentiable } from './differentiable';
 
 /** How n tokens that stand one behind the other go into the padded [b, h, t, .] of attention and back. */
 export interface PaddedLayout {
+  kind: 'padded';
   sequences: number;
   heads: number;
   /** Padded length. */
@@ -19,10 +20,12 @@ export interface PaddedLayout {
   tokenMask: Tensor4D | null;
 }
 
-/** @param time of the longest sequence; the rest as `attentionLayout` takes it */
-export function paddedLayout(lengths: Int32Array, heads: number, time: number, paddedRows: boolean): PaddedLayout {
-  const sequences = lengths.length;
-  const tokens = paddedRows ? sequences * time : lengths.reduce((sum, length) => sum + length, 0);
+/** @param sizes of the layout that it is for; the rest as `attentionLayout` takes it */
+export function paddedLayout(
+  lengths: Int32Array,
+  { sequences, heads, time, tokens }: Record<'sequences' | 'heads' | 'time' | 'tokens', number>,
+  paddedRows: boolean,
+): PaddedLayout {
   const split = new Int32Array(sequences * heads * time);
   const merge = new Int32Array(tokens * heads);
   const keyPenalty = new Float32Array(sequences * time);
@@ -44,6 +47,7 @@ export function paddedLayout(lengths: Int32Array, heads: number, time: number, p
   }
   const padded = lengths.some((length) => length < time);
   return {
+    kind: 'padded',
     ...{ sequences, heads, time },
     split: tf.tensor1d(split, 'int32'),
     merge: tf.tensor1d(merge, 'int32'),

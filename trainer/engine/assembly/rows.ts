@@ -42,12 +42,5 @@ export function addRow(sum: usize, row: usize, width: i32): void {
 
 /** Adds y [width] to every row of x [rows, width]. */
 export function addRows(x: usize, y: usize, rows: i32, width: i32): void {
-  const end = (<usize>width) << 2;
-  const whole = (<usize>(width & ~3)) << 2;
-  for (let row = 0; row < rows; row++) {
-    let at: usize = 0;
-    for (; at < whole; at += 16) v128.store(x + at, f32x4.add(v128.load(x + at), v128.load(y + at)));
-    for (; at < end; at += 4) store<f32>(x + at, load<f32>(x + at) + load<f32>(y + at));
-    x += end;
-  }
+  for (let row = 0; row < rows; row++) addRow(x + ((<usize>(row * width)) << 2), y, width);
 }
