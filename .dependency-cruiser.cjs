@@ -60,12 +60,12 @@ module.exports = {
     only(
       'methods-know-no-files',
       '^trainer/methods/',
-      '^(trainer/(data|checkpoint)/|node:fs)',
+      '^(trainer/(data/(?!batch\\.ts$)|sources/|checkpoint/)|node:fs)',
       'methods know tensors, not files',
     ),
     only(
       'files-know-no-methods',
-      '^trainer/(data|checkpoint)/',
+      '^trainer/(data|sources|checkpoint)/',
       '^trainer/methods/',
       'data and checkpoint know files, not methods',
     ),

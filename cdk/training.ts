@@ -204,7 +204,7 @@ export class Training extends Construct {
       description: 'What a trainer may do: read inputs and definitions, write what comes of runs',
     });
     // Inputs, and models of fine-tuning runs, may lie anywhere in the bucket. Of any run it may write what trainers write, no
-    // definition, and delete checkpoints alone; that it is of its own run is held by the trainer (trainer/own-objects.ts).
+    // definition, and delete checkpoints alone; that it is of its own run is held by the trainer (trainer/machine/own-objects.ts).
     // Batch gives one role to a job definition, and what would narrow it to one run does not fit: a role a run meets the
     // limit of roles of an account and takes time until it counts; credentials that a function gets by AssumeRole with a
     // session policy last an hour at most (role chaining), and a run up to 14 days; S3 Access Grants ask who the caller is, which

@@ -33,7 +33,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const child = spawn(
     process.execPath,
     [
-      ...['--import', 'tsx', join(__dirname, '../api/server.ts'), '--port', String(port)],
+      ...['--import', 'tsx', join(__dirname, '../api/process/server.ts'), '--port', String(port)],
       ...['--data', options['data-directory'], '--slots', String(options.slots)],
     ],
     { cwd: join(__dirname, '..'), stdio: ['ignore', 'ignore', 'pipe'] },

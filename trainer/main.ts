@@ -20,12 +20,12 @@ import {
   type RunSpec,
   unreadParameters,
 } from '../contract/run-spec';
-import { findChildRun } from './array-job';
-import { type AttemptOutcome, attemptRun, failureOf } from './attempt';
-import { codeVersion } from './code-version';
-import { consoleReporter, resultTable } from './console';
-import { findMachine, instanceMetadataAddress } from './machine';
-import { ownObjects } from './own-objects';
+import { codeVersion } from './machine/code-version';
+import { findMachine, instanceMetadataAddress } from './machine/machine';
+import { ownObjects } from './machine/own-objects';
+import { findChildRun } from './run/array-job';
+import { type AttemptOutcome, attemptRun, failureOf } from './run/attempt';
+import { consoleReporter, resultTable } from './run/console';
 
 const help = `Trains one run, from its beginning or from its last checkpoint, and writes what comes of it under runs/<id>/.
 

@@ -1,6 +1,6 @@
 import type { AuthCheckerFn } from 'type-graphql';
-import type { ApiContext } from '../context';
-import { forbidden } from '../errors';
+import type { ApiContext } from '../shared/context';
+import { forbidden } from '../shared/errors';
 import { type Role, roles } from './viewer';
 
 /** Lets a field marked `@Authorized(role)` be reached by that role and those above it. */

@@ -1,8 +1,8 @@
 import { higherIsBetter, scoreName } from '../../contract/metric-names';
 import type { Problem } from '../../contract/run-spec';
-import type { Services } from '../context';
-import { type Failure, invalidInput } from '../errors';
-import { limits } from '../limits';
+import type { Services } from '../shared/context';
+import { type Failure, invalidInput } from '../shared/errors';
+import { limits } from '../shared/limits';
 import type { ComparedPair, HolmFamilies } from './compared-pair';
 import { type ComparedGroup, type ComparisonPoint, valueAt } from './comparison';
 import { findComparedRuns, findEpochs, findExperimentIds, findMetricNames, findParameters } from './comparison.store';

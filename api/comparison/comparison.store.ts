@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/tables';
 import { findEvaluations } from '../metrics/evaluations.store';
-import { findStoppedEpochs } from '../search/halving.store';
+import { findStoppedEpochs } from '../runs/halving.store';
 import type { ComparedRun, EvaluatedEpoch } from './comparison';
 
 type Database = Kysely<Tables>;

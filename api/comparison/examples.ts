@@ -1,5 +1,5 @@
 import type { Split } from '../../contract/metric-names';
-import { limits } from '../limits';
+import { limits } from '../shared/limits';
 import type { Bootstrap, SeedMcNemars } from './compared-pair';
 import type { SeedValue } from './comparison';
 import type { Pair } from './pairs';

@@ -1,6 +1,6 @@
 import { parametersSchema } from '../../contract/parameters';
 import type { Checked, Problem } from '../../contract/run-spec';
-import { limits } from '../limits';
+import { limits } from '../shared/limits';
 import type { ComparisonPoint } from './comparison';
 import { isRunLabel, runLabels } from './groups';
 

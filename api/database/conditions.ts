@@ -1,6 +1,6 @@
 import { type Expression, type ExpressionBuilder, expressionBuilder, type SqlBool, sql } from 'kysely';
 import type { Problem } from '../../contract/run-spec';
-import { limits } from '../limits';
+import { limits } from '../shared/limits';
 import type { Tables } from './tables';
 
 /** Tests on a number; all that are given must hold. */

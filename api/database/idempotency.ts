@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
-import { conflict, type Failure, isFailure } from '../errors';
+import { conflict, type Failure, isFailure } from '../shared/errors';
 import { canonicalJson } from './canonical-json';
 import type { Tables } from './tables';
 import { inTransaction } from './transaction';

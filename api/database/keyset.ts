@@ -9,7 +9,7 @@ import {
 } from 'kysely';
 import { z } from 'zod';
 import type { Checked, Problem } from '../../contract/run-spec';
-import { limits } from '../limits';
+import { limits } from '../shared/limits';
 import { canonicalJson } from './canonical-json';
 import type { Tables } from './tables';
 

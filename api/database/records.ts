@@ -1,5 +1,5 @@
-import { dataPaths } from '../data-directory';
-import type { Settings } from '../env';
+import type { Settings } from '../process/env';
+import { dataPaths } from '../shared/data-directory';
 import type { OpenedRecords } from './postgres-pool';
 import { openSqlite } from './sqlite';
 

@@ -1,11 +1,11 @@
-import type { Services } from '../context';
 import * as store from '../cost/max-cost.store';
 import { once } from '../database/idempotency';
 import type { ExperimentTable } from '../database/tables';
 import { inTransaction } from '../database/transaction';
-import { conflict, type Failure, invalidInput, isFailure, notFound } from '../errors';
+import { checkMaxCost, checkTags } from '../definition/check-definition';
 import * as control from '../runs/run-control.service';
-import { checkMaxCost, checkTags } from './check-definition';
+import type { Services } from '../shared/context';
+import { conflict, type Failure, invalidInput, isFailure, notFound } from '../shared/errors';
 import { answered, type ExperimentOutcome } from './experiment.service';
 import {
   addTags,

@@ -2,20 +2,20 @@ import { randomBytes } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 import { methods } from '../../contract/methods';
 import type { Problem } from '../../contract/run-spec';
-import type { Services } from '../context';
 import { filterProblems } from '../database/conditions';
 import { once } from '../database/idempotency';
 import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProblems } from '../database/keyset';
 import type { ExperimentTable, Tables } from '../database/tables';
-import { badArguments, type Failure, invalidInput, notFound } from '../errors';
-import { newRun, type PlannedRun } from '../runs/new-run';
+import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
+import { newRun, type PlannedRun } from '../definition/new-run';
+import { planRuns } from '../definition/plan-runs';
 import { nextChangeTime } from '../runs/run-life.service';
 import { findRuns } from '../runs/run-search.store';
-import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from './definition';
+import type { Services } from '../shared/context';
+import { badArguments, type Failure, invalidInput, notFound } from '../shared/errors';
 import { findExperiment, insertExperiment, insertParameters, insertRuns } from './experiment.store';
 import type { ExperimentFilter, ExperimentOrder } from './experiment-filter';
 import { countExperiments, findExperiments, searchQuery } from './experiment-search.store';
-import { planRuns } from './plan-runs';
 
 /** What became of a mutation of an experiment. `repeated`: it had been done under the same key before. */
 export type ExperimentOutcome = { experiment: ExperimentTable; repeated: boolean } | Failure;

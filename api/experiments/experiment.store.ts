@@ -1,8 +1,8 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { ExperimentTable, RunState, RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
-import type { PlannedRun } from '../runs/new-run';
-import { parameterRows } from '../runs/variant-group';
+import type { PlannedRun } from '../definition/new-run';
+import { parameterRows } from '../definition/variant-group';
 
 type Database = Kysely<Tables>;
 

@@ -1,8 +1,8 @@
-import type { Services } from '../context';
 import { once } from '../database/idempotency';
 import type { Tables } from '../database/tables';
-import { type Failure, invalidInput, notFound } from '../errors';
 import { findRuns } from '../runs/run-search.store';
+import type { Services } from '../shared/context';
+import { type Failure, invalidInput, notFound } from '../shared/errors';
 import { newId } from './experiment.service';
 import { findExperiment, findNote, insertNote } from './experiment.store';
 

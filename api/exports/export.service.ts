@@ -1,9 +1,9 @@
 import type { Checked, Problem } from '../../contract/run-spec';
-import type { Services } from '../context';
 import { filterProblems } from '../database/conditions';
-import { badArguments } from '../errors';
-import { limits } from '../limits';
 import type { RunFilter } from '../runs/run-filter';
+import type { Services } from '../shared/context';
+import { badArguments } from '../shared/errors';
+import { limits } from '../shared/limits';
 import { headerOf, type TextFormat, textOf } from './formats';
 import { historyTable } from './history-table';
 import { runTable } from './run-table';

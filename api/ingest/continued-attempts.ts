@@ -1,6 +1,6 @@
 import type { Attempt } from '../../contract/records';
-import type { Services } from '../context';
 import { applyEvent } from '../runs/run-life.service';
+import type { Services } from '../shared/context';
 import { readAttemptEnd } from './run-objects';
 
 /**

@@ -1,13 +1,13 @@
 import type { Kysely, Transaction } from 'kysely';
 import { cancelledKey } from '../../contract/keys';
 import type { Attempt, Progress } from '../../contract/records';
-import type { Services } from '../context';
 import { type AttemptUse, machineColumns, type RunCosts, recordUse } from '../cost/attempt-cost.store';
 import { noPrices, type PriceSettings } from '../cost/prices';
 import type { Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
+import { judgeRun } from '../halving/halving.service';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
-import { judgeRun } from '../search/halving.service';
+import type { Services } from '../shared/context';
 import { type Batch, nextBatch, partsTaken, positionWithin } from './batches';
 import { followJob } from './continued-attempts';
 import { findEpochRows, findSummaries, readPosition, storeEpochs, storePosition, storeSummaries } from './ingest.store';

@@ -1,4 +1,4 @@
-import { createApiSchema } from '../schema';
+import { createApiSchema } from '../graphql/schema';
 import { apiGatewayConnections } from './connections';
 import { readEnvironment } from './environment';
 import { createLiveUpdatesHandler } from './live-updates';

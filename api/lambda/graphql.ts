@@ -1,5 +1,5 @@
 import { createAccess } from '../access/authentication';
-import { createApiSchema } from '../schema';
+import { createApiSchema } from '../graphql/schema';
 import { oidcOf, readEnvironment } from './environment';
 import { createHttpApiHandler } from './http-api';
 import { invocations } from './invocation';

@@ -2,9 +2,9 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import { GraphQLError } from 'graphql';
 import { createHandler, type Response } from 'graphql-http';
 import type { Viewer } from '../access/viewer';
-import { maskError } from '../errors';
-import { limits } from '../limits';
-import { type GraphqlOptions, prepareOperation } from '../operation';
+import { type GraphqlOptions, prepareOperation } from '../graphql/operation';
+import { maskError } from '../shared/errors';
+import { limits } from '../shared/limits';
 import type { BeginInvocation, Invocation } from './invocation';
 
 type HttpOptions = Omit<GraphqlOptions, 'services'> & { begin: BeginInvocation };

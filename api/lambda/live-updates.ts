@@ -1,11 +1,11 @@
 import type { Context, S3Event, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { z } from 'zod';
 import { attemptsPrefix, metricsPrefix, parseRunKey, progressKey, resultKey } from '../../contract/keys';
-import type { Services } from '../context';
-import { inParallel } from '../in-parallel';
 import { ingestResult, ingestRun } from '../ingest/ingest.service';
-import { type Delivery, deliver } from '../subscriptions/deliver';
+import type { Services } from '../shared/context';
+import { inParallel } from '../shared/in-parallel';
 import { topicName } from '../subscriptions/run-changes';
+import { type Delivery, deliver } from './deliver';
 import { type Hints, invocations } from './invocation';
 
 export interface LiveUpdatesOptions extends Omit<Delivery, 'services'> {

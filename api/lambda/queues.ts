@@ -1,5 +1,5 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { inParts } from '../in-parts';
+import { inParts } from '../shared/in-parts';
 import type { Hints } from './invocation';
 
 /** Texts in one message; each has some 80 bytes, and a message at most 256 KB. */

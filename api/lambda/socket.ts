@@ -1,5 +1,5 @@
 import { createAccess } from '../access/authentication';
-import { createApiSchema } from '../schema';
+import { createApiSchema } from '../graphql/schema';
 import { apiGatewayConnections } from './connections';
 import { oidcOf, readEnvironment } from './environment';
 import { invocations } from './invocation';

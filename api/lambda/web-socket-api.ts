@@ -16,8 +16,14 @@ import { webSocketProtocol } from '../../contract/aws';
 import { authorizationOf } from '../access/authentication';
 import type { Authentication } from '../access/viewer';
 import type { ConnectionTable } from '../database/tables';
-import { maskError } from '../errors';
-import { type GraphqlOptions, masked, mostOperationsPerSocket, prepareOperation, smallEnough } from '../operation';
+import {
+  type GraphqlOptions,
+  masked,
+  mostOperationsPerSocket,
+  prepareOperation,
+  smallEnough,
+} from '../graphql/operation';
+import { maskError } from '../shared/errors';
 import {
   countOperations,
   deleteConnections,

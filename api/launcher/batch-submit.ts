@@ -2,12 +2,12 @@ import { type BatchClient, ListJobsCommand, SubmitJobCommand, type SubmitJobComm
 import { queueKey } from '../../contract/compute';
 import { cancelledKey, jobManifestKey, trainerEnvironment } from '../../contract/keys';
 import type { JobManifest } from '../../contract/records';
-import type { Services } from '../context';
 import { inTransaction } from '../database/transaction';
-import { computeOf } from '../experiments/definition';
-import { inParallel } from '../in-parallel';
+import { computeOf } from '../definition/definition';
 import type { Failure } from '../runs/run-life';
 import { applyEvent, applyEventIn } from '../runs/run-life.service';
+import type { Services } from '../shared/context';
+import { inParallel } from '../shared/in-parallel';
 import { type Batch, requestMilliseconds, secondJob, terminate } from './batch-connection';
 import {
   type BatchJob,

@@ -1,6 +1,6 @@
-import type { Services } from '../context';
 import { stopBeyondMaxCost } from '../cost/max-cost.service';
-import { inParallel } from '../in-parallel';
+import type { Services } from '../shared/context';
+import { inParallel } from '../shared/in-parallel';
 import { type ActiveRun, findActiveRuns, type WaitingRun } from './dispatch.store';
 import { followTeachers, recordExperiments } from './dispatcher';
 import type { JobEnd } from './launcher';

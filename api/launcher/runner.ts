@@ -1,6 +1,6 @@
-import type { Services } from '../context';
 import { ingestRun } from '../ingest/ingest.service';
 import { applyEvent } from '../runs/run-life.service';
+import type { Services } from '../shared/context';
 import { alone, type Team } from '../team/team';
 import { launchReadyRuns } from './dispatcher';
 import type { Job, JobEnd, Launcher, LauncherEvents } from './launcher';

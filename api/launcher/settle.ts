@@ -1,10 +1,10 @@
 import { exitCodes } from '../../contract/keys';
 import type { AttemptEnd } from '../../contract/records';
-import type { Services } from '../context';
 import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
 import { newestCheckpointStep, readAttemptEnd, readAttempts } from '../ingest/run-objects';
 import type { Failure, RunEvent } from '../runs/run-life';
 import { applyEvent, type RunFigures } from '../runs/run-life.service';
+import type { Services } from '../shared/context';
 import type { Job, JobEnd } from './launcher';
 
 export interface SettlementOptions {

@@ -1,9 +1,9 @@
 import type { Problem } from '../../contract/run-spec';
-import type { Services } from '../context';
-import { badArguments } from '../errors';
-import { inParallel } from '../in-parallel';
-import { limits } from '../limits';
 import { findRuns } from '../runs/run-search.store';
+import type { Services } from '../shared/context';
+import { badArguments } from '../shared/errors';
+import { inParallel } from '../shared/in-parallel';
+import { limits } from '../shared/limits';
 import { downsample, fewestPoints } from './downsample';
 import { readHistory } from './history';
 import { emptySeries, pointAt, type Series, type SeriesPoint } from './series';

@@ -1,9 +1,9 @@
 import { type Preset, type PresetTable, presets } from '../../contract/presets';
-import type { Services } from '../context';
-import type { ExperimentDefinition } from '../experiments/definition';
+import type { ExperimentDefinition } from '../definition/definition';
 import { findExperiment } from '../experiments/experiment.store';
-import { grouped } from '../grouped';
 import { isOver } from '../runs/run-life';
+import type { Services } from '../shared/context';
+import { grouped } from '../shared/grouped';
 import { type EvaluatedRun, findEvaluatedRuns } from './evaluations.store';
 import type { ResultTable } from './result-table';
 import { tableMetrics, tablesOf, type VariantRuns } from './tables';

@@ -1,6 +1,6 @@
 import { metricNames, scoreName } from '../../contract/metric-names';
 import type { PresetTable, TeacherFigures } from '../../contract/presets';
-import { teacherVariant } from '../experiments/definition';
+import { teacherVariant } from '../definition/definition';
 import { bestOnDev, trainedEpochs } from './evaluations';
 import type { EvaluatedRun } from './evaluations.store';
 import { column, figure, meanOf, type ResultCell, type ResultTable } from './result-table';

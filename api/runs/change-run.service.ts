@@ -1,7 +1,7 @@
-import type { Services } from '../context';
 import { once } from '../database/idempotency';
 import type { RunTable } from '../database/tables';
-import { type Failure, notFound } from '../errors';
+import type { Services } from '../shared/context';
+import { type Failure, notFound } from '../shared/errors';
 import { findRun } from './run.service';
 import * as control from './run-control.service';
 

@@ -1,9 +1,9 @@
 import type { Kysely, Transaction } from 'kysely';
 import { cancelledKey } from '../../contract/keys';
 import type { Problem } from '../../contract/run-spec';
-import type { Services } from '../context';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
+import type { Services } from '../shared/context';
 import { resumeLaunching } from './experiment-halt';
 import { isOver, overStates } from './run-life';
 import { applyEvent, applyEventIn, type ChangedRun } from './run-life.service';

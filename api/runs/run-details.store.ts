@@ -2,8 +2,8 @@ import DataLoader from 'dataloader';
 import { type Kysely, sql } from 'kysely';
 import { canonicalJson } from '../database/canonical-json';
 import type { AttemptTable, SummaryMetricTable, Tables } from '../database/tables';
-import { limits } from '../limits';
-import { findStoppedEpochs } from '../search/halving.store';
+import { limits } from '../shared/limits';
+import { findStoppedEpochs } from './halving.store';
 
 export type ParameterRow = Tables['run_parameter'];
 

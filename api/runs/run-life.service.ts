@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
-import type { Services } from '../context';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
+import type { Services } from '../shared/context';
 import { recordServer } from '../team/team.store';
 import { countInfrastructureFailures } from './experiment-halt';
 import { attemptOutcome, type Failure, isOver, type RunEvent, type RunLife, transition } from './run-life';

@@ -1,9 +1,9 @@
 import type { Problem } from '../../contract/run-spec';
-import type { Services } from '../context';
 import { filterProblems } from '../database/conditions';
 import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProblems } from '../database/keyset';
 import type { RunTable } from '../database/tables';
-import { badArguments } from '../errors';
+import type { Services } from '../shared/context';
+import { badArguments } from '../shared/errors';
 import type { RunFilter, RunOrder } from './run-filter';
 import { termCount } from './run-order';
 import { countRuns, findRunPlaces, findRuns } from './run-search.store';

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ConnectionOperationTable, ConnectionTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
-import { inParts } from '../in-parts';
+import { inParts } from '../shared/in-parts';
 
 type Database = Kysely<Tables>;
 

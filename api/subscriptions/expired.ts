@@ -1,5 +1,5 @@
-import type { Services } from '../context';
-import { inParallel } from '../in-parallel';
+import type { Services } from '../shared/context';
+import { inParallel } from '../shared/in-parallel';
 import { deleteConnections, findExpiredConnections } from './connection.store';
 import type { Connections } from './connections';
 

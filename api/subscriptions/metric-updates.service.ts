@@ -1,8 +1,8 @@
 import type { MetricRecord } from '../../contract/records';
-import type { Services } from '../context';
-import { badArguments, notFound } from '../errors';
 import { chunksAfter, type MetricChunk, readAttempts } from '../ingest/run-objects';
 import { isOver } from '../runs/run-life';
+import type { Services } from '../shared/context';
+import { badArguments, notFound } from '../shared/errors';
 import { type MetricCursor, metricCursor, parseMetricCursor, positionBefore } from './cursors';
 import { type Followed, follow, type NewEvents } from './follow';
 

@@ -1,6 +1,6 @@
-import type { Services } from '../context';
 import type { RunTable } from '../database/tables';
-import { badArguments, notFound } from '../errors';
+import type { Services } from '../shared/context';
+import { badArguments, notFound } from '../shared/errors';
 import { parseRunCursor, type RunCursor, runCursor } from './cursors';
 import { type Followed, follow, type NewEvents } from './follow';
 import { findChangedRuns } from './run-change.store';

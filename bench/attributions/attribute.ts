@@ -1,14 +1,14 @@
 import { parseRunSpec } from '../../contract/run-spec';
-import { attributeExamples } from '../../trainer/attributions';
 import { batchOf, type Examples, evaluationOrder } from '../../trainer/data/batches';
 import { loadDataSet } from '../../trainer/data/dataset';
 import { startEngine } from '../../trainer/engine/engine';
+import { predict } from '../../trainer/evaluation/predict';
 import { encodeExamples, prepareTexts } from '../../trainer/inputs/run-examples';
 import { buildStudent } from '../../trainer/inputs/student-model';
 import { buildTeacher } from '../../trainer/inputs/teacher-model';
-import { embeddedBert } from '../../trainer/integrated-gradients';
 import { localFolder } from '../../trainer/models/teacher';
-import { predict } from '../../trainer/predict';
+import { attributeExamples } from '../../trainer/teacher/attributions';
+import { embeddedBert } from '../../trainer/teacher/integrated-gradients';
 import { dataFiles } from '../training/steps';
 
 const rounds = 3;

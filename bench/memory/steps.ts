@@ -7,7 +7,7 @@ import { directoryObjectStore } from '../../contract/objects/directory';
 import { parseRunSpec } from '../../contract/run-spec';
 import { startEngine } from '../../trainer/engine/engine';
 import { loadInputs } from '../../trainer/inputs/run-inputs';
-import { randomStream } from '../../trainer/random';
+import { randomStream } from '../../trainer/numeric/random';
 
 const totalSteps = 2000;
 const logEverySteps = 20;

@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Tables } from '../../api/database/tables';
 import { inTransaction } from '../../api/database/transaction';
-import { newRun } from '../../api/runs/new-run';
+import { newRun } from '../../api/definition/new-run';
 import { higherIsBetter } from '../../contract/metric-names';
 import { parseRunSpec, type RunSpec } from '../../contract/run-spec';
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { methods } from '../../contract/methods';
 import { type Checked, parseRunSpec, type RunSpec } from '../../contract/run-spec';
-import type { Batch } from '../../trainer/batch';
+import type { Batch } from '../../trainer/data/batch';
 import { batchOf, epochOrder, quizOrder } from '../../trainer/data/batches';
 import { loadDataSet } from '../../trainer/data/dataset';
 import { encodeExamples, prepareTexts } from '../../trainer/inputs/run-examples';
@@ -10,7 +10,7 @@ import { buildTeacher } from '../../trainer/inputs/teacher-model';
 import { createMethod } from '../../trainer/methods';
 import type { TrainingState } from '../../trainer/methods/method';
 import { localFolder } from '../../trainer/models/teacher';
-import { randomStream } from '../../trainer/random';
+import { randomStream } from '../../trainer/numeric/random';
 import type { Batches, MeasuredStep } from './steps';
 import { dataFiles } from './steps';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSchema, type GraphQLSchema, parse, validate } from 'graphql';
-import { checkLimits } from '../../api/limits';
-import { createApiSchema } from '../../api/schema';
+import { createApiSchema } from '../../api/graphql/schema';
+import { checkLimits } from '../../api/shared/limits';
 import * as queries from '../../dashboard/app/queries';
 
 const { most } = queries;

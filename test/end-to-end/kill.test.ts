@@ -7,7 +7,7 @@ import { findTrainers, type TrainerProcess } from '../../api/launcher/processes'
 import { modelKey, resultKey } from '../../contract/keys';
 import { directoryObjectStore } from '../../contract/objects/directory';
 import { type MetricRecord, stitch } from '../../contract/records';
-import { randomStream } from '../../trainer/random';
+import { randomStream } from '../../trainer/numeric/random';
 import { connect, request, type ServerProcess, startServerProcess } from '../testkit/server-process';
 import { eventually } from '../testkit/test-runner';
 import { launch, tinyParameters, writeTinyData } from '../testkit/tiny-experiment';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Service, startService } from '../../api/service';
+import { type Service, startService } from '../../api/process/service';
 import { readOptions } from '../../export/options';
 import { insertExperiment, insertRun } from '../testkit/api-services';
 import { serviceSettings } from '../testkit/service-settings';

@@ -1,9 +1,9 @@
 import { execute, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import type { Role } from '../../api/access/viewer';
-import type { Services } from '../../api/context';
-import { maskError } from '../../api/errors';
-import { checkLimits } from '../../api/limits';
-import { createApiSchema } from '../../api/schema';
+import { createApiSchema } from '../../api/graphql/schema';
+import type { Services } from '../../api/shared/context';
+import { maskError } from '../../api/shared/errors';
+import { checkLimits } from '../../api/shared/limits';
 
 let schema: Promise<GraphQLSchema> | null = null;
 

@@ -3,7 +3,7 @@ import { specKey } from '../../contract/keys';
 import { directoryObjectStore } from '../../contract/objects/directory';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { parseRunSpec, type RunSpecInput } from '../../contract/run-spec';
-import { type AttemptOutcome, attemptRun, type Reporter } from '../../trainer/attempt';
+import { type AttemptOutcome, attemptRun, type Reporter } from '../../trainer/run/attempt';
 import { sourcesIn } from './input-sources';
 
 /** The store of the trainers of a folder. */

@@ -1,4 +1,4 @@
-import type { InputSources } from '../../trainer/data/sources';
+import type { InputSources } from '../../trainer/sources/sources';
 
 /** Sources that are kept in a folder; no storage is named. */
 export const sourcesIn = (cacheDirectory: string): InputSources => ({

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { valueAndGradients } from '../../trainer/gradients';
-import type { Weights } from '../../trainer/models/weights';
+import { valueAndGradients } from '../../trainer/numeric/gradients';
+import type { Weights } from '../../trainer/numeric/weights';
 import { largestDifference, normalTensor } from './tensors';
 
 export type Operation = (inputs: Weights) => tf.Tensor;

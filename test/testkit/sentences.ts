@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { randomStream } from '../../trainer/random';
+import { randomStream } from '../../trainer/numeric/random';
 
 const subjects = ['profits', 'sales', 'orders', 'margins', 'costs', 'debts', 'losses', 'claims'];
 const isGood = (subject: string) => subjects.indexOf(subject) < 4;

@@ -22,7 +22,7 @@ export async function startServerProcess(
   environment: Record<string, string> = {},
 ) {
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  const words = ['--import', 'tsx', 'api/server.ts', '--data', dataDirectory, '--port', '0', ...flags];
+  const words = ['--import', 'tsx', 'api/process/server.ts', '--data', dataDirectory, '--port', '0', ...flags];
   const child = spawn(process.execPath, words, {
     cwd: repository,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { noPrices } from '../../api/cost/prices';
-import type { Settings } from '../../api/env';
+import type { Settings } from '../../api/process/env';
 import { scriptedTrainer } from './test-runner';
 
 /** Settings of a service of its own, on a free port, with a trainer that trains nothing. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Weights } from '../../trainer/models/weights';
-import { randomStream } from '../../trainer/random';
+import { randomStream } from '../../trainer/numeric/random';
+import type { Weights } from '../../trainer/numeric/weights';
 import type { NaiveWeights } from './naive-models';
 
 /** A tensor of normal numbers, the same at every call with the same key. */

@@ -1,4 +1,4 @@
-import type { Sequences } from '../../trainer/batch';
+import type { Sequences } from '../../trainer/data/batch';
 import { bertConfig } from '../../trainer/models/bert-config';
 
 /** An encoder small enough for float64 differences, and token sequences of unequal lengths for it. */

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { MethodName } from '../../contract/methods';
-import type { Batch, Sequences } from '../../trainer/batch';
+import type { Batch, Sequences } from '../../trainer/data/batch';
 import type { Classifier, HintSetting } from '../../trainer/methods/method';
 import { bertLogits } from '../../trainer/models/bert';
 import { type BertConfig, bertConfig, initialiseBert } from '../../trainer/models/bert-config';
 import { bilstmLogits, bilstmStates, dropoutMasks, initialiseBilstm } from '../../trainer/models/bilstm';
-import type { Weights } from '../../trainer/models/weights';
-import { randomStream } from '../../trainer/random';
+import { randomStream } from '../../trainer/numeric/random';
+import type { Weights } from '../../trainer/numeric/weights';
 import { redrawn } from './tensors';
 
 const [classes, vocabulary] = [3, 12];

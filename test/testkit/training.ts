@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type ParameterOverrides, type Parameters, parametersSchema } from '../../contract/parameters';
-import type { Batch } from '../../trainer/batch';
+import type { Batch } from '../../trainer/data/batch';
 import type { Method, StepInputs, StepOutcome, TrainingState } from '../../trainer/methods/method';
-import { randomStream } from '../../trainer/random';
+import { randomStream } from '../../trainer/numeric/random';
 import { batchOf } from './tiny-models';
 
 export const parameters = (overrides: ParameterOverrides = {}): Parameters => parametersSchema.parse(overrides);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { checkpointKey, checkpointStateFile, checkpointsPrefix, parseCheckpointKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { type CheckpointState, checkpointStateSchema } from '../../contract/records';
-import { listKeys } from '../records/list-keys';
+import { listKeys } from './list-keys';
 
 /** Files of a checkpoint by name: safetensors. */
 export type CheckpointFiles = Readonly<Record<string, Uint8Array>>;

@@ -1,5 +1,5 @@
-import type { Batch } from '../batch';
-import { randomStream } from '../random';
+import { randomStream } from '../numeric/random';
+import type { Batch } from './batch';
 import { type SequenceTable, selectSequences, sequenceLength } from './sequences';
 
 /** A whole set of examples, encoded once. A position counts the examples of the set; a row those of the file. */

@@ -1,10 +1,10 @@
 import { extname } from 'node:path';
 import type { CheckpointState, DataFile, DataFiles } from '../../contract/records';
 import type { Checked, DataDefinition, Problem } from '../../contract/run-spec';
+import { locateFile } from '../sources/input-file';
+import type { InputSources } from '../sources/sources';
 import { FileProblems } from './file-problems';
-import { locateFile } from './input-file';
 import { readCsv, readJsonLines, type TextRecord } from './records';
-import type { InputSources } from './sources';
 import { readTextFile } from './text-file';
 
 /** Rows of one file in its order: text as it stands there, class as its index among the classes. */

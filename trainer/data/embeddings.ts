@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import type { Checked } from '../../contract/run-spec';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../numeric/random';
+import type { WordVocabulary } from '../tokenizers/words';
 import { FileProblems } from './file-problems';
-import type { WordVocabulary } from './words';
 
 /** Pre-trained vectors by word. */
 export type WordVectors = ReadonlyMap<string, Float32Array>;

@@ -1,4 +1,4 @@
-import type { Sequences } from '../batch';
+import type { Sequences } from './batch';
 
 /** Many sequences in one piece, any of which can be had: sequence i is `ids[offsets[i] .. offsets[i + 1])`. */
 export interface SequenceTable {

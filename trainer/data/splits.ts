@@ -1,6 +1,6 @@
 import type { Parameters } from '../../contract/parameters';
 import type { Checked, Problem } from '../../contract/run-spec';
-import { randomStream } from '../random';
+import { randomStream } from '../numeric/random';
 
 /** Rows of the train file by their use, ascending and disjoint. */
 export interface Splits {

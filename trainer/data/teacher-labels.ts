@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Split } from '../../contract/metric-names';
 import type { Checked, TeacherDefinition } from '../../contract/run-spec';
+import { locateFile } from '../sources/input-file';
+import type { InputSources } from '../sources/sources';
 import { FileProblems } from './file-problems';
-import { locateFile } from './input-file';
 import { type Row, readCsvRows, readJsonRows } from './records';
-import type { InputSources } from './sources';
 import { readTextFile } from './text-file';
 
 export type LabelsDefinition = Extract<TeacherDefinition, { kind: 'labels' }>;

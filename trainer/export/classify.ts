@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { batchOf, evaluationOrder } from '../data/batches';
 import { preprocess } from '../data/preprocess';
-import { encodeWords } from '../data/words';
-import { indexOfLargest } from '../evaluate';
+import { indexOfLargest } from '../evaluation/evaluate';
+import { predict } from '../evaluation/predict';
 import { bilstmLogits } from '../models/bilstm';
-import { predict } from '../predict';
+import { encodeWords } from '../tokenizers/words';
 import type { StoredStudent } from './student-folder';
 
 /** Texts a forward pass. */

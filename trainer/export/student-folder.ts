@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { parametersSchema } from '../../contract/parameters';
 import { type Checked, problemsOf } from '../../contract/run-spec';
 import { float32Values, readSafetensors } from '../checkpoint/safetensors';
-import type { WordVocabulary } from '../data/words';
 import type { ModelFiles } from '../models/teacher';
+import type { WordVocabulary } from '../tokenizers/words';
 import { invalid } from './run-model';
 
 /** What a run leaves of its student: all that it takes to classify a text. */

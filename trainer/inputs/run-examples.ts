@@ -3,9 +3,9 @@ import type { Examples } from '../data/batches';
 import type { DataSet, LabelledTexts } from '../data/dataset';
 import { preprocess } from '../data/preprocess';
 import { type Splits, splitRows } from '../data/splits';
-import { encodeAlignedTokens, encodeTokens } from '../data/tokenizer';
-import { encodeWords } from '../data/words';
 import { hintRowsOf } from '../methods';
+import { encodeAlignedTokens, encodeTokens } from '../tokenizers/tokenizer';
+import { encodeWords } from '../tokenizers/words';
 import type { StudentModel } from './student-model';
 import type { TeacherModel } from './teacher-model';
 

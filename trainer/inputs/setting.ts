@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../contract/objects/object-store';
-import type { InputSources } from '../data/sources';
 import type { EngineDescription } from '../engine/engine';
+import type { InputSources } from '../sources/sources';
 
 /** What loading the inputs of a run depends on besides its definition. */
 export interface InputSetting extends InputSources {

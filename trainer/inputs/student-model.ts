@@ -1,8 +1,6 @@
 import type { Checked, RunSpec } from '../../contract/run-spec';
-import type { Batch } from '../batch';
-import { packWeights } from '../checkpoint/weights-file';
+import type { Batch } from '../data/batch';
 import { initialEmbedding, readWordVectors, type WordVectors } from '../data/embeddings';
-import { countWords, type WordVocabulary, wordVocabulary } from '../data/words';
 import type { Classifier, StudentReader } from '../methods/method';
 import {
   bilstmLogits,
@@ -12,8 +10,10 @@ import {
   initialiseBilstm,
   withoutTrainingOnly,
 } from '../models/bilstm';
-import type { Weights } from '../models/weights';
-import { type RandomStream, randomStream } from '../random';
+import { packWeights } from '../models/weights-file';
+import { type RandomStream, randomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
+import { countWords, type WordVocabulary, wordVocabulary } from '../tokenizers/words';
 
 /** A student as a run uses it. */
 export interface StudentModel {

@@ -1,14 +1,14 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RunSpec } from '../../contract/run-spec';
-import { attributeExamples, completenessNote } from '../attributions';
-import type { Batch } from '../batch';
+import type { Batch } from '../data/batch';
 import type { Examples } from '../data/batches';
-import { hiddenStateLimitBytes } from '../hidden-states';
-import { embeddedBert } from '../integrated-gradients';
-import type { KeptOutputs } from '../kept-outputs';
 import { patientLayers } from '../methods/pkd';
-import { clsStates, readStates, rowOffsets, type StateReader, wordStates } from '../teacher-states';
+import { attributeExamples, completenessNote } from '../teacher/attributions';
+import { hiddenStateLimitBytes } from '../teacher/hidden-states';
+import { embeddedBert } from '../teacher/integrated-gradients';
+import type { KeptOutputs } from '../teacher/kept-outputs';
+import { clsStates, readStates, rowOffsets, type StateReader, wordStates } from '../teacher/teacher-states';
 import type { InputSetting } from './setting';
 import type { TeacherModel } from './teacher-model';
 

@@ -5,9 +5,6 @@ import { methods } from '../../contract/methods';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { resultSchema } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
-import { modelFolder } from '../data/model-folder';
-import { createTokenizer, type TeacherTokenizer, type TokenizerFiles, wordVocabularyFile } from '../data/tokenizer';
-import { type HiddenStates, hiddenStateCache } from '../hidden-states';
 import type { Classifier } from '../methods/method';
 import { patientLayers } from '../methods/pkd';
 import { bertHiddenStates, bertLogits } from '../models/bert';
@@ -16,8 +13,16 @@ import { loraScale, mergeLora } from '../models/lora';
 import { addedPart, loraSettings, type PartlyTrained, partlyTrained } from '../models/peft';
 import { peftAdapter } from '../models/peft-adapter';
 import { exportTeacher, localFolder, type ModelFiles, readTeacher, type Teacher } from '../models/teacher';
-import type { Weights } from '../models/weights';
-import { randomStream } from '../random';
+import { randomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
+import { modelFolder } from '../sources/model-folder';
+import { type HiddenStates, hiddenStateCache } from '../teacher/hidden-states';
+import {
+  createTokenizer,
+  type TeacherTokenizer,
+  type TokenizerFiles,
+  wordVocabularyFile,
+} from '../tokenizers/tokenizer';
 import type { InputSetting } from './setting';
 
 /** A teacher as a run uses it. */

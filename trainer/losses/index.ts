@@ -1,7 +1,7 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../contract/parameters';
-import { learningRateFactor } from '../schedule';
+import { learningRateFactor } from '../numeric/schedule';
 import { type RelationWeights, relationLoss } from './dist';
 import { type DecoupledWeights, decoupledLoss } from './dkd';
 import { standardise, throughStandardisation } from './logit-std';

@@ -1,9 +1,9 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
-import { withPullback } from '../gradients';
 import { type Distillation, studentLoss } from '../losses';
-import type { Logits } from '../models/weights';
+import { withPullback } from '../numeric/gradients';
+import type { Logits } from '../numeric/weights';
 import type { LearningRule } from './learning';
 import type { Learner } from './method';
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
-import { withPullback } from '../gradients';
 import { crossEntropy } from '../losses';
+import { withPullback } from '../numeric/gradients';
 import { present, teacherLearning } from './learning';
 import type { Method, MethodSetting } from './method';
 

@@ -1,14 +1,14 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
-import type { Batch } from '../batch';
-import { withPullback } from '../gradients';
+import type { Batch } from '../data/batch';
 import { type Distillation, distillationOf, studentLoss } from '../losses';
 import { type StudentStates, trainingOnly } from '../models/bilstm';
-import type { Weights } from '../models/weights';
+import { withPullback } from '../numeric/gradients';
+import type { RandomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
 import { differentiable } from '../ops/differentiable';
 import { linear } from '../ops/linear';
-import type { RandomStream } from '../random';
 import { present, studentLearning } from './learning';
 import type { HintSetting, Method, MethodSetting } from './method';
 

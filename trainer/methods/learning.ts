@@ -1,8 +1,8 @@
 import type { Scalar } from '@tensorflow/tfjs-core';
 import { isLoraUp } from '../models/lora';
-import type { Weights } from '../models/weights';
-import { clipByGlobalNorm, createOptimizer, decaysMatricesOnly, type OptimizerSettings } from '../optimizers';
-import { learningRateFactor } from '../schedule';
+import { clipByGlobalNorm, createOptimizer, decaysMatricesOnly, type OptimizerSettings } from '../numeric/optimizers';
+import { learningRateFactor } from '../numeric/schedule';
+import type { Weights } from '../numeric/weights';
 import type { Learner, MethodSetting } from './method';
 
 /** How one of the two models learns: by which optimizer, at what rate over the run, with what clipping. */

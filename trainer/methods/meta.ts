@@ -1,7 +1,7 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
-import { metaGradient } from '../meta-gradient';
+import { metaGradient } from './meta-gradient';
 import type { Method, MethodSetting } from './method';
 import { taughtTeacher } from './taught-teacher';
 

@@ -1,10 +1,10 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../contract/parameters';
-import type { Batch } from '../batch';
+import type { Batch } from '../data/batch';
 import type { StudentStates } from '../models/bilstm';
-import type { Logits, Weights } from '../models/weights';
-import type { OptimizerState } from '../optimizers';
-import type { RandomStream } from '../random';
+import type { OptimizerState } from '../numeric/optimizers';
+import type { RandomStream } from '../numeric/random';
+import type { Logits, Weights } from '../numeric/weights';
 
 /** A model that learns: the weights that move, and what its optimizer remembers of them. */
 export interface Learner {

@@ -1,11 +1,11 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
-import { withPullback } from '../gradients';
 import { crossEntropy } from '../losses';
-import { type PilotProblem, pilotUpdate } from '../meta-gradient';
-import type { Weights } from '../models/weights';
-import type { RandomStream } from '../random';
+import { withPullback } from '../numeric/gradients';
+import type { RandomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
+import { type PilotProblem, pilotUpdate } from './meta-gradient';
 import type { Method, MethodSetting } from './method';
 import { taughtTeacher } from './taught-teacher';
 

@@ -1,13 +1,13 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
-import { withPullback } from '../gradients';
 import { type Distillation, distillationAt } from '../losses';
-import type { Pilot, PilotProblem } from '../meta-gradient';
-import { createOptimizer, type OptimizerState } from '../optimizers';
-import type { RandomStream } from '../random';
+import { withPullback } from '../numeric/gradients';
+import { createOptimizer, type OptimizerState } from '../numeric/optimizers';
+import type { RandomStream } from '../numeric/random';
 import { distilStudent } from './distilled-student';
 import { present, studentLearning, teacherLearning } from './learning';
+import type { Pilot, PilotProblem } from './meta-gradient';
 import type { Method, MethodSetting } from './method';
 
 /** What a teacher learns from: the gradient at its logits on the train batch, and what it took to find it. */

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../numeric/random';
+import type { TensorShapes, Weights } from '../numeric/weights';
 import { adapterShapes, isAdapterUp } from './adapters';
 import { prefixShapes } from './prefix';
-import type { TensorShapes, Weights } from './weights';
 
 /** What was added to some layers of an encoder: adapters `size` wide, or prefixes of `size` keys and values. */
 export interface AddedPart {

@@ -1,19 +1,19 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../batch';
+import type { Sequences } from '../data/batch';
+import type { RandomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
 import { type AttentionLayout, attention, attentionLayout } from '../ops/attention';
 import { type Lookup, lookUpSum, selectRows } from '../ops/embedding';
 import { gelu } from '../ops/gelu';
 import { addLayerNorm } from '../ops/layer-norm';
 import { linear } from '../ops/linear';
 import { multiplyByConstant } from '../ops/multiply-by-constant';
-import type { RandomStream } from '../random';
 import { adapt } from './adapters';
 import { type BertConfig, layerName } from './bert-config';
 import { doraLinear, magnitudeOf } from './dora';
 import { lowRankOf } from './lora';
 import { prefixOf } from './prefix';
-import type { Weights } from './weights';
 
 export interface BertOptions {
   /**

@@ -1,13 +1,13 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../batch';
+import type { Sequences } from '../data/batch';
+import type { RandomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
 import { attentionPool, type PaddedPlaces, paddedPlaces } from '../ops/attention-pool';
 import { bilstmFinalStates, bilstmStates as lstmStates } from '../ops/bilstm';
 import { lookUpSum, selectRows } from '../ops/embedding';
 import { linear } from '../ops/linear';
 import { multiplyByConstant } from '../ops/multiply-by-constant';
-import type { RandomStream } from '../random';
-import type { Weights } from './weights';
 
 /** Size of the student: its embedding table gives vocabulary and width, the rest stands here. */
 export interface BilstmConfig {

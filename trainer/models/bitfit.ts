@@ -1,5 +1,5 @@
+import type { Weights } from '../numeric/weights';
 import { type BertConfig, chosenLayers, layerName } from './bert-config';
-import type { Weights } from './weights';
 
 /**
  * What learns in BitFit (Ben Zaken et al., 2022): every bias of the encoder layers, those of layer norms included. They

@@ -1,10 +1,10 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { RandomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
 import { type LowRank, withLowRank } from '../ops/linear';
-import type { RandomStream } from '../random';
 import { type BertConfig, bertShapes, chosenLayers, layerName } from './bert-config';
 import { isMagnitudeName, magnitudeOf, mergedDora } from './dora';
-import type { Weights } from './weights';
 
 export type LoraTarget = 'query' | 'key' | 'value' | 'attention-output' | 'intermediate' | 'output';
 

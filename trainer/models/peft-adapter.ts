@@ -1,7 +1,7 @@
 import type { Parameters } from '../../contract/parameters';
 import { writeSafetensors } from '../checkpoint/safetensors';
+import type { Weights } from '../numeric/weights';
 import { isLoraName } from './lora';
-import type { Weights } from './weights';
 
 export const peftAdapterFiles = ['adapter_config.json', 'adapter_model.safetensors'] as const;
 

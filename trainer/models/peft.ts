@@ -1,10 +1,10 @@
 import type { Parameters } from '../../contract/parameters';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
 import { type AddedPart, type BertConfig, bertShapes, chosenLayers, initialiseBertWeight } from './bert-config';
 import { encoderBiases } from './bitfit';
 import { initialMagnitudes } from './dora';
 import { initialiseLora, type LoraSettings, loraProjections } from './lora';
-import type { Weights } from './weights';
 
 /** An encoder of which a part learns. */
 export interface PartlyTrained {

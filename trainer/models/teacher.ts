@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { float32Values, readSafetensors, type StoredTensor, writeSafetensors } from '../checkpoint/safetensors';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../numeric/random';
+import type { Weights } from '../numeric/weights';
 import { type BertConfig, bertShapes, initialiseBertWeight } from './bert-config';
 import { formatHuggingFaceConfig, parseHuggingFaceConfig } from './hugging-face-config';
-import type { Weights } from './weights';
 
 export interface Teacher {
   config: BertConfig;

@@ -1,7 +1,7 @@
 import { attemptEndKey, attemptKey, attemptsPrefix } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { type Attempt, type AttemptEnd, attemptSchema } from '../../contract/records';
-import { listKeys } from './list-keys';
+import { listKeys } from '../checkpoint/list-keys';
 
 /**
  * Claims the next attempt of a run by writing its record where none is: of two processes that race for a number one

@@ -1,8 +1,8 @@
 import { historyKey, metricsPrefix, parseMetricsKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { type AttemptRecords, type MetricRecord, metricRecordSchema, stitch } from '../../contract/records';
+import { listKeys } from '../checkpoint/list-keys';
 import { readAttempts } from './attempts';
-import { listKeys } from './list-keys';
 
 /** The stitched history of a run, from the chunks of all its attempts. */
 export async function readHistory(objects: ObjectStore, runId: string): Promise<MetricRecord[]> {

@@ -1,7 +1,7 @@
 import { predictionsKey } from '../../contract/keys';
 import type { Split } from '../../contract/metric-names';
 import type { ObjectStore } from '../../contract/objects/object-store';
-import { indexOfLargest } from '../evaluate';
+import { indexOfLargest } from '../evaluation/evaluate';
 
 /** What a model said of every row of a split. */
 export interface Predictions {

@@ -3,7 +3,7 @@ import { findExperiment } from '../../../api/experiments/experiment.store';
 import { retryFailedRuns } from '../../../api/experiments/experiment-control.service';
 import { writeExperimentRecord } from '../../../api/experiments/experiment-record';
 import { ingestRun } from '../../../api/ingest/ingest.service';
-import { reindex } from '../../../api/reindex.service';
+import { reindex } from '../../../api/process/reindex.service';
 import { searchRuns } from '../../../api/runs/run.service';
 import { insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
 import { countTransactions } from '../../testkit/counted-transactions';

@@ -1,5 +1,5 @@
 import { summarise } from '../../../api/ingest/summary';
-import { limits } from '../../../api/limits';
+import { limits } from '../../../api/shared/limits';
 import { insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
 import { dataOf } from '../../testkit/ask';
 

@@ -6,7 +6,7 @@ import { directoryObjectStore } from '../../../contract/objects/directory';
 import type { ObjectStore } from '../../../contract/objects/object-store';
 import type { CheckpointState } from '../../../contract/records';
 import { readNewestCheckpoint, writeCheckpoint } from '../../../trainer/checkpoint/checkpoint';
-import { listKeys } from '../../../trainer/records/list-keys';
+import { listKeys } from '../../../trainer/checkpoint/list-keys';
 
 const runId = 'run-1';
 let folder: string;

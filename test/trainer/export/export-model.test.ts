@@ -70,7 +70,7 @@ async function run(
     ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
   );
 }
-const exportModel = (...words: string[]) => run('trainer/export-model.ts', words);
+const exportModel = (...words: string[]) => run('trainer/export/export-model.ts', words);
 
 describe('the folder of a student', () => {
   it('says of the test texts, bit for bit, what the run stored', async () => {
@@ -92,14 +92,14 @@ describe('the folder of a student', () => {
 
   it('answers on the command line, by folder or run, from words or lines, as text or JSON', async () => {
     const predictions = await classify(await student(), texts);
-    const byFolder = await run('trainer/classify-texts.ts', [modelFolder(), ...texts]);
+    const byFolder = await run('trainer/export/classify-texts.ts', [modelFolder(), ...texts]);
     expect(
       byFolder.stdout
         .trim()
         .split('\n')
         .map((line) => line.split('\t')[0]),
     ).toEqual(predictions.map((prediction) => prediction.class));
-    const byRun = await run('trainer/classify-texts.ts', ['run', '--json'], `${texts.join('\n')}\n\n`);
+    const byRun = await run('trainer/export/classify-texts.ts', ['run', '--json'], `${texts.join('\n')}\n\n`);
     const lines = byRun.stdout
       .trim()
       .split('\n')
@@ -111,7 +111,7 @@ describe('the folder of a student', () => {
   });
 
   it('that is not whole, or no student, is refused with what to do', async () => {
-    const refusal = async (...words: string[]) => (await run('trainer/classify-texts.ts', words)).stderr.trim();
+    const refusal = async (...words: string[]) => (await run('trainer/export/classify-texts.ts', words)).stderr.trim();
     expect(await refusal('another', 'text')).toContain(`"another" is neither a folder nor a run in ${folder.path()}`);
     expect(await refusal(folder.path(), 'text')).toMatch(/config.json does not exist: a student is a folder with/);
     writeFileSync(join(modelFolder(), 'vocabulary.txt'), 'one\ntwo\n');

@@ -5,9 +5,9 @@ import type { ParameterOverrides, Parameters } from '../../../contract/parameter
 import { createMethod } from '../../../trainer/methods';
 import type { Classifier, StepInputs, TrainingState } from '../../../trainer/methods/method';
 import { initialiseLora } from '../../../trainer/models/lora';
-import type { Weights } from '../../../trainer/models/weights';
-import { globalNorm, mapWeights } from '../../../trainer/optimizers';
-import { randomStream } from '../../../trainer/random';
+import { globalNorm, mapWeights } from '../../../trainer/numeric/optimizers';
+import { randomStream } from '../../../trainer/numeric/random';
+import type { Weights } from '../../../trainer/numeric/weights';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import {
   tinyAttentiveWeights,

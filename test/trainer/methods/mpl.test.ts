@@ -3,7 +3,7 @@ import { metricNames } from '../../../contract/metric-names';
 import type { ParameterOverrides } from '../../../contract/parameters';
 import { createMethod } from '../../../trainer/methods';
 import { drawLabels } from '../../../trainer/methods/mpl';
-import { randomStream } from '../../../trainer/random';
+import { randomStream } from '../../../trainer/numeric/random';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import * as float64 from '../../testkit/float64';
 import { tinyStudent, tinyStudentWeights } from '../../testkit/tiny-models';

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { valueAndGradients } from '../../../trainer/gradients';
 import { type BertOptions, bertLogits } from '../../../trainer/models/bert';
 import { bertConfig, bertShapes, initialiseBert } from '../../../trainer/models/bert-config';
 import { initialiseLora, isLoraName, type LoraSettings, loraScale, mergeLora } from '../../../trainer/models/lora';
-import type { Weights } from '../../../trainer/models/weights';
-import { randomStream } from '../../../trainer/random';
+import { valueAndGradients } from '../../../trainer/numeric/gradients';
+import { randomStream } from '../../../trainer/numeric/random';
+import type { Weights } from '../../../trainer/numeric/weights';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { centralDifference, type NaiveWeights, naiveBert } from '../../testkit/naive-models';
 import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../../trainer/batch';
-import { valueAndGradients } from '../../../trainer/gradients';
+import type { Sequences } from '../../../trainer/data/batch';
 import {
   bilstmLogits,
   bilstmStates,
@@ -8,8 +7,9 @@ import {
   embeddingName,
   initialiseBilstm,
 } from '../../../trainer/models/bilstm';
-import type { Weights } from '../../../trainer/models/weights';
-import { randomStream } from '../../../trainer/random';
+import { valueAndGradients } from '../../../trainer/numeric/gradients';
+import { randomStream } from '../../../trainer/numeric/random';
+import type { Weights } from '../../../trainer/numeric/weights';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { centralDifference, type NaiveWeights, naiveBilstm, naiveBilstmStates } from '../../testkit/naive-models';
 import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { valueAndGradients } from '../../../trainer/gradients';
 import { doraLinear, mergedDora } from '../../../trainer/models/dora';
 import { loraScale } from '../../../trainer/models/lora';
-import type { Weights } from '../../../trainer/models/weights';
+import { valueAndGradients } from '../../../trainer/numeric/gradients';
+import type { Weights } from '../../../trainer/numeric/weights';
 import { linear, withLowRank } from '../../../trainer/ops/linear';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { largestDifference } from '../../testkit/tensors';

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { ParameterOverrides } from '../../../contract/parameters';
-import { valueAndGradients } from '../../../trainer/gradients';
 import { type BertOptions, bertLogits } from '../../../trainer/models/bert';
 import { initialiseBert } from '../../../trainer/models/bert-config';
 import { loraScale, mergeLora } from '../../../trainer/models/lora';
 import { loraSettings, type PartlyTrained, partlyTrained } from '../../../trainer/models/peft';
-import type { Weights } from '../../../trainer/models/weights';
-import { randomStream } from '../../../trainer/random';
+import { valueAndGradients } from '../../../trainer/numeric/gradients';
+import { randomStream } from '../../../trainer/numeric/random';
+import type { Weights } from '../../../trainer/numeric/weights';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { centralDifference, type NaiveWeights, naiveBert, naiveDoraLengths } from '../../testkit/naive-models';
 import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { readSafetensors, writeSafetensors } from '../../../trainer/checkpoint/safetensors';
-import { valueAndGradients } from '../../../trainer/gradients';
 import { bertLogits } from '../../../trainer/models/bert';
 import { bertConfig, initialiseBert } from '../../../trainer/models/bert-config';
 import { formatHuggingFaceConfig, parseHuggingFaceConfig } from '../../../trainer/models/hugging-face-config';
 import { exportTeacher, loadTeacher, type Teacher } from '../../../trainer/models/teacher';
-import type { Weights } from '../../../trainer/models/weights';
-import { randomStream } from '../../../trainer/random';
+import { valueAndGradients } from '../../../trainer/numeric/gradients';
+import { randomStream } from '../../../trainer/numeric/random';
+import type { Weights } from '../../../trainer/numeric/weights';
 import { describeOnEveryEngine, useEngine } from '../../testkit/engines';
 import { describeWithRealData, realData } from '../../testkit/real-data';
 import { largestDifference, redrawn } from '../../testkit/tensors';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { hasAttentionKernel } from '../../../trainer/engine/kernels';
-import { valueAndGradients } from '../../../trainer/gradients';
-import type { Weights } from '../../../trainer/models/weights';
+import { valueAndGradients } from '../../../trainer/numeric/gradients';
+import type { Weights } from '../../../trainer/numeric/weights';
 import { attention, attentionLayout } from '../../../trainer/ops/attention';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { expectSame, type Operation } from '../../testkit/same-operation';

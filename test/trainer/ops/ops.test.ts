@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { valueAndGradients } from '../../../trainer/gradients';
+import { valueAndGradients } from '../../../trainer/numeric/gradients';
 import { lookUpSum, selectRows } from '../../../trainer/ops/embedding';
 import { gelu } from '../../../trainer/ops/gelu';
 import { addLayerNorm } from '../../../trainer/ops/layer-norm';

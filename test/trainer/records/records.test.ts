@@ -6,9 +6,9 @@ import { historyKey, metricsKey, metricsPrefix, predictionsKey, progressKey } fr
 import { directoryObjectStore } from '../../../contract/objects/directory';
 import type { ObjectStore } from '../../../contract/objects/object-store';
 import { attemptSchema, type MetricRecord, progressSchema } from '../../../contract/records';
+import { listKeys } from '../../../trainer/checkpoint/list-keys';
 import { claimAttempt, readAttempts } from '../../../trainer/records/attempts';
 import { readHistory, writeHistory } from '../../../trainer/records/history';
-import { listKeys } from '../../../trainer/records/list-keys';
 import { finiteOrNull, openMetricLog } from '../../../trainer/records/metric-log';
 import { writePredictions } from '../../../trainer/records/predictions';
 import { startProgress } from '../../../trainer/records/progress';

@@ -14,7 +14,7 @@ import {
   resamples,
   rowBits,
 } from '../../../../api/comparison/statistics/resampled-rows';
-import { scoresOf } from '../../../../trainer/evaluate';
+import { scoresOf } from '../../../../trainer/evaluation/evaluate';
 
 const rows = 300;
 const labels = Int32Array.from({ length: rows }, (_, i) => i % 3);

@@ -1,0 +1,12 @@
+import { Ctx, Query, Resolver } from 'type-graphql';
+import type { Viewer } from '../../access/viewer';
+import type { ApiContext } from '../../shared/context';
+import { ViewerType } from './viewer.type';
+
+@Resolver()
+export class ViewerResolver {
+  @Query(() => ViewerType, { description: 'Who asks, and what they may do.' })
+  viewer(@Ctx() { viewer }: ApiContext): Viewer {
+    return viewer;
+  }
+}

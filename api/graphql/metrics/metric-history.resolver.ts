@@ -1,0 +1,75 @@
+import { Arg, Ctx, Field, Float, ID, Int, ObjectType, Query, Resolver } from 'type-graphql';
+import { type MetricSeries as MetricSeriesData, metricHistory } from '../../metrics/metric-history.service';
+import type { SeriesPoint } from '../../metrics/series';
+import type { ApiContext } from '../../shared/context';
+import { limits } from '../../shared/limits';
+
+@ObjectType({ description: 'One value of a metric.' })
+export class MetricPoint implements SeriesPoint {
+  @Field(() => Int, { description: 'Steps done, over all epochs.' })
+  step: number;
+
+  @Field(() => Int, { description: 'Epoch it was logged in.' })
+  epoch: number;
+
+  @Field(() => Float, { description: 'Wall clock of the run up to here, over all attempts.' })
+  elapsedSeconds: number;
+
+  @Field(() => Float, { nullable: true, description: 'The value; null where it is not a number, or infinite.' })
+  value: number | null;
+}
+
+@ObjectType({ description: 'One metric of one run over its stitched history.' })
+export class MetricSeries implements MetricSeriesData {
+  @Field(() => ID, { description: 'The run.' })
+  runId: string;
+
+  @Field(() => String, { description: 'Name of the metric.' })
+  name: string;
+
+  @Field(() => [MetricPoint], { description: 'The values, in the order of their steps; none where it logged none.' })
+  points: SeriesPoint[];
+
+  @Field(() => Int, { description: 'Values there are; with `exact`, behind `afterStep`.' })
+  totalPoints: number;
+
+  @Field(() => Boolean, {
+    description:
+      'Whether values were left out. The first, last, smallest and largest of the whole, and of each part of it, are always there (M4).',
+  })
+  downsampled: boolean;
+
+  @Field(() => Int, { nullable: true, description: 'With `exact`: `afterStep` of the next page; null on the last.' })
+  nextAfterStep: number | null;
+}
+
+const lengthOf = (list: unknown): number => (Array.isArray(list) ? list.length : 1);
+
+@Resolver()
+export class MetricHistoryResolver {
+  @Query(() => [MetricSeries], {
+    description: 'Histories of metrics: runs in the order given, names within. The same query gives the same points.',
+    // A series costs the reading of its file; its points are held down by limits of their own.
+    complexity: ({ args, childComplexity }) => 10 * lengthOf(args.runIds) + lengthOf(args.names) * childComplexity,
+  })
+  metricHistory(
+    @Ctx() { services }: ApiContext,
+    @Arg('runIds', () => [ID], { description: 'Which runs.' }) runIds: string[],
+    @Arg('names', () => [String], { description: 'Which metrics, such as `train/loss` and `test/accuracy`.' })
+    names: string[],
+    @Arg('maxPoints', () => Int, {
+      defaultValue: 500,
+      description: `Points of a series, at most ${limits.historyPoints}; longer ones are down-sampled.`,
+    })
+    maxPoints: number,
+    @Arg('exact', () => Boolean, {
+      defaultValue: false,
+      description: 'Every value, `maxPoints` at a time, instead of a down-sampled whole.',
+    })
+    exact: boolean,
+    @Arg('afterStep', () => Int, { nullable: true, description: 'With `exact`: only values behind this step.' })
+    afterStep: number | null,
+  ): Promise<MetricSeriesData[]> {
+    return metricHistory(services, { runIds, names, maxPoints, exact, afterStep });
+  }
+}

@@ -1,0 +1,203 @@
+import type { Kysely } from 'kysely';
+import { experimentsPrefix, runsPrefix, specKey } from '../../contract/keys';
+import type { AttemptEnd } from '../../contract/records';
+import { parseRunSpec, type RunSpec } from '../../contract/run-spec';
+import type { ExperimentTable, RunTable, Tables } from '../database/tables';
+import { inTransaction } from '../database/transaction';
+import { completeDefinition, type ExperimentDefinition } from '../definition/definition';
+import { newRun } from '../definition/new-run';
+import { planRuns } from '../definition/plan-runs';
+import { insertExperiment, insertParameters, insertRuns } from '../experiments/experiment.store';
+import { isExperimentKey, readExperimentRecord } from '../experiments/experiment-record';
+import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
+import { type Cancellation, keysUnder, readAttemptEnd, readAttempts, readCancellation } from '../ingest/run-objects';
+import type { Services } from '../shared/context';
+
+export interface ReindexReport {
+  experiments: number;
+  runs: number;
+  /** What of the objects was left out, and why. */
+  problems: string[];
+}
+
+/** Home of runs that were made by hand, without an experiment. */
+const unassigned = 'unassigned';
+
+/**
+ * Fills empty records from the objects alone: experiments from their definitions, or from the specs of their runs
+ * where these are gone; runs, parameters, attempts, metrics and results. Tags given later, notes, archiving and
+ * request keys are nowhere but in the records.
+ */
+export async function reindex(services: Services): Promise<ReindexReport> {
+  const problems: string[] = [];
+  const attempt = async (what: string, work: () => Promise<void>) =>
+    work().catch((error: Error) => problems.push(`${what}: ${error.message}`));
+  for await (const key of keysUnder(services.objects, experimentsPrefix))
+    if (isExperimentKey(key)) await attempt(key, () => restoreExperiment(services, key));
+  for (const runId of await runIds(services)) {
+    await attempt(specKey(runId), () => restoreSpec(services, runId));
+  }
+  const runs = await services.database.selectFrom('run').select('id').orderBy('id').execute();
+  for (const { id } of runs) await attempt(`runs/${id}`, () => restoreLife(services, id));
+  const experiments = await services.database.selectFrom('experiment').select('id').execute();
+  return { experiments: experiments.length, runs: runs.length, problems };
+}
+
+async function runIds({ objects }: Services): Promise<string[]> {
+  const ids: string[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const page = await objects.list(runsPrefix, { ...(after === undefined ? {} : { after }), limit: 1 });
+    const id = page.objects[0]?.key.split('/')[1];
+    if (id === undefined) return ids;
+    ids.push(id);
+    // `0` is the character behind `/`: the next key is of the next run.
+    after = `${runsPrefix}${id}0`;
+  }
+}
+
+async function restoreExperiment({ database, objects }: Services, key: string): Promise<void> {
+  const { id, definition: given, clonedFrom, createdAt, launchedAt } = await readExperimentRecord(objects, key);
+  const definition = given as unknown as ExperimentDefinition;
+  const planned = planRuns(definition, id);
+  // A definition that a later version refuses still has runs with specs of their own.
+  const runs = planned.kind === 'valid' ? planned.value : [];
+  await insertParameters(database, runs);
+  await inTransaction(database, async (transaction) => {
+    const times = { created_at: createdAt, updated_at: createdAt, launched_at: launchedAt };
+    await insertExperiment(
+      transaction,
+      experimentRow(id, definition, { ...times, cloned_from: clonedFrom }),
+      definition.tags,
+    );
+    await insertRuns(
+      transaction,
+      runs.map((run, position) => newRun(run, { experimentId: id, position, createdAt, changedAt: createdAt })),
+    );
+  });
+}
+
+function experimentRow(id: string, definition: ExperimentDefinition, given: Partial<ExperimentTable>): ExperimentTable {
+  const now = new Date().toISOString();
+  return {
+    id,
+    name: definition.name,
+    question: definition.question,
+    state: 'launched',
+    stop_reason: null,
+    definition: JSON.stringify(definition),
+    cloned_from: null,
+    created_at: now,
+    updated_at: now,
+    launched_at: now,
+    archived_at: null,
+    infrastructure_failures: 0,
+    max_cost: definition.maxCost ?? null,
+    stop_kind: null,
+    ...given,
+  };
+}
+
+/** A run that no definition made, from its spec. */
+async function restoreSpec(services: Services, runId: string): Promise<void> {
+  const { database, objects } = services;
+  const known = await database.selectFrom('run').select('id').where('id', '=', runId).executeTakeFirst();
+  const body = await objects.read(specKey(runId));
+  if (known !== undefined) return;
+  if (body === null) throw new Error('does not exist: what lies in this prefix is of no run');
+  const parsed = parseRunSpec(JSON.parse(Buffer.from(body).toString()));
+  if (parsed.kind === 'invalid')
+    throw new Error(parsed.problems.map(({ path, message }) => `${path}: ${message}`).join('; '));
+  const spec = parsed.value;
+  const experimentId = spec.experimentId ?? unassigned;
+  const createdAt = (await objects.info(specKey(runId)))?.modifiedAt.toISOString() ?? new Date().toISOString();
+  const planned = { spec, dependsOn: spec.teacher?.kind === 'run' ? spec.teacher.runId : null };
+  await insertParameters(database, [planned]);
+  await inTransaction(database, async (transaction) => {
+    const siblings = await transaction
+      .selectFrom('run')
+      .select('position')
+      .where('experiment_id', '=', experimentId)
+      .orderBy('position', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    const home = await transaction
+      .selectFrom('experiment')
+      .select('id')
+      .where('id', '=', experimentId)
+      .executeTakeFirst();
+    if (home === undefined)
+      await insertExperiment(transaction, experimentRow(experimentId, definitionOf(spec), {}), []);
+    const position = (siblings?.position ?? -1) + 1;
+    await insertRuns(transaction, [newRun(planned, { experimentId, position, createdAt, changedAt: createdAt })]);
+  });
+}
+
+/** As much of a lost definition as one of its runs tells. */
+function definitionOf({ experimentId, variant, method, data, seed }: RunSpec): ExperimentDefinition {
+  const name = experimentId === null ? 'Runs without an experiment' : `Experiment ${experimentId}`;
+  return completeDefinition({
+    name,
+    question: 'The definition was lost; each run has its own.',
+    data,
+    variants: [{ name: variant, method, parameters: {} }],
+    seeds: [seed],
+  });
+}
+
+/** Attempts, metrics and state of a run, from what its attempts wrote: taken in as while it ran, then ended as it did. */
+async function restoreLife(services: Services, runId: string): Promise<void> {
+  const { database, objects } = services;
+  const set = (columns: Partial<RunTable>) =>
+    database.updateTable('run').set(columns).where('id', '=', runId).execute();
+  const attempts = await readAttempts(objects, runId);
+  const newest = attempts.at(-1);
+  if (newest !== undefined) {
+    const times = { submitted_at: newest.startedAt, started_at: attempts[0]!.startedAt };
+    await set({ ...times, state: 'STARTING', attempt: newest.attempt });
+  }
+  const wish = await readCancellation(objects, runId);
+  // Judgements were made in the order of arrivals, which is not that of the reindex: they are kept, not made again.
+  await ingestRun(services, runId, wish?.stoppedAtEpoch ?? null);
+  let end: AttemptEnd | null = null;
+  for (const { attempt } of attempts) {
+    end = await readAttemptEnd(objects, runId, attempt);
+    await restoreAttemptEnd(database, runId, attempt, end);
+    // What the successful attempt used comes with its result.
+    if (end === null || end.outcome === 'succeeded') continue;
+    const costs = await recordEnd(services, runId, { attempt, until: end.endedAt, energy: end.energy });
+    if (costs.billed_seconds !== undefined) await set(costs);
+  }
+  if ((await ingestResult(services, runId)) === null) await set(unfinishedState(wish, end));
+  // The time of the event would be that of the reindex.
+  else if (end?.outcome === 'succeeded') await set({ finished_at: end.endedAt });
+}
+
+async function restoreAttemptEnd(database: Kysely<Tables>, runId: string, attempt: number, end: AttemptEnd | null) {
+  const failure = end?.outcome === 'failed' ? end : null;
+  await database
+    .updateTable('attempt')
+    .set({ outcome: end?.outcome ?? 'lost', ended_at: end?.endedAt ?? null })
+    .set({ failure_kind: failure?.kind ?? null, failure_message: failure?.message ?? null })
+    .where('run_id', '=', runId)
+    .where('number', '=', attempt)
+    .execute();
+}
+
+/** A run without a result waits to be begun or gone on with, unless it failed, was cancelled or stopped. */
+function unfinishedState(wish: Cancellation | null, end: AttemptEnd | null): Partial<RunTable> {
+  if (wish !== null) {
+    const stopped = wish.stoppedAtEpoch !== undefined;
+    const state = stopped ? ('STOPPED' as const) : ('CANCELLED' as const);
+    return { state, phase: null, cancel_requested: stopped ? 2 : 1, finished_at: wish.at };
+  }
+  if (end?.outcome !== 'failed') return { state: 'PENDING', phase: null };
+  return {
+    state: 'FAILED',
+    phase: null,
+    failure_kind: end.kind,
+    failure_message: end.message,
+    failure_problems: JSON.stringify(end.problems),
+    finished_at: end.endedAt,
+  };
+}

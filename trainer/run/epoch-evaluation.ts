@@ -1,0 +1,117 @@
+import { metricNames, type Split, scoreName } from '../../contract/metric-names';
+import { type Scores, scoreMetrics, scoresOf } from '../evaluation/evaluate';
+import { predict } from '../evaluation/predict';
+import type { RunInputs } from '../inputs/run-inputs';
+import { packWeights } from '../models/weights-file';
+import { NotFiniteError } from '../records/figures';
+import { finiteOrNull } from '../records/metric-log';
+import { type Predictions, writePredictions } from '../records/predictions';
+import type { RunRecords } from '../records/run-records';
+import { learnerOf, type Session } from './session';
+
+const splits = ['dev', 'test'] as const satisfies Split[];
+
+/**
+ * Closes an epoch: scores the model on dev and test, keeps its predictions, logs the epoch's record, and selects the model if it
+ * is better on dev than any before (of equals the earliest stays). In epoch 0 only the teacher is scored.
+ *
+ * @returns 'interrupted': nothing was recorded, and the session is as it was at the epoch's last step.
+ * @throws NotFiniteError where the loss on a split is not a number.
+ */
+export async function evaluateEpoch(
+  run: RunInputs,
+  session: Session,
+  records: RunRecords,
+  signal: AbortSignal,
+): Promise<'evaluated' | 'interrupted'> {
+  const startedAt = performance.now();
+  const { epoch, step } = session;
+  records.progress.update({ phase: 'evaluating', epoch, step });
+  const predictions = await predictSplits(run, session, signal);
+  const values = await teacherValues(run, session, signal);
+  if (predictions === null || values === null) return 'interrupted';
+
+  for (const split of epoch === 0 ? [] : splits) {
+    const scores = finiteScores(
+      split,
+      scoresOf(predictions[split].logits, predictions[split].labels, run.classes.length),
+      step,
+    );
+    Object.assign(values, scoreMetrics(split, scores, run.classes));
+    await writePredictions(records.objects, records.runId, { split, epoch }, predictions[split], run.classes);
+  }
+  const evaluateSeconds = (performance.now() - startedAt) / 1000;
+  session.seconds.evaluate += evaluateSeconds;
+  if (epoch > 0) Object.assign(values, trainingValues(session, evaluateSeconds));
+  if (Object.keys(values).length === 0) return 'evaluated';
+  records.metrics.add({
+    step,
+    epoch,
+    elapsedSeconds: records.elapsedSeconds(),
+    scope: 'epoch',
+    values: finiteOrNull(values),
+  });
+  await records.metrics.flush();
+  await selectIfBest(run, session, values[scoreName('dev', 'accuracy')]);
+  return 'evaluated';
+}
+
+async function predictSplits(
+  run: RunInputs,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Record<Split, Predictions> | null> {
+  const none: Predictions = { rows: new Int32Array(), labels: new Int32Array(), logits: new Float32Array() };
+  const predictions = { dev: none, test: none };
+  for (const split of session.epoch === 0 ? [] : splits) {
+    const { weights } = learnerOf(session.state, run.subject.role);
+    const ofSplit = await predict(run.subject.classifier, weights, run.evaluationBatches[split], signal);
+    if (ofSplit === null) return null;
+    predictions[split] = ofSplit;
+  }
+  return predictions;
+}
+
+/** Scores of the teacher where they are due at this epoch; null where interrupted. */
+async function teacherValues(
+  run: RunInputs,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Record<string, number> | null> {
+  const values: Record<string, number> = {};
+  for (const split of run.teacher?.splitsScoredAt(session.epoch) ?? []) {
+    const predictions = await run.teacher!.predict(split, session, signal);
+    if (predictions === null) return null;
+    const scores = scoresOf(predictions.logits, predictions.labels, run.classes.length);
+    Object.assign(values, scoreMetrics(split, finiteScores(split, scores, session.step), run.classes, 'teacher/'));
+  }
+  return values;
+}
+
+function trainingValues({ figures }: Session, evaluateSeconds: number): Record<string, number> {
+  const { means, examples, seconds } = figures.close('epoch');
+  return {
+    ...means,
+    [metricNames.examplesPerSecond]: examples / seconds,
+    [metricNames.trainSeconds]: seconds,
+    [metricNames.evaluateSeconds]: evaluateSeconds,
+    [metricNames.epochSeconds]: seconds + evaluateSeconds,
+  };
+}
+
+async function selectIfBest(run: RunInputs, session: Session, devAccuracy: number | undefined): Promise<void> {
+  if (devAccuracy === undefined || devAccuracy <= (session.selected?.score ?? -1)) return;
+  const { epoch, step } = session;
+  session.selected = {
+    epoch,
+    step,
+    score: devAccuracy,
+    weights: await packWeights(learnerOf(session.state, run.subject.role).weights),
+  };
+}
+
+function finiteScores(split: Split, scores: Scores, step: number): Scores {
+  const { loss } = scores.values;
+  if (!Number.isFinite(loss)) throw new NotFiniteError(scoreName(split, 'loss'), loss, step);
+  return scores;
+}
