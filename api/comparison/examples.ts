@@ -136,7 +136,7 @@ function splitOf(metric: string): Split | null {
   return match === null ? null : (match[1] as Split);
 }
 
-/** With one label a row the micro scores are the accuracy (methods.md, section 4). */
+/** With one label a row the micro scores are the accuracy (docs/methods.md, "Metrics"). */
 function resampledScoreOf(metric: string): ResampledScore | null {
   const [, score] = /^(?:dev|test)\/(.+)$/.exec(metric) ?? [];
   if (score === 'macro-f1') return 'macro-f1';

@@ -16,7 +16,7 @@ const runsPerRead = 50;
 /**
  * Follows the runs of an experiment: every run that changed behind `after` as it is now (without `after`: every run),
  * then every change as it comes. Changes of one run that follow each other faster than they are read become one. None
- * is seen behind a later one (change-time.ts), so a cursor has everything before it.
+ * is seen behind a later one (`findChangedRuns`), so a cursor has everything before it.
  * @throws GraphQLError BAD_USER_INPUT for an experiment that does not exist, or a cursor of something else
  */
 export async function followRuns(

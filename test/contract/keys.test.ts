@@ -17,7 +17,7 @@ import {
 } from '../../contract/keys';
 import { requireObjectKey } from '../../contract/objects/object-requests';
 
-test('keys are those of platform.md, and the object store takes them', () => {
+test('keys have their documented form, and the object store takes them', () => {
   const keys = [
     specKey('r-1'),
     resultKey('r-1'),

@@ -100,7 +100,7 @@ export interface Distillation {
   relations: { inter: number; intra: number };
 }
 
-/** KD(z_S, z_T) as the table of the specification defines it, unweighted. */
+/** KD(z_S, z_T) as the table in docs/methods.md defines it, unweighted. */
 export function distillationLoss(
   settings: Distillation,
   student: Matrix,

@@ -1,7 +1,7 @@
 import type { Parameters } from '../../contract/parameters';
 
 /**
- * A text as the models read it (methods.md, section 1).
+ * A text as the models read it (docs/methods.md, "Data and models").
  *
  * `thesis`: lower-case, links and every character outside `[a-zA-Z$0-9\s!?]` deleted, trimmed. This also takes
  * `. % - +`, so "1.5%" becomes "15". `light`: lower-case, links deleted, trimmed. `none`: as it is.

@@ -24,7 +24,8 @@ export interface Scores {
 
 /**
  * Loss (mean cross-entropy, temperature 1, natural logarithm), accuracy, and precision, recall and F1 by class, macro (mean of the
- * per-class values) and micro (from the summed counts; with one label a row all three equal accuracy). methods.md, section 4.
+ * per-class values) and micro (from the summed counts; with one label a row all three equal accuracy). The formulas are in
+ * docs/methods.md, "Metrics".
  *
  * @param logits [n, classCount], row by row; computed with in float64.
  * @param labels [n], 0 to classCount - 1.

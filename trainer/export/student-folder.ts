@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parametersSchema } from '../../contract/parameters';
-import { type Checked, problemsOf } from '../../contract/run-spec';
+import { type Checked, type Problem, problemsOf } from '../../contract/run-spec';
 import { float32Values, readSafetensors } from '../checkpoint/safetensors';
 import type { ModelFiles } from '../models/teacher';
 import type { WordVocabulary } from '../tokenizers/words';
@@ -44,9 +44,14 @@ export async function readStudent(files: ModelFiles): Promise<Checked<StoredStud
   const file = readSafetensors(weightsBytes, join(files.location, 'student.safetensors'));
   if (config.kind === 'invalid') return config;
   if (file.kind === 'invalid') return file;
-  const weights = Object.fromEntries(
-    [...file.value.tensors].map(([name, tensor]) => [name, { shape: tensor.shape, values: float32Values(tensor)! }]),
-  );
+  const weights: StoredStudent['weights'] = {};
+  const problems: Problem[] = [];
+  for (const [name, tensor] of file.value.tensors) {
+    const values = float32Values(tensor);
+    if (values !== null) weights[name] = { shape: tensor.shape, values };
+    else problems.push(notFloat(files, name, tensor.dtype));
+  }
+  if (problems.length > 0) return { kind: 'invalid', problems };
   const vocabulary = textOf(vocabularyBytes).replace(/\n$/, '').split('\n');
   const { classes, parameters } = config.value;
   const rows = weights['embedding.weight']?.shape[0];
@@ -58,6 +63,11 @@ export async function readStudent(files: ModelFiles): Promise<Checked<StoredStud
     );
   return { kind: 'valid', value: { classes, reading: parameters, vocabulary, weights } };
 }
+
+const notFloat = ({ location }: ModelFiles, name: string, dtype: string): Problem => ({
+  path: 'model',
+  message: `${join(location, 'student.safetensors')}: tensor "${name}" has type ${dtype}; F32, F16 or BF16 was expected`,
+});
 
 function parseConfig(text: string, file: string): Checked<z.output<typeof configSchema>> {
   try {

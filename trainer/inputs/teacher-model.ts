@@ -38,7 +38,7 @@ export interface TeacherModel {
   hiddenStates: HiddenStates | null;
   /** What besides weights and tokens decides its logits. */
   constants: unknown;
-  /** Whether it has been trained on a classification: before that its scores mean nothing. */
+  /** Whether its pooler and classifier have been trained: before that its scores mean nothing. */
   hasTrainedHead: boolean;
   notes: string[];
   /** A Hugging Face folder that other runs take as their teacher: LoRA and DoRA merged, vocabulary included. */
@@ -152,7 +152,7 @@ export async function buildTeacher(
           });
       },
       constants: { config, loraScale: scale },
-      hasTrainedHead: files !== null && !notes.some((note) => note.includes('classifier')),
+      hasTrainedHead: teacher.value.hasTrainedHead,
       notes,
       exportFiles: async (learnt) => ({
         ...(await exportTeacher(mergeLora({ ...frozen, ...learnt }, scale), config, classes)),
@@ -185,7 +185,8 @@ function randomTeacher(
     initializerRange: 0.02 * Math.sqrt(768 / teacher.hidden),
   };
   const weights = initialiseBert(config, classes.length, randomStream(seed, 'teacher'));
-  return [tokenizer, { kind: 'valid', value: { config, weights, notes: ['the teacher started from random weights'] } }];
+  const notes = ['the teacher started from random weights'];
+  return [tokenizer, { kind: 'valid', value: { config, weights, hasTrainedHead: false, notes } }];
 }
 
 async function storedTeacher(

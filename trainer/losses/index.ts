@@ -79,7 +79,7 @@ export function crossEntropy(logits: Tensor2D, labels: Tensor1D): LossAndGradien
 }
 
 /**
- * The distillation loss KD(z_S, z_T), unweighted, and its gradient with respect to z_S (specification, section 2):
+ * The distillation loss KD(z_S, z_T), unweighted, and its gradient with respect to z_S (docs/methods.md, "Losses"):
  * with p = softmax(z_S / tau), q = softmax(z_T / tau), s the scale, and means over the batch,
  *
  *     ce          s * mean -<q, log p>           s / (b tau) * (p - q)

@@ -7,7 +7,8 @@ import { standardise, throughStandardisation } from './logit-std';
 import { throughSoftmax } from './softmax';
 
 /**
- * g_T = -(d2L / dz_S dz_T)^T u for L = alpha KD + (1 - alpha) CE (specification, section 3). With k = alpha s / (b tau²):
+ * g_T = -(d2L / dz_S dz_T)^T u for L = alpha KD + (1 - alpha) CE (docs/methods.md, "The meta-gradient"). With
+ * k = alpha s / (b tau²):
  *
  *     ce, kl      k q * (u - <q, u>)
  *     reverse-kl  k p * (u - <p, u>)

@@ -40,7 +40,7 @@ export interface MetaGradient {
 
 /**
  * The gradient of the quiz loss, after a pilot update of the student, with respect to the teacher's logits on the
- * train batch (specification, section 3, "The meta-gradient, exactly and cheaply"; the algorithm is MetaDistil's, Zhou et al., 2022):
+ * train batch (docs/methods.md, "The meta-gradient"; the algorithm is MetaDistil's, Zhou et al., 2022):
  *
  *     g      = grad_{theta_S} L(z_S, z_T, y)       theta' = U(theta_S, g)
  *     v      = grad CE_quiz at theta'              w = lambda D * v

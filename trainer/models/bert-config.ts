@@ -10,7 +10,7 @@ export interface AddedPart {
   layers: readonly number[];
 }
 
-/** Size and constants of a BERT encoder, named as in methods.md; a Hugging Face `config.json` says the same. */
+/** Size and constants of a BERT encoder, named as in docs/methods.md; a Hugging Face `config.json` says the same. */
 export interface BertConfig {
   vocabularySize: number;
   hidden: number;

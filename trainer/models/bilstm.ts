@@ -103,7 +103,8 @@ export function dropoutMasks(
 
 /**
  * Logits of the student: word embedding, one bidirectional LSTM layer, its two final states side by side, dense layer
- * (methods.md, section 1). [PAD] never occurs in `words`, which is not padded, so its row gets no gradient and stays zero.
+ * (docs/methods.md, "Data and models"). [PAD] never occurs in `words`, which is not padded, so its row gets no gradient
+ * and stays zero.
  * With attention, a mean of all states weighted by the softmax of sigma = v^T tanh(U h) stands for the final ones.
  *
  * @param masks of `dropoutMasks`; null: no dropout

@@ -12,6 +12,8 @@ export interface Teacher {
   config: BertConfig;
   /** Float32, by the names of `bertShapes`; the caller disposes of them. */
   weights: Weights;
+  /** Whether pooler and classifier were stored, not drawn: the scores of a drawn head mean nothing. */
+  hasTrainedHead: boolean;
   /** What a reader of the result must know: a pooler that was initialised, tensors that were not used. */
   notes: string[];
 }
@@ -98,7 +100,7 @@ export async function readTeacher(
   );
   const notes = initialised.map((part) => `the teacher's ${part} was not in ${weightsFile} and was initialised`);
   if (unused.length > 0) notes.push(`tensors of ${weightsFile} that were not used: ${unused.join(', ')}`);
-  return { kind: 'valid', value: { config, weights, notes } };
+  return { kind: 'valid', value: { config, weights, hasTrainedHead: initialised.length === 0, notes } };
 }
 
 /** The bytes of a file, or why there are none. */

@@ -36,7 +36,7 @@ export function valueAndGradients(
  *
  * Whatever `seedOf` computes, `valueAndGradients` of other models included, is a constant: it is not differentiated and
  * does not lengthen the backward pass. So a meta step pays one forward and one backward pass through the teacher, since
- * the logits from which the seed is computed are those that are pulled back (methods.md, "The meta-gradient").
+ * the logits from which the seed is computed are those that are pulled back (docs/methods.md, "The meta-gradient").
  *
  * @param forward tensor of the weights, any shape
  * @param seedOf dL/dvalue as `seed`, of the shape of the value, and any tensors made on the way that the caller wants

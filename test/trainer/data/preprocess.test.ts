@@ -4,7 +4,7 @@ import { preprocess } from '../../../trainer/data/preprocess';
 import { sourcesIn } from '../../testkit/input-sources';
 import { describeWithRealData, realData } from '../../testkit/real-data';
 
-// Worked out by hand from methods.md, section 1.
+// Worked out by hand from docs/methods.md, "Data and models".
 test.each([
   ['$BYND up 1.5% - see https://t.co/x1?a=b now!', '$bynd up 15  see  now!', '$bynd up 1.5% - see  now!'],
   ['  Is it TRUE?\n(yes)  ', 'is it true?\nyes', 'is it true?\n(yes)'],

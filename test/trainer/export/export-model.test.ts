@@ -117,6 +117,18 @@ describe('the folder of a student', () => {
     writeFileSync(join(modelFolder(), 'vocabulary.txt'), 'one\ntwo\n');
     expect(await refusal(modelFolder(), 'text')).toContain('2 words in vocabulary.txt');
   });
+
+  it('with tensors that are not floats is refused by their names', async () => {
+    const file = join(modelFolder(), 'student.safetensors');
+    // The header alone names types, and both have four bytes.
+    writeFileSync(file, Buffer.from(readFileSync(file).toString('latin1').replaceAll('F32', 'I32'), 'latin1'));
+    const read = await readStudent(localFolder(modelFolder()));
+    const messages = read.kind === 'invalid' ? read.problems.map(({ message }) => message) : [];
+    expect(messages).toContainEqual(
+      expect.stringMatching(/"dense\.bias" has type I32; F32, F16 or BF16 was expected$/),
+    );
+    expect(messages).toContainEqual(expect.stringContaining('"embedding.weight" has type I32'));
+  });
 });
 
 describe('npm run export-model', () => {

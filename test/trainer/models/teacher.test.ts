@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { readSafetensors, writeSafetensors } from '../../../trainer/checkpoint/safetensors';
 import { bertLogits } from '../../../trainer/models/bert';
@@ -81,6 +82,21 @@ describe('a teacher', () => {
     const drawn = (teacher: Teacher) => teacher.weights['pooler.dense.weight']!;
     expect(largestDifference(drawn(first), drawn(second))).toBe(0);
     expect(largestDifference(drawn(first), weights['pooler.dense.weight']!)).toBeGreaterThan(0.1);
+  });
+
+  it.each([
+    ['a whole model', 'model', /^$/, true],
+    ['a whole model in a folder named for its classifier', 'x-classifier', /^$/, true],
+    ['no classifier', 'model', /classifier/, false],
+    ['no pooler under the classifier', 'model', /pooler/, false],
+  ])('has a trained head or not: %s', async (_, name, left, hasTrainedHead) => {
+    const extra = { shape: [1], values: Float32Array.of(0) };
+    const files = { ...without(filesOf(weights), left), 'cls.classifier.bias': extra };
+
+    folder.write(`${name}/config.json`, formatHuggingFaceConfig(config, classes));
+    folder.write(`${name}/model.safetensors`, writeSafetensors(files));
+    const result = await loadTeacher(join(folder.path(), name), classes, random());
+    expect(result).toMatchObject({ kind: 'valid', value: { hasTrainedHead } });
   });
 
   it('ignores position_ids and names tensors it does not use', async () => {
