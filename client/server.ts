@@ -102,7 +102,7 @@ async function answers(address: string): Promise<boolean> {
 /** `wanted` if nobody listens there, else one the system picks. */
 function freePort(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    const probe = createServer();
+    const probe = createServer((socket) => socket.destroy());
     probe.once('error', (error: NodeJS.ErrnoException) =>
       error.code === 'EADDRINUSE' && wanted !== 0 ? resolve(freePort(0)) : reject(error),
     );

@@ -11,6 +11,7 @@ import type { Fetcher } from 'aws-jwt-verify/https';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { JwtPayload } from 'aws-jwt-verify/jwt-model';
 import { z } from 'zod';
+import { isThisMachine } from '../shared/this-machine';
 import { type Authentication, type Role, refused, roles } from './viewer';
 
 /** Whose tokens are taken, and what they say about roles. */
@@ -50,12 +51,9 @@ export const roleMappingSchema = z
 /** Addresses of an issuer: encrypted, but for one on this machine. */
 export const issuerSchema = z
   .url({ error: 'must be the address of the issuer, as in https://issuer.example', abort: true })
-  .refine(
-    (text) => text.startsWith('https://') || ['localhost', '127.0.0.1', '[::1]'].includes(new URL(text).hostname),
-    {
-      error: 'must begin with https:// unless it is on this machine',
-    },
-  );
+  .refine((text) => new URL(text).protocol === 'https:' || isThisMachine(new URL(text).hostname), {
+    error: 'must begin with https:// unless it is on this machine',
+  });
 
 /**
  * Verifies tokens of an issuer: signature by its published keys (RSA, ECDSA, EdDSA; cached, fetched again for a key

@@ -9,6 +9,7 @@ import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } f
 import { type AccessToken, parseTokens } from '../access/tokens';
 import { type PriceSettings, pricesSchema } from '../cost/prices';
 import { dataPaths } from '../shared/data-directory';
+import { isThisMachine } from '../shared/this-machine';
 import { leastLeaseMilliseconds } from '../team/team';
 
 const number = (kind: z.ZodNumber, name: string, least: number, most: number) => {
@@ -234,8 +235,6 @@ function oidcOptions(settings: z.output<typeof settingsSchema>): OidcOptions | n
   return { issuer, audience, roleClaim: settings.oidc_role_claim, roles: settings.oidc_roles };
 }
 
-const isThisMachine = (host: string): boolean => ['127.0.0.1', 'localhost', '::1'].includes(host);
-
 /** Numbers of the NVIDIA GPUs, by their device files: /dev/nvidia0, ... */
 function findGpus(): string[] {
   if (!existsSync('/dev')) return [];
@@ -250,10 +249,23 @@ export function describeSettings(): string {
     const value = initial === '' || typeof initial === 'object' ? '' : ` [${initial}]`;
     return `  ${flagName(name).padEnd(17)} ${environmentName(name).padEnd(25)} ${schema.description ?? ''}${value}`;
   });
-  return ['Settings of the server, as a flag or an environment variable:', '', ...lines, '', ...aboutS3].join('\n');
+  return [
+    'Settings of the server, as a flag or an environment variable:',
+    '',
+    ...lines,
+    '',
+    ...aboutS3,
+    '',
+    ...aboutExit,
+  ].join('\n');
 }
 
 const aboutS3 = [
   'S3 is reached as the AWS tools are told: AWS_ENDPOINT_URL_S3 (for another storage than AWS), AWS_REGION, AWS_PROFILE,',
   'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. Trainers inherit all of it.',
+];
+
+const aboutExit = [
+  'It exits with 0 when it was asked to stop, 1 when it could not start, 2 for a wrong setting, and 70 after an internal',
+  'error, when a supervisor should start it again (systemd: Restart=on-failure, RestartPreventExitStatus=1 2).',
 ];

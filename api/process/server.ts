@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { describeSettings, readSettings } from './env';
+import { exitCodes, installLastResort } from './last-resort';
 import { startService } from './service';
 
 /** `npm start`: the whole of Stillhouse on one machine. Ctrl-C or SIGTERM stops it; the next start goes on. */
@@ -12,15 +13,18 @@ async function main(): Promise<void> {
   const settings = readSettings(process.env, words);
   if (settings.kind === 'invalid') {
     for (const { path, message } of settings.problems) console.error(`${path}: ${message}`);
-    process.exitCode = 2;
+    process.exitCode = exitCodes.badSettings;
     return;
   }
-  const outcome = await startService(settings.value, (line) => console.error(line));
+  const log = (line: string) => console.error(line);
+  const lastResort = installLastResort(log);
+  const outcome = await startService(settings.value, log);
   if (outcome.kind === 'refused') {
     console.error(outcome.message);
-    process.exit(1);
+    process.exit(exitCodes.failed);
   }
   const { service } = outcome;
+  lastResort.answersFor(service.http);
   const seconds = (performance.now() / 1000).toFixed(1);
   console.log(`Stillhouse at ${service.address} (ready after ${seconds} s)`);
   console.log(`data     ${settings.value.dataDirectory}`);
@@ -28,10 +32,10 @@ async function main(): Promise<void> {
 
   let stopping = false;
   const stop = () => {
-    if (stopping) process.exit(1);
+    if (stopping) process.exit(exitCodes.failed);
     stopping = true;
     console.log('Stopping: trainers write their checkpoints. Once more to leave at once.');
-    void service.close().then(() => process.exit(0));
+    void service.close().then(() => process.exit(exitCodes.stopped));
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

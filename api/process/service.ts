@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,6 +7,7 @@ import { createAccess } from '../access/authentication';
 import { createApiSchema } from '../graphql/schema';
 import { serveGraphqlHttp } from '../http/graphql-http';
 import { serveGraphqlSocket } from '../http/graphql-socket';
+import { createHttpServer } from '../http/http-server';
 import { localPool } from '../launcher/local';
 import { createRunner, type Runner } from '../launcher/runner';
 import type { Services } from '../shared/context';
@@ -24,6 +25,7 @@ export interface Service {
   /** How it runs trainers, for a person. */
   runner: string;
   services: Services;
+  http: Server;
   /** Stops taking requests, has trainers write checkpoints and leave, and lets go of the data directory. */
   close(): Promise<void>;
 }
@@ -68,7 +70,7 @@ export async function startService(settings: Settings, log: (line: string) => vo
   };
 
   const app = express();
-  const http = createServer(app);
+  const http = createHttpServer(app);
   const served = await serveGraphqlHttp(app, http, { ...graphql, health });
   const socket = serveGraphqlSocket(http, graphql);
   const close = async () => {
@@ -89,7 +91,7 @@ export async function startService(settings: Settings, log: (line: string) => vo
   const address = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${port}`;
   lock.describe(address);
   await runner.start();
-  return { kind: 'started', service: { address, runner: launcher.description, services, close } };
+  return { kind: 'started', service: { address, runner: launcher.description, services, http, close } };
 }
 
 function createLocalRunner(services: Services, team: Team, settings: Settings, log: (line: string) => void): Runner {

@@ -31,8 +31,8 @@ export class LocalHub {
 
   private answer(request: { url?: string; headers: { range?: string } }, response: ServerResponse): void {
     this.requests++;
-    const path = decodeURIComponent(request.url ?? '');
-    if (!path.startsWith(`${this.repository}/`)) {
+    const path = decoded(request.url ?? '');
+    if (path === null || !path.startsWith(`${this.repository}/`)) {
       response.writeHead(401).end('Repository not found');
       return;
     }
@@ -51,5 +51,13 @@ export class LocalHub {
     else response.writeHead(200, { ETag: '"1"', 'Content-Length': body.length });
     if (this.halfway === 'goes on') response.end(body);
     else if (this.halfway === 'breaks off') response.write(half, () => response.destroy());
+  }
+}
+
+function decoded(target: string): string | null {
+  try {
+    return decodeURIComponent(target);
+  } catch {
+    return null;
   }
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { refuseUpgrade, survivesErrors } from '../../api/http/http-server';
 import type { WebSocketEvent } from '../../api/lambda/web-socket-api';
 import { webSocketEvent } from './lambda-events';
 
@@ -55,6 +56,7 @@ export async function startWebSocketGateway(handlerOf: (endpoint: string) => Han
   };
 
   server.on('upgrade', async (request, socket, head) => {
+    survivesErrors(socket);
     const connectionId = `${randomBytes(11).toString('base64')}=`.slice(0, 16);
     const connectedAt = Date.now();
     const headers = Object.fromEntries(
@@ -67,11 +69,12 @@ export async function startWebSocketGateway(handlerOf: (endpoint: string) => Han
       webSocketEvent({ routeKey: '$connect', connectionId, connectedAt, headers }),
     );
     if (statusCode !== 200) {
-      socket.end(`HTTP/1.1 ${statusCode} Refused\r\nConnection: close\r\n\r\n`);
+      refuseUpgrade(socket, `${statusCode} Refused`);
       return;
     }
     sockets.options.handleProtocols = () => (answered?.['Sec-WebSocket-Protocol'] as string | undefined) ?? false;
     sockets.handleUpgrade(request, socket, head, (client) => {
+      client.on('error', () => {});
       connections.set(connectionId, client);
       client.on('message', (data) => {
         receive(webSocketEvent({ routeKey: '$default', connectionId, connectedAt, body: data.toString() }));
