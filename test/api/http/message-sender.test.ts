@@ -1,21 +1,23 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Server, WebSocket, WebSocketServer } from 'ws';
-import { LiveSocket, SharedPayload } from '../../../api/http/live-socket';
+import { WebSocket, WebSocketServer } from 'ws';
+import { MessageSender, SharedPayload } from '../../../api/http/message-sender';
 
 let http: HttpServer;
-let sockets: Server<typeof LiveSocket>;
+let sockets: WebSocketServer;
 let client: WebSocket;
-let server: LiveSocket;
+let server: WebSocket;
+let sender: MessageSender;
 
 beforeEach(async () => {
   http = createServer();
-  sockets = new WebSocketServer<typeof LiveSocket>({ server: http, WebSocket: LiveSocket });
+  sockets = new WebSocketServer({ server: http });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const connected = once(sockets, 'connection');
   client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`);
-  [server] = (await connected) as [LiveSocket];
+  [server] = (await connected) as [WebSocket];
+  sender = new MessageSender(server);
   await once(client, 'open');
 });
 
@@ -31,10 +33,8 @@ it('fills a shared payload into the message around it, and leaves other messages
   const received: string[] = [];
   client.on('message', (data, isBinary) => received.push(`${isBinary} ${data}`));
   const payload = new SharedPayload(Buffer.from('{"data":{"é":"ü"}}'));
-  for (const id of ['1', 'q"\\', '"payload":0}']) server.send(JSON.stringify({ id, type: 'next', payload }));
-  await new Promise<void>((resolve, reject) =>
-    server.send('{"type":"pong"}', (error) => (error ? reject(error) : resolve())),
-  );
+  for (const id of ['1', 'q"\\', '"payload":0}']) void sender.send(JSON.stringify({ id, type: 'next', payload }));
+  await sender.send('{"type":"pong"}');
   while (received.length < 4) await once(client, 'message');
   const next = { type: 'next', payload: { data: { é: 'ü' } } };
   expect(received.map((text) => JSON.parse(text.replace('false ', '')))).toEqual([
@@ -46,20 +46,20 @@ it('fills a shared payload into the message around it, and leaves other messages
 });
 
 it('cuts a client that takes nothing for ten seconds, with the reason, and no other', async () => {
-  server.send('{}');
+  void sender.send('{}');
   await once(client, 'message');
   const now = performance.now();
   const clock = jest.spyOn(performance, 'now').mockReturnValue(now);
   client.pause();
   // More than the buffers of both ends hold.
-  for (let sent = 0; sent < 400; sent += 1) server.send('x'.repeat(100_000));
+  for (let sent = 0; sent < 400; sent += 1) void sender.send('x'.repeat(100_000));
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(server.bufferedAmount).toBeGreaterThan(0);
   clock.mockReturnValue(now + 9_000);
-  server.endIfStalled();
+  sender.cutIfStalled();
   expect(server.readyState).toBe(WebSocket.OPEN);
   clock.mockReturnValue(now + 11_000);
-  server.endIfStalled();
+  sender.cutIfStalled();
   expect(server.readyState).toBe(WebSocket.CLOSING);
   const closed = once(client, 'close');
   client.resume();
@@ -68,9 +68,9 @@ it('cuts a client that takes nothing for ten seconds, with the reason, and no ot
 });
 
 it('leaves a client alone that has taken everything, however long ago', async () => {
-  server.send('{}');
+  void sender.send('{}');
   await once(client, 'message');
   jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 60_000);
-  server.endIfStalled();
+  sender.cutIfStalled();
   expect(server.readyState).toBe(WebSocket.OPEN);
 });
