@@ -18,7 +18,7 @@ module.exports = {
     only(
       'contract-stands-alone',
       '^contract/',
-      '^(trainer|api|cdk|client|demo|experiment|export|report|test|bench)/',
+      '^(trainer|api|cdk|client|demo|experiment|export|report|presentation|dashboard|test|bench)/',
       'contract knows nobody',
     ),
     only(
@@ -48,14 +48,20 @@ module.exports = {
     only(
       'dashboard-is-a-client',
       '^dashboard/',
-      '^(contract|trainer|api|cdk|client|demo|experiment|export|report|test|bench)/',
-      'the dashboard talks GraphQL like any client',
+      '^(contract/(?!(metrics|metric-names|run-states)\\.ts$)|(trainer|api|cdk|client|demo|experiment|export|report|test|bench)/)',
+      'the dashboard talks GraphQL like any client; of the contract it knows the metrics and the states of a run',
     ),
     only(
       'dashboard-by-its-door',
-      '^(contract|trainer|api|cdk|client|demo|experiment)/',
+      '^(?!dashboard/|test/)',
       '^dashboard/(?!serve\\.ts$)',
-      'the server serves the dashboard, and knows nothing else of it',
+      'the server serves the dashboard; nothing else reaches into it',
+    ),
+    only(
+      'presentation-knows-words-alone',
+      '^presentation/',
+      '^(?!presentation/|contract/(metrics|metric-names)\\.ts$)',
+      'presentation turns values into words, whoever shows them: it knows the metrics of the contract and nothing else',
     ),
     only(
       'methods-know-no-files',

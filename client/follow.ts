@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { isOver, type RunState } from '../contract/run-states';
 import { type Api, ApiError } from './graphql';
 
 /** A run as the progress bar needs it. */
@@ -6,7 +7,7 @@ export interface FollowedRun {
   id: string;
   variant: string;
   seed: number;
-  state: string;
+  state: RunState;
   failure: { message: string } | null;
   progress: { phase: string | null; step: number; totalSteps: number; epoch: number; totalEpochs: number };
 }
@@ -15,8 +16,6 @@ const runFields = `
   id variant seed state
   failure { message }
   progress { phase step totalSteps epoch totalEpochs }`;
-
-const over = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED', 'STOPPED']);
 
 /** Follows all runs of an experiment by subscription, with a progress bar, until each is over. @throws ApiError */
 export async function runUntilOver(api: Api, experimentId: string): Promise<FollowedRun[]> {
@@ -39,7 +38,7 @@ export async function runUntilOver(api: Api, experimentId: string): Promise<Foll
     const { run } = event.runUpdated;
     runs.set(run.id, run);
     const all = [...runs.values()];
-    const done = all.filter(({ state }) => over.has(state)).length;
+    const done = all.filter(({ state }) => isOver(state)).length;
     bar.update(
       all.reduce((sum, each) => sum + fractionOf(each), 0),
       { done, now: doing(all) },
@@ -64,7 +63,7 @@ async function countRuns(api: Api, experimentId: string): Promise<number> {
 }
 
 function fractionOf({ state, progress }: FollowedRun): number {
-  if (over.has(state)) return 1;
+  if (isOver(state)) return 1;
   return progress.totalSteps === 0 ? 0 : progress.step / progress.totalSteps;
 }
 

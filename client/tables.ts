@@ -56,7 +56,7 @@ function verdictLines(pairs: Comparison['pairs']): string[] {
   const tested = pairs.map(({ verdict }) => verdict).filter(({ kind }) => kind !== 'NOT_TESTED');
   const lines = (verdicts: typeof tested) => verdicts.map(({ text }) => `verdict: ${text}`);
   if (tested.length <= mostVerdicts) return lines(tested);
-  const differing = tested.filter(({ kind }) => kind === 'BETTER' || kind === 'WORSE');
+  const differing = tested.filter(({ kind }) => kind !== 'NO_EVIDENCE');
   const rest = tested.length - differing.length;
   return [
     ...lines(differing),

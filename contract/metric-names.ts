@@ -1,10 +1,11 @@
+/** Rows on which a model is scored: `dev` selects its epoch, `test` selects nothing. */
+export type Split = 'dev' | 'test';
+
 /**
  * Names of the metrics a run logs. `train/...` and `quiz/...` are means since the last record; `dev/...` and
  * `test/...` are the student's (in fine-tuning the teacher's) scores; `teacher/dev/...` those of the teacher of a
- * student's run; `seconds/...` wall clock; `count/...` totals.
+ * student's run; `seconds/...` wall clock. Direction, unit and title of each stand in `metrics.ts`.
  */
-export type Split = 'dev' | 'test';
-
 export const metricNames = {
   trainLoss: 'train/loss',
   trainCrossEntropy: 'train/cross-entropy',
@@ -37,15 +38,21 @@ export const scoreNames = [
 ] as const;
 export type ScoreName = (typeof scoreNames)[number];
 
-/** Scores of one class, by its label: `test/class/Bullish/f1`. */
-export const classScoreName = (split: Split, label: string, score: 'precision' | 'recall' | 'f1'): string =>
+export const classScoreNames = ['precision', 'recall', 'f1'] as const;
+export type ClassScoreName = (typeof classScoreNames)[number];
+
+/** Scores of one class, by its label: `test/class/Bullish/f1`. A slash in the label stands as it is. */
+export const classScoreName = (split: Split, label: string, score: ClassScoreName): string =>
   `${split}/class/${label}/${score}`;
 
-/** One cell of the confusion matrix: how many rows of class `actual` were taken for class `predicted`. */
+/**
+ * One cell of the confusion matrix: how many rows of class `actual` were classified as `predicted`. A slash in a label is
+ * written `%2F` (and `%` `%25`), so that every cell has a name of its own.
+ */
 export const confusionName = (split: Split, actual: string, predicted: string): string =>
-  `${split}/confusion/${actual}/${predicted}`;
+  `${split}/confusion/${encodeLabel(actual)}/${encodeLabel(predicted)}`;
 
-/** Whether a larger value of a metric is better: scores are, losses, counts of errors and seconds are not. */
-export function higherIsBetter(name: string): boolean {
-  return !/(loss|cross-entropy|distillation|norm|^seconds\/)/.test(name);
-}
+const encodeLabel = (label: string): string => label.replaceAll('%', '%25').replaceAll('/', '%2F');
+
+/** The label that `confusionName` encoded. */
+export const decodeLabel = (text: string): string => text.replaceAll('%2F', '/').replaceAll('%25', '%');

@@ -142,9 +142,9 @@ export const resultSchema = z.strictObject({
   classes: z.array(z.string()),
   rows: z.strictObject({ train: z.int(), quiz: z.int(), dev: z.int(), test: z.int() }),
   dataFiles: dataFilesSchema.optional().describe('Absent in results of trainers that did not tell.'),
-  selectedOn: z.literal('dev/accuracy'),
+  selectedOn: z.string().describe('The metric that selected the epoch.'),
   selected: evaluatedEpochSchema.describe(
-    'The epoch best on dev (the earliest of equals): its weights are the model of the run.',
+    'The epoch best by `selectedOn` (the earliest of equals): its weights are the model of the run.',
   ),
   final: evaluatedEpochSchema,
   trainedParameters: z.int().min(0),

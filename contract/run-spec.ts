@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type MethodName, methodNames, methods } from './methods';
+import { defaultSelectBy, selectByProblem } from './metrics';
 import { type ParameterName, type ParameterOverrides, parametersSchema } from './parameters';
 
 /** An identifier that is safe as part of an object key. */
@@ -122,12 +123,18 @@ export const runSpecSchema = z
       .default(null)
       .describe('Location of word vectors in GloVe format for the student; null: random.'),
     parameters: parametersSchema.prefault({}),
+    selectBy: z
+      .string()
+      .default(defaultSelectBy)
+      .describe('Metric on the dev rows whose best epoch, the earliest of equals, is the model of the run.'),
     execution: executionSchema.prefault({}),
   })
   .check((context) => {
-    const { method, teacher, parameters, data } = context.value;
+    const { method, teacher, parameters, data, selectBy } = context.value;
     const problem = (path: (string | number)[], message: string, input: unknown) =>
       context.issues.push({ code: 'custom', path, message, input });
+    const wrongSelection = selectByProblem(selectBy);
+    if (wrongSelection !== null) problem(['selectBy'], wrongSelection, selectBy);
     if (methods[method].needsTeacher && teacher === null)
       problem(
         ['teacher'],

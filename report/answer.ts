@@ -1,8 +1,10 @@
-import { countText } from '../dashboard/app/format';
+import { countText } from '../presentation/format';
+import { trainsTeacher } from '../presentation/methods';
+import { rangeText, scoreText } from '../presentation/statistics';
 import type { ReportData } from './fetch';
 import { type Html, html, list } from './html';
 import type { Comparison, Group, Pair } from './queries';
-import { joined, momentText, rangeText, scoreText } from './words';
+import { joined, momentText } from './words';
 
 /** What a reader takes away who reads nothing else. */
 export function answer(data: ReportData): Html {
@@ -21,8 +23,9 @@ ${verdicts.length > 0 && list(verdicts.map(({ verdict }) => sentence(verdict.tex
 }
 
 /** Groups of students; where there are none, of what was trained. */
-export function studentGroups({ runs, accuracy }: ReportData): Group[] {
-  const teachers = new Set(runs.filter(({ method }) => method.startsWith('finetune')).map(({ groupId }) => groupId));
+export function studentGroups(data: ReportData): Group[] {
+  const { accuracy } = data;
+  const teachers = teacherGroups(data);
   const students = accuracy.groups.filter(({ id }) => !teachers.has(id));
   return students.length > 0 ? students : accuracy.groups;
 }
@@ -54,8 +57,13 @@ function kindFor({ groupId, againstId, verdict }: Pair, group: Group, other: Gro
   return verdict.kind === 'WORSE' ? 'BETTER' : verdict.kind === 'BETTER' ? 'WORSE' : verdict.kind;
 }
 
-function teacherText({ runs, accuracy }: ReportData): string {
-  const teachers = new Set(runs.filter(({ method }) => method.startsWith('finetune')).map(({ groupId }) => groupId));
+/** Ids of the groups whose runs trained a teacher. */
+const teacherGroups = ({ runs, methods }: ReportData): ReadonlySet<string> =>
+  new Set(runs.filter(({ method }) => trainsTeacher(methods, method)).map(({ groupId }) => groupId));
+
+function teacherText(data: ReportData): string {
+  const { accuracy } = data;
+  const teachers = teacherGroups(data);
   const teacher = accuracy.groups.find(({ id, mean }) => teachers.has(id) && mean !== null);
   if (teacher === undefined || studentsAreTeachers(teachers, accuracy)) return '';
   return ` The teacher scores ${scoreText(teacher.mean)}.`;

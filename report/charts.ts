@@ -1,4 +1,4 @@
-import { roundTicks } from '../dashboard/app/format';
+import { roundTicks } from '../presentation/scales';
 import { type Html, html, type Part } from './html';
 
 /** Okabe and Ito (2008): told apart with any colour vision; dashes and marks tell the same once more, in grey too. */

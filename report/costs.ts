@@ -1,9 +1,9 @@
-import { bytesText, countText, durationText, energyText, moneyText } from '../dashboard/app/format';
+import { bytesText, countText, durationText, energyText, moneyText } from '../presentation/format';
+import { pointsText } from '../presentation/statistics';
 import type { ReportData } from './fetch';
 import { type Column, type Html, html, section, table } from './html';
 import type { Comparison, Group, Run } from './queries';
 import { mean } from './results';
-import { pointsText } from './words';
 
 /** What runs can take. Where it is known of no run it is left out of the tables, and that is said below them. */
 interface Quantity {

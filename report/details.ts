@@ -1,7 +1,9 @@
-import { countText, foldedWarnings } from '../dashboard/app/format';
-import { type ConfusionData, confusionPrefix, type ReportData } from './fetch';
+import { confusionOf } from '../presentation/confusion';
+import { countText } from '../presentation/format';
+import { foldedWarnings } from '../presentation/statistics';
+import type { ReportData } from './fetch';
 import { type Column, type Html, html, inParts, list, type Part, section, table } from './html';
-import type { Group, ResultTable, Run } from './queries';
+import type { Group, ResultTable, Run, Series } from './queries';
 import { joined } from './words';
 
 /** What the rows of each class were taken for, summed over the seeds at the epochs that are compared. */
@@ -14,17 +16,16 @@ export function confusionSection({ accuracy, confusion }: ReportData): Html {
   return section('confusion', 'Confusion matrices', content);
 }
 
-function matrix(group: Group, { classes, series }: ConfusionData): Html {
+function matrix(group: Group, series: readonly Series[]): Html | null {
   const epochs = new Map(group.values.map(({ runId, epoch }) => [runId, epoch]));
-  const cells = new Map<string, number>();
-  for (const { runId, name, points } of series) {
-    const count = points.find(({ epoch }) => epoch === epochs.get(runId))?.value ?? 0;
-    cells.set(name, (cells.get(name) ?? 0) + count);
-  }
-  const rows = classes.map((actual) => ({
-    actual,
-    counts: classes.map((predicted) => cells.get(`${confusionPrefix}${actual}/${predicted}`) ?? 0),
+  const metrics = series.map(({ runId, name, points }) => ({
+    name,
+    value: points.find(({ epoch }) => epoch === epochs.get(runId))?.value ?? 0,
   }));
+  const confusion = confusionOf(metrics);
+  if (confusion === null) return null;
+  const { classes, counts: matrixCounts } = confusion;
+  const rows = classes.map((actual, row) => ({ actual, counts: matrixCounts[row]! }));
   return html`<table class="matrix">
 <caption>${group.name}, ${countText(group.n, 'seed')}</caption>
 <thead><tr><th scope="col">true ↓ taken for →</th>${classes.map((name) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="number">Recall</th></tr></thead>

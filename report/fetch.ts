@@ -1,4 +1,8 @@
 import type { Api } from '../client/graphql';
+import { classScoreName } from '../contract/metric-names';
+import { isConfusionName } from '../contract/metrics';
+import { classesIn } from '../presentation/confusion';
+import { type MethodFacts, trainsTeacher, usualBaseline } from '../presentation/methods';
 import type { Moment } from './options';
 import * as queries from './queries';
 
@@ -6,6 +10,7 @@ import * as queries from './queries';
 export interface ReportData {
   experiment: queries.Experiment;
   runs: queries.Run[];
+  methods: MethodFacts[];
   /** By the name of the variant, in their order. */
   settings: Map<string, queries.Settings>;
   /** Of every run with a result. */
@@ -14,13 +19,8 @@ export interface ReportData {
   accuracy: queries.Comparison;
   macroF1: queries.Comparison;
   history: queries.Series[];
-  confusion: ConfusionData | null;
-}
-
-/** Cells of the confusion matrices of every run and epoch. */
-export interface ConfusionData {
-  classes: string[];
-  series: queries.Series[];
+  /** Test cells and F1 of every class, by run and epoch; null: none logged, or too many classes to be read. */
+  confusion: queries.Series[] | null;
 }
 
 /** What the report cannot do, in words for the person who asked for it. */
@@ -31,7 +31,6 @@ const pageSize = 200;
 const seriesAtATime = 180;
 /** Beyond this many classes a matrix is no longer read. */
 const mostClasses = 12;
-export const confusionPrefix = 'test/confusion/';
 
 export interface Wanted {
   experiment: string;
@@ -47,13 +46,15 @@ export async function fetchReport(api: Api, wanted: Wanted): Promise<ReportData>
   const runs = await fetchRuns(api, id);
   if (!runs.some(({ state }) => state === 'SUCCEEDED'))
     throw new NoReport(`"${experiment.name}" has no finished run yet: there is nothing to report`);
-  const baseline = wanted.baseline ?? usualBaseline(runs);
+  const { methods } = await api.request<{ methods: MethodFacts[] }>(queries.methods, {});
+  const baseline = wanted.baseline ?? baselineOf(runs, methods);
   const compare = (metric: string) => fetchComparison(api, { ...wanted, id, metric, baseline });
   const accuracy = await compare('test/accuracy');
   const finished = runs.filter(({ state }) => state === 'SUCCEEDED');
   return {
     experiment,
     runs,
+    methods,
     settings: await fetchSettings(api, runs),
     provenance: await fetchProvenance(api, finished),
     at: wanted.at,
@@ -95,11 +96,10 @@ async function fetchRuns(api: Api, experimentId: string): Promise<queries.Run[]>
   }
 }
 
-/** Training from scratch is what every distillation has to beat. */
-function usualBaseline(runs: readonly queries.Run[]): string {
-  const students = runs.filter(({ method }) => !method.startsWith('finetune'));
-  const chosen = students.find(({ method }) => method === 'scratch') ?? students[0] ?? runs[0]!;
-  return chosen.variant;
+/** Without a variant that needs no teacher: the first student, else whatever there is. */
+function baselineOf(runs: readonly queries.Run[], methods: readonly MethodFacts[]): string {
+  const student = runs.find(({ method }) => !trainsTeacher(methods, method));
+  return (usualBaseline(runs, methods) ?? student ?? runs[0]!).variant;
 }
 
 async function fetchComparison(
@@ -164,15 +164,16 @@ async function fetchHistory(
   return series;
 }
 
-async function fetchConfusion(api: Api, finished: readonly queries.Run[]): Promise<ConfusionData | null> {
+async function fetchConfusion(api: Api, finished: readonly queries.Run[]): Promise<queries.Series[] | null> {
   const { run } = await api.request<{ run: { metrics: { name: string }[] } }>(queries.metricNames, {
     id: finished.at(-1)!.id,
   });
   const names = run.metrics.map(({ name }) => name);
-  const classes = names.flatMap((name) => /^test\/class\/(.+)\/f1$/.exec(name)?.[1] ?? []);
-  const cells = names.filter((name) => name.startsWith(confusionPrefix));
+  const classes = classesIn(names);
+  const cells = names.filter((name) => isConfusionName(name, 'test'));
   if (cells.length === 0 || classes.length > mostClasses) return null;
-  return { classes, series: await fetchHistory(api, finished, cells) };
+  const scores = classes.map((label) => classScoreName('test', label, 'f1'));
+  return fetchHistory(api, finished, [...scores, ...cells]);
 }
 
 function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {

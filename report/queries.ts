@@ -1,3 +1,5 @@
+import type { VerdictKind } from '../presentation/statistics';
+
 /** Every document the report sends, with the types of what comes back. A test validates them against the schema. */
 
 export interface Experiment {
@@ -129,6 +131,8 @@ export const provenance = `query Provenance($ids: [String!]!, $first: Int!) {
 }`;
 
 /** Names of everything one run logged. */
+export const methods = 'query Methods { methods { name trains needsTeacher } }';
+
 export const metricNames = `query MetricNames($id: ID!) { run(id: $id) { metrics { name } } }`;
 
 export interface Series {
@@ -172,7 +176,7 @@ export interface Pair {
   name: string;
   againstId: string;
   againstName: string;
-  verdict: { kind: 'BETTER' | 'WORSE' | 'NO_EVIDENCE' | 'NOT_TESTED'; text: string };
+  verdict: { kind: VerdictKind; text: string };
   seeds: number[];
   difference: number | null;
   interval: Interval | null;

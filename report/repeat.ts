@@ -1,4 +1,4 @@
-import { countText } from '../dashboard/app/format';
+import { countText } from '../presentation/format';
 import type { ReportData } from './fetch';
 import { type Column, type Html, html, section, table } from './html';
 import type { Attempt, Settings } from './queries';

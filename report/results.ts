@@ -1,14 +1,13 @@
-import { probabilityText } from '../dashboard/app/format';
+import { pointsText, probabilityText, rangeText, scoreText, verdictWords } from '../presentation/statistics';
 import { studentGroups } from './answer';
 import { type Curve, type CurvePoint, curveChart, type Spread, spreadChart } from './charts';
 import type { ReportData } from './fetch';
 import { type Column, type Html, html, inParts, section, table } from './html';
 import type { Comparison, Group, Pair, Series } from './queries';
-import { momentText, pointsText, rangeText, scoreText } from './words';
+import { momentText } from './words';
 
-const kindWords = { BETTER: 'better', WORSE: 'worse', NO_EVIDENCE: 'no evidence', NOT_TESTED: 'not tested' } as const;
 const kindMark = ({ verdict: { kind } }: Pair): Html =>
-  html`<span class="${kindWords[kind]}">${kindWords[kind]}</span>`;
+  html`<span class="${verdictWords[kind]}">${verdictWords[kind]}</span>`;
 
 /** Means with their intervals, and what each variant comes to beside the baseline. */
 export function resultsSection(data: ReportData): Html {

@@ -1,10 +1,10 @@
-import { higherIsBetter, scoreName } from '../../contract/metric-names';
+import { bestOf, describeMetric, type MetricDescription } from '../../contract/metrics';
 import type { Problem } from '../../contract/run-spec';
 import type { Services } from '../shared/context';
 import { type Failure, invalidInput } from '../shared/errors';
 import { limits } from '../shared/limits';
 import type { ComparedPair, HolmFamilies } from './compared-pair';
-import { type ComparedGroup, type ComparisonPoint, valueAt } from './comparison';
+import { type ComparedGroup, type ComparisonPoint, type SeedValue, valueAt } from './comparison';
 import { findComparedRuns, findEpochs, findExperimentIds, findMetricNames, findParameters } from './comparison.store';
 import { dataDifferences } from './data-differences';
 import { testExamples } from './examples';
@@ -18,7 +18,7 @@ import type { ComparisonWarning } from './warnings';
 
 export interface Comparison {
   metric: string;
-  higherIsBetter: boolean;
+  metricDescription: MetricDescription;
   baseline: string | null;
   groups: ComparedGroup[];
   selectedOnTest: boolean;
@@ -30,9 +30,6 @@ export interface Comparison {
 }
 
 type Epochs = Awaited<ReturnType<typeof findEpochs>>;
-
-/** The epoch is selected on dev unless the request says otherwise: a test set that selects is no test set. */
-const selecting = scoreName('dev', 'accuracy');
 
 /** Compares groups of runs by one metric at one point of their training. */
 export async function compare(services: Services, request: ComparisonRequest): Promise<Comparison | Failure> {
@@ -48,7 +45,7 @@ export async function compare(services: Services, request: ComparisonRequest): P
     return invalidInput([
       { path: 'experimentIds', message: `have more than ${limits.comparedRuns} runs: compare fewer at a time` },
     ]);
-  const epochs = await findEpochs(database, experimentIds, { metric, selecting });
+  const epochs = await findEpochs(database, runs, metric);
   const unknown = await unknownMetric(database, request, epochs);
   if (unknown !== null) return invalidInput([unknown]);
 
@@ -64,7 +61,7 @@ export async function compare(services: Services, request: ComparisonRequest): P
   if (problems.length > 0) return invalidInput(problems);
   return {
     metric,
-    higherIsBetter: higherIsBetter(metric),
+    metricDescription: describeMetric(metric),
     baseline: baseline.id,
     groups: compared,
     selectedOnTest: checked.value.kind === 'BEST_ON_TEST',
@@ -75,7 +72,7 @@ export async function compare(services: Services, request: ComparisonRequest): P
     ],
     tests: once(async () => {
       const examples = await testExamples(predictionsOf(services.objects), pairs, metric);
-      return testPairs(pairs, examples, { name: metric, higherIsBetter: higherIsBetter(metric) });
+      return testPairs(pairs, examples, describeMetric(metric));
     }),
   };
 }
@@ -103,23 +100,26 @@ function describeGroup(
   point: ComparisonPoint,
   metric: string,
 ): Omit<ComparedGroup, 'difference'> {
-  const isBetter = (value: number, than: number) => (higherIsBetter(metric) ? value > than : value < than);
-  const outcomes = runs.map((run) => valueAt(run, epochs.get(run.id) ?? [], point, isBetter));
+  const { better } = describeMetric(metric);
+  const outcomes = runs.map((run) =>
+    valueAt(run, epochs.get(run.id) ?? [], point, { metric: better, selecting: describeMetric(run.selectBy).better }),
+  );
   const values = outcomes.flatMap((outcome) => (outcome.kind === 'value' ? [outcome.value] : []));
   const missing = outcomes.flatMap((outcome) => (outcome.kind === 'missing' ? [outcome.run] : []));
-  // A stable sort: of equal values the first seed stands.
-  const ascending = [...values].sort((a, b) => a.value - b.value);
-  const descending = [...values].sort((a, b) => b.value - a.value);
-  const [best, worst] = higherIsBetter(metric) ? [descending[0], ascending[0]] : [ascending[0], descending[0]];
+  const scoreOf = ({ value }: SeedValue) => value;
+  const highest = bestOf(values, 'higher', scoreOf);
+  const lowest = bestOf(values, 'lower', scoreOf);
+  const ends = { higher: [highest, lowest], lower: [lowest, highest], none: [null, null] } as const;
+  const [best, worst] = ends[better];
   return {
     id,
     name,
     labels,
     ...describeSample(values.map(({ value }) => value)),
-    min: ascending[0]?.value ?? null,
-    max: descending[0]?.value ?? null,
-    best: best ?? null,
-    worst: worst ?? null,
+    min: lowest?.value ?? null,
+    max: highest?.value ?? null,
+    best,
+    worst,
     values,
     missing,
   };

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/tables';
+import { selectByOf } from '../definition/definition';
 import { findEvaluations } from '../metrics/evaluations.store';
 import { findStoppedEpochs } from '../runs/halving.store';
 import type { ComparedRun, EvaluatedEpoch } from './comparison';
@@ -32,6 +33,7 @@ export async function findComparedRuns(
     .limit(limit)
     .execute();
   const stopped = rows.filter(({ state }) => state === 'STOPPED').map(({ id }) => id);
+  const selectBy = await findSelectBy(database, experimentIds);
   const stoppedEpochs = stopped.length === 0 ? new Map() : await findStoppedEpochs(database, stopped);
   return rows
     .map(({ experiment_id, group_id, name, data_files, ...run }) => ({
@@ -39,27 +41,47 @@ export async function findComparedRuns(
       stoppedAtEpoch: stoppedEpochs.get(run.id) ?? null,
       experimentId: experiment_id,
       experimentName: name,
+      selectBy: selectBy.get(experiment_id)!,
       groupId: group_id,
       dataFiles: data_files,
     }))
     .sort((a, b) => experimentIds.indexOf(a.experimentId) - experimentIds.indexOf(b.experimentId));
 }
 
+/** The metric that selects the models of each of some experiments. */
+async function findSelectBy(database: Database, experimentIds: readonly string[]): Promise<Map<string, string>> {
+  const rows = await database
+    .selectFrom('experiment')
+    .select(['id', 'definition'])
+    .where('id', 'in', experimentIds)
+    .execute();
+  return new Map(rows.map(({ id, definition }) => [id, selectByOf(definition)]));
+}
+
 /** The evaluated epochs of every run that has something to compare, by run and in ascending order. */
 export async function findEpochs(
   database: Database,
-  experimentIds: readonly string[],
-  { metric, selecting }: { metric: string; selecting: string },
+  runs: readonly ComparedRun[],
+  metric: string,
 ): Promise<Map<string, EvaluatedEpoch[]>> {
-  const evaluations = await findEvaluations(database, experimentIds, [metric, selecting], comparedStates);
+  const experimentIds = [...new Set(runs.map(({ experimentId }) => experimentId))];
+  const names = [...new Set([metric, ...runs.map(({ selectBy }) => selectBy)])];
+  const evaluations = await findEvaluations(database, experimentIds, names, comparedStates);
   return new Map(
-    [...evaluations].map(([runId, ofRun]) => [
-      runId,
-      ofRun.map(({ epoch, elapsedSeconds, values }) => ({
-        ...{ epoch, elapsedSeconds },
-        ...{ value: values[metric] ?? null, devAccuracy: values[selecting] ?? null },
-      })),
-    ]),
+    runs.flatMap(({ id, selectBy }) => {
+      const ofRun = evaluations.get(id);
+      return ofRun === undefined
+        ? []
+        : [
+            [
+              id,
+              ofRun.flatMap(({ epoch, elapsedSeconds, values }) => {
+                const [value, selecting] = [values[metric] ?? null, values[selectBy] ?? null];
+                return value === null && selecting === null ? [] : [{ epoch, elapsedSeconds, value, selecting }];
+              }),
+            ],
+          ];
+    }),
   );
 }
 

@@ -1,3 +1,4 @@
+import { type Better, bestOf } from '../../contract/metrics';
 import type { RunState } from '../database/tables';
 import type { GroupLabel } from './groups';
 import type { Sample } from './statistics/sample';
@@ -23,18 +24,20 @@ export interface ComparedRun {
   stoppedAtEpoch: number | null;
   engine: string | null;
   device: string | null;
+  /** The metric that selects its model. */
+  selectBy: string;
   /** The resolved run spec, JSON. */
   spec: string;
   /** The data files it read, JSON; null: not told. */
   dataFiles: string | null;
 }
 
-/** The evaluation that closed an epoch: its value of the compared metric, and of the one that selects. */
+/** The evaluation that closed an epoch: its value of the compared metric, and of the one that selects the model. */
 export interface EvaluatedEpoch {
   epoch: number;
   elapsedSeconds: number;
   value: number | null;
-  devAccuracy: number | null;
+  selecting: number | null;
 }
 
 /** The value of a run that is compared. */
@@ -72,13 +75,13 @@ export interface ComparedGroup extends Sample {
 /**
  * The value of a run at a point of its training, or why it has none.
  * @param epochs in ascending order, those of which any of the two values is known
- * @param isBetter of two values of the metric
+ * @param better direction of the compared metric, and of the one that selects the model
  */
 export function valueAt(
   run: ComparedRun,
   epochs: readonly EvaluatedEpoch[],
   point: ComparisonPoint,
-  isBetter: (value: number, than: number) => boolean,
+  better: { metric: Better; selecting: Better },
 ): { kind: 'value'; value: SeedValue } | { kind: 'missing'; run: MissingRun } {
   const { id: runId, seed, state } = run;
   const missing = (reason: string) => ({ kind: 'missing' as const, run: { runId, seed, state, reason } });
@@ -89,7 +92,7 @@ export function valueAt(
   if (point.kind === 'EPOCH' && point.epoch > stoppedAt)
     return missing(`was stopped at epoch ${stoppedAt} by successive halving`);
   const counted = epochs.filter(({ epoch }) => epoch <= stoppedAt);
-  const chosen = epochAt(counted, point, isBetter);
+  const chosen = epochAt(counted, point, better);
   if (typeof chosen === 'string') return missing(chosen);
   const { epoch, elapsedSeconds, value } = chosen;
   if (value === null) return missing(`has no number at epoch ${epoch}`);
@@ -99,7 +102,7 @@ export function valueAt(
 function epochAt(
   epochs: readonly EvaluatedEpoch[],
   point: ComparisonPoint,
-  isBetter: (value: number, than: number) => boolean,
+  better: { metric: Better; selecting: Better },
 ): EvaluatedEpoch | string {
   switch (point.kind) {
     case 'EPOCH':
@@ -110,28 +113,10 @@ function epochAt(
         `was not evaluated within ${point.seconds} s`
       );
     case 'BEST_ON_DEV':
-      return bestBy(epochs, ({ devAccuracy }) => devAccuracy, isGreater) ?? 'was not evaluated on dev';
+      return bestOf(epochs, better.selecting, ({ selecting }) => selecting) ?? 'was not evaluated on dev';
     case 'BEST_ON_TEST':
-      return bestBy(epochs, ({ value }) => value, isBetter) ?? 'was not evaluated on test';
+      return bestOf(epochs, better.metric, ({ value }) => value) ?? 'was not evaluated on test';
     case 'FINAL':
       return epochs.at(-1) ?? 'was not evaluated';
   }
-}
-
-const isGreater = (value: number, than: number): boolean => value > than;
-
-/** The epoch that is best by some score, the earliest of equals: as the trainer selects its model on dev. */
-function bestBy(
-  epochs: readonly EvaluatedEpoch[],
-  scoreOf: (epoch: EvaluatedEpoch) => number | null,
-  isBetter: (value: number, than: number) => boolean,
-): EvaluatedEpoch | null {
-  let best: EvaluatedEpoch | null = null;
-  let bestScore: number | null = null;
-  for (const epoch of epochs) {
-    const score = scoreOf(epoch);
-    if (score === null || (bestScore !== null && !isBetter(score, bestScore))) continue;
-    [best, bestScore] = [epoch, score];
-  }
-  return best;
 }

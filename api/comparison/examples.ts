@@ -1,4 +1,5 @@
-import type { Split } from '../../contract/metric-names';
+import { type Split, scoreName } from '../../contract/metric-names';
+import { describeMetric } from '../../contract/metrics';
 import { limits } from '../shared/limits';
 import type { Bootstrap, SeedMcNemars } from './compared-pair';
 import type { SeedValue } from './comparison';
@@ -109,7 +110,7 @@ function bootstrapPair(
   seeds: readonly SeedPredictions[],
   metric: string,
 ): Pick<ExampleTests, 'bootstrap' | 'warnings'> {
-  const score = resampledScoreOf(metric);
+  const score = resampledScores.get(metric) ?? null;
   const rows = seeds[0]!.group.predictions.labels.length;
   if (score === null || rows > limits.resampledRows) {
     const why = score === null ? `${metric} is not` : `more than ${limits.resampledRows} rows are not`;
@@ -131,14 +132,19 @@ const discordanceOf = (one: Predicted, other: Predicted): Discordance => ({
 const isAccuracyOf = (value: number, { labels, right }: Predicted): boolean =>
   Math.abs(countRows(right) / labels.length - value) < 1e-9;
 
+/** The split whose predictions a metric scores; null: it does not score the trained model. */
 function splitOf(metric: string): Split | null {
-  const match = /^(dev|test)\//.exec(metric);
-  return match === null ? null : (match[1] as Split);
+  const { split, subject } = describeMetric(metric);
+  return subject === 'model' && (split === 'dev' || split === 'test') ? split : null;
 }
 
-/** With one label a row the micro scores are the accuracy (docs/methods.md, "Metrics"). */
-function resampledScoreOf(metric: string): ResampledScore | null {
-  const [, score] = /^(?:dev|test)\/(.+)$/.exec(metric) ?? [];
-  if (score === 'macro-f1') return 'macro-f1';
-  return ['accuracy', 'micro-precision', 'micro-recall', 'micro-f1'].includes(score ?? '') ? 'accuracy' : null;
-}
+/** With one label per row the micro scores equal the accuracy (docs/methods.md, "Metrics"). */
+const accuracies = ['accuracy', 'micro-precision', 'micro-recall', 'micro-f1'] as const;
+
+/** Metrics that can be computed again from resampled predictions. */
+const resampledScores: ReadonlyMap<string, ResampledScore> = new Map(
+  (['dev', 'test'] as const).flatMap((split): [string, ResampledScore][] => [
+    [scoreName(split, 'macro-f1'), 'macro-f1'],
+    ...accuracies.map((score): [string, ResampledScore] => [scoreName(split, score), 'accuracy']),
+  ]),
+);

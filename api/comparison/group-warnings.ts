@@ -24,6 +24,7 @@ export function comparisonWarnings(given: {
     warnings.push(
       warn('DIFFERENT_DATA', `the runs differ in their data, which is compared as well: ${differences.join('; ')}`),
     );
+  if (point.kind === 'BEST_ON_DEV') warnings.push(...selectionWarnings(groups));
   return point.kind === 'WALL_CLOCK' ? [...warnings, ...machineWarnings(groups)] : warnings;
 }
 
@@ -59,6 +60,13 @@ export function groupWarnings(
   if (pooled && definitions > 1)
     add('POOLED_DEFINITIONS', ` pools ${definitions} definitions: its spread is not that of the seed alone`);
   return warnings;
+}
+
+function selectionWarnings(groups: readonly RunGroup[]): ComparisonWarning[] {
+  const metrics = [...new Set(groups.flatMap(({ runs }) => runs.map(({ selectBy }) => selectBy)))];
+  if (metrics.length <= 1) return [];
+  const message = `the experiments select their models by different metrics: ${metrics.join(', ')}; each run counts at the epoch of its model`;
+  return [warn('DIFFERENT_SELECTION', message)];
 }
 
 function stopsText(stopped: RunGroup['runs']): string {

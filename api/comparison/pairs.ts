@@ -1,3 +1,4 @@
+import type { MetricDescription } from '../../contract/metrics';
 import type { ComparedPair, Corrected, HolmFamilies } from './compared-pair';
 import type { ComparedGroup, SeedValue } from './comparison';
 import type { ExampleTests } from './examples';
@@ -54,7 +55,7 @@ function bySeed(values: readonly SeedValue[]): Map<number, SeedValue[]> {
 export function testPairs(
   pairs: readonly Pair[],
   examples: readonly ExampleTests[],
-  metric: { name: string; higherIsBetter: boolean },
+  metric: MetricDescription,
 ): { pairs: ComparedPair[]; families: HolmFamilies } {
   const tested = pairs.map(testBySeed);
   const families = {

@@ -1,3 +1,4 @@
+import { describeMetric } from '../../contract/metrics';
 import { parametersSchema } from '../../contract/parameters';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { limits } from '../shared/limits';
@@ -54,7 +55,7 @@ function pointProblems({ at: { point, epoch, seconds }, metric }: ComparisonRequ
   return problems;
 }
 
-const isTestMetric = (metric: string): boolean => /^(teacher\/)?test\//.test(metric);
+const isTestMetric = (metric: string): boolean => describeMetric(metric).split === 'test';
 
 function requestProblems({ experimentIds, metric, groupBy }: ComparisonRequest): Problem[] {
   const count = experimentIds.length;

@@ -1,8 +1,9 @@
+import type { MetricDescription, MetricUnit } from '../../contract/metrics';
 import type { ComparedPair } from './compared-pair';
 import type { Interval } from './statistics/sample';
 
-/** What a pair comes to, of the group against the other. */
-export type VerdictKind = 'BETTER' | 'WORSE' | 'NO_EVIDENCE' | 'NOT_TESTED';
+/** Outcome of a pair, for its first group. DIFFERENT: the metric has no better direction. */
+export type VerdictKind = 'BETTER' | 'WORSE' | 'DIFFERENT' | 'NO_EVIDENCE' | 'NOT_TESTED';
 
 export interface Verdict {
   kind: VerdictKind;
@@ -14,12 +15,9 @@ export interface Verdict {
 export const significance = 0.05;
 
 /** Everything a verdict says in numbers, with the Holm-corrected p of the pair. */
-export function verdictOf(
-  pair: Omit<ComparedPair, 'verdict'>,
-  metric: { name: string; higherIsBetter: boolean },
-): Verdict {
+export function verdictOf(pair: Omit<ComparedPair, 'verdict'>, metric: MetricDescription): Verdict {
   const { name, againstName, seeds, difference, interval, tTest } = pair;
-  const units = unitsOf(metric.name);
+  const units = unitsOf(metric.unit);
   if (difference === null) return { kind: 'NOT_TESTED', text: `not tested: ${name} and ${againstName} share no seed` };
   const signed = `${units.signed(difference)} ${units.name}`.trim();
   if (seeds.length === 1)
@@ -44,11 +42,18 @@ export function verdictOf(
       text: `no evidence of a difference between ${name} and ${againstName} at ${count}: ${signed}${range}, ${p}${corrected}${seen(pair, units)}`,
     };
   }
-  const isBetter = difference > 0 === metric.higherIsBetter;
+  const { kind, word } = directionOf(difference, metric);
   return {
-    kind: isBetter ? 'BETTER' : 'WORSE',
-    text: `${name} is ${isBetter ? 'better' : 'worse'} than ${againstName} by ${units.size(difference)}${rangeOfSize(interval, difference, units)}, ${count}, ${p}${overRows(pair, units)}`,
+    kind,
+    text: `${name} is ${word} than ${againstName} by ${units.size(difference)}${rangeOfSize(interval, difference, units)}, ${count}, ${p}${overRows(pair, units)}`,
   };
+}
+
+function directionOf(difference: number, { better }: MetricDescription): { kind: VerdictKind; word: string } {
+  if (better === 'none') return { kind: 'DIFFERENT', word: difference > 0 ? 'higher' : 'lower' };
+  return difference > 0 === (better === 'higher')
+    ? { kind: 'BETTER', word: 'better' }
+    : { kind: 'WORSE', word: 'worse' };
 }
 
 /** What so many seeds could have shown: "no evidence" is no evidence of the contrary. */
@@ -78,13 +83,12 @@ interface Units {
   size(value: number): string;
 }
 
-/** Scores are told in points (hundredths), everything else as it is. */
-function unitsOf(metric: string): Units {
-  const isScore = /(accuracy|precision|recall|f1)$/.test(metric);
-  const isSeconds = metric.startsWith('seconds/');
-  const digits = (value: number) => (isScore ? pointsText(value * 100) : plainText(value));
+/** Shares are shown in points (hundredths), everything else as it is. */
+function unitsOf(unit: MetricUnit): Units {
+  const isShare = unit === 'share';
+  const digits = (value: number) => (isShare ? pointsText(value * 100) : plainText(value));
   const number = (value: number) => (value < 0 ? `−${digits(-value)}` : digits(value));
-  const name = isScore ? 'points' : isSeconds ? 's' : '';
+  const name = isShare ? 'points' : unit === 'seconds' ? 's' : (unit ?? '');
   return {
     name,
     number,

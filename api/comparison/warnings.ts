@@ -8,6 +8,7 @@ export const warningKinds = {
   POOLED_DEFINITIONS: 'A group pools runs of different definitions.',
   DIFFERENT_MACHINES: 'Runs that share a time budget were carried out on different machines.',
   DIFFERENT_DATA: 'The runs differ in their data or in how they were split, as was asked for.',
+  DIFFERENT_SELECTION: 'The experiments select the epochs of their models by different metrics.',
   SELECTED_ON_TEST: 'Epochs were selected by the test set, as was asked for: the values are too good.',
   UNPAIRED_SEEDS: 'Seeds that only one group of a pair has do not count in its tests.',
   FEW_PAIRS: 'So few seeds that a test can hardly find anything, or rests on chance.',

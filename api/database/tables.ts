@@ -1,3 +1,7 @@
+import type { RunState } from '../../contract/run-states';
+
+export type { RunState };
+
 /**
  * The records, as Kysely sees them: one schema for SQLite, PostgreSQL and Aurora DSQL, so no foreign keys, sequences
  * or JSON columns, and nothing queried lives inside a JSON text. Times are ISO 8601 in UTC with milliseconds, which
@@ -45,18 +49,6 @@ export interface ExperimentTable {
   /** What `stop_reason` is about. */
   stop_kind: 'failures' | 'cost' | null;
 }
-
-export const runStates = [
-  'PENDING',
-  'SUBMITTED',
-  'STARTING',
-  'RUNNING',
-  'SUCCEEDED',
-  'FAILED',
-  'CANCELLED',
-  'STOPPED',
-] as const;
-export type RunState = (typeof runStates)[number];
 
 export interface RunTable {
   id: string;

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type Compute, computeSchema } from '../../contract/compute';
+import { defaultSelectBy } from '../../contract/metrics';
 import type { PresetName } from '../../contract/presets';
 import type { labelsTeacherSchema, RunSpecInput } from '../../contract/run-spec';
 import type { RandomSearch, SearchDimension } from './random-search';
@@ -35,6 +36,8 @@ export interface ExperimentDefinition {
   random?: RandomSearch | null;
   /** Whether runs that fall behind are stopped; null: none is. */
   halving?: Halving | null;
+  /** Metric on dev that selects the model of a run. Missing in definitions of earlier versions: accuracy. */
+  selectBy?: string;
   execution: NonNullable<RunSpecInput['execution']>;
   /** On which machines, where there is a choice. Missing in definitions of earlier versions. */
   compute?: Partial<Compute>;
@@ -90,6 +93,7 @@ export interface GivenDefinition {
   grid?: GridAxis[] | null;
   random?: { samples: number; seed?: number | null; space: SearchDimension[] } | null;
   halving?: Halving | null;
+  selectBy?: string | null;
   execution?: object | null;
   compute?: object | null;
   maxCost?: number | null;
@@ -121,6 +125,7 @@ export function completeDefinition(given: GivenDefinition): ExperimentDefinition
       ? { samples: given.random.samples, seed: given.random.seed ?? 0, space: given.random.space.map(withoutNulls) }
       : null,
     halving: given.halving ? { minEpochs: given.halving.minEpochs, reduction: given.halving.reduction } : null,
+    selectBy: given.selectBy ?? defaultSelectBy,
     execution: withoutNulls(given.execution ?? {}) as ExperimentDefinition['execution'],
     compute: withoutNulls(given.compute ?? {}) as Partial<Compute>,
     maxCost: given.maxCost ?? null,
@@ -128,6 +133,10 @@ export function completeDefinition(given: GivenDefinition): ExperimentDefinition
     preset: given.preset ?? null,
   };
 }
+
+/** The metric that selects the models of a stored definition's runs. */
+export const selectByOf = (definition: string): string =>
+  (JSON.parse(definition) as Partial<ExperimentDefinition>).selectBy ?? defaultSelectBy;
 
 /** The machines for the runs of a stored definition, defaults filled in. */
 export const computeOf = (definition: string): Compute =>

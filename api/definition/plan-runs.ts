@@ -215,7 +215,7 @@ function pointName(variant: string, choices: readonly Choice[], number: number):
 
 /** The spec of a point for seed 0, or what is wrong with it, told by where in the definition it was given. */
 function resolve(
-  { data, vectors, execution }: ExperimentDefinition,
+  { data, vectors, execution, selectBy }: ExperimentDefinition,
   { name, method, parameters, path, sources }: VariantPoint,
   teacher: TeacherDefinition | null,
   experimentId: string,
@@ -230,6 +230,7 @@ function resolve(
     teacher,
     vectors: methods[method].trains === 'student' ? vectors : null,
     parameters: known,
+    selectBy,
     execution,
   };
   const checked = parseRunSpec(input);

@@ -18,6 +18,8 @@ export interface GivenPreset {
   parameters?: GivenParameters | null;
   seeds?: number[] | null;
   name?: string | null;
+  /** Metric on dev that selects the models; accuracy when left out. */
+  selectBy?: string | null;
   execution?: object | null;
   compute?: object | null;
   maxCost?: number | null;
@@ -69,6 +71,7 @@ function definitionOfPreset(given: GivenPreset): GivenDefinition {
       })),
     seeds: given.seeds ?? null,
     grid: sweepOf(preset),
+    selectBy: given.selectBy ?? null,
     execution: given.execution ?? null,
     compute: given.compute ?? null,
     maxCost: given.maxCost ?? null,

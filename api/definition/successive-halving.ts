@@ -1,3 +1,5 @@
+import { type Better, isBetter } from '../../contract/metrics';
+
 /**
  * Asynchronous successive halving, in its stopping form (Li et al., "A System for Massively Parallel Hyperparameter
  * Tuning", 2020; the stopping form is that of Ray Tune and Syne Tune). A run that reaches a rung, that is an epoch
@@ -21,13 +23,13 @@ export function rungsOf({ minEpochs, reduction }: Halving, epochs: number): numb
 
 /**
  * Whether a run goes on from a rung.
- * @param value its score there, the higher the better
+ * @param value its score there
  * @param earlier scores of those that reached the rung before it; of equals the earlier ranks higher
  * @returns true while fewer than `reduction` have arrived, since no share of them can be told yet
  */
-export function goesOn(value: number, earlier: readonly number[], reduction: number): boolean {
+export function goesOn(value: number, earlier: readonly number[], reduction: number, better: Better): boolean {
   const arrived = earlier.length + 1;
   if (arrived < reduction) return true;
-  const rank = 1 + earlier.filter((other) => other >= value).length;
+  const rank = 1 + earlier.filter((other) => !isBetter(better, value, other)).length;
   return rank <= Math.floor(arrived / reduction);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { methods } from '../../contract/methods';
+import { defaultSelectBy } from '../../contract/metrics';
 import type { RunSpec } from '../../contract/run-spec';
 import { canonicalJson } from '../database/canonical-json';
 
@@ -8,9 +9,11 @@ import { canonicalJson } from '../database/canonical-json';
  * method reads count, and nothing of the execution, which changes no result.
  */
 export function variantGroupId(spec: RunSpec): string {
-  const { variant, method, data, teacher, vectors } = spec;
+  const { variant, method, data, teacher, vectors, selectBy } = spec;
   const parameters = Object.fromEntries(methods[method].parameters.map((name) => [name, spec.parameters[name]]));
-  const body = canonicalJson({ variant, method, data, teacher, vectors, parameters });
+  // The default is left out: groups keep the ids they had before there was a choice.
+  const selection = selectBy === defaultSelectBy ? {} : { selectBy };
+  const body = canonicalJson({ variant, method, data, teacher, vectors, parameters, ...selection });
   return createHash('sha256').update(body).digest('hex').slice(0, 16);
 }
 

@@ -65,15 +65,10 @@ export function masked(result: ExecutionResult): ExecutionResult {
   return result.errors === undefined ? result : { ...result, errors: result.errors.map((error) => maskError(error)) };
 }
 
-/** A result as JSON. An event that is too large becomes an error that says so; the subscription goes on. */
-export function smallEnough(result: ExecutionResult): Buffer {
-  const json = Buffer.from(JSON.stringify(result));
-  if (json.length <= messageBytes) return json;
-  const message = `the message has ${json.length} bytes, at most ${messageBytes} are sent: select fewer fields, and query the rest`;
-  const error = new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' } });
-  return Buffer.from(JSON.stringify({ data: null, errors: [error] }));
+/** An event that is too large becomes an error that says so; the subscription goes on. */
+export function smallEnough(result: ExecutionResult): ExecutionResult {
+  const bytes = Buffer.byteLength(JSON.stringify(result));
+  if (bytes <= messageBytes) return result;
+  const message = `the message has ${bytes} bytes, at most ${messageBytes} are sent: select fewer fields, and query the rest`;
+  return { data: null, errors: [new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' } })] };
 }
-
-/** A message of graphql-transport-ws around a payload that is JSON already. @param id the client's name of its operation */
-export const nextMessage = (id: string, payload: Buffer): string =>
-  `{"id":${JSON.stringify(id)},"type":"next","payload":${payload}}`;

@@ -1,17 +1,15 @@
 import type { Transaction } from 'kysely';
-import { scoreName } from '../../contract/metric-names';
+import { bestOf, defaultSelectBy, describeMetric } from '../../contract/metrics';
 import type { Tables } from '../database/tables';
 import { baseVariant, type ExperimentDefinition, teacherVariant } from '../definition/definition';
 import { goesOn, rungsOf } from '../definition/successive-halving';
 import { findEpochValues, findJudgedEpochs, findJudgedRun, findRung, insertRungResult } from '../runs/halving.store';
 import { applyEventIn } from '../runs/run-life.service';
 
-/** Runs are judged by what selects their model; the test set stops nothing. */
-const judgedBy = scoreName('dev', 'accuracy');
-
 /**
  * Judges a run at every rung that it has reached since the last time, by the records alone: whoever took them in, and
- * wherever the trainer runs. Runs compete with the runs of their variant, at the highest dev/accuracy up to the rung.
+ * wherever the trainer runs. Runs compete with the runs of their variant, at their best value up to the rung of the
+ * metric that selects their model; the test set stops nothing.
  * Every judgement is kept with its place in the order of arrivals, so that it is made once and can be made again.
  *
  * @param stoppedAt the epoch of the rung at which it is known to have been stopped: judgements are then not made but
@@ -25,18 +23,23 @@ export async function judgeRun(
 ): Promise<number | null> {
   const run = await findJudgedRun(transaction, runId);
   if (run === undefined || run.variant === teacherVariant) return null;
-  const definition: Pick<ExperimentDefinition, 'halving' | 'variants'> = JSON.parse(run.definition);
+  const definition: Pick<ExperimentDefinition, 'halving' | 'variants' | 'selectBy'> = JSON.parse(run.definition);
   if (!definition.halving) return null;
-  const values = await findEpochValues(transaction, runId, judgedBy);
+  const selectBy = definition.selectBy ?? defaultSelectBy;
+  const { better } = describeMetric(selectBy);
+  const values = await findEpochValues(transaction, runId, selectBy);
   const judged = await findJudgedEpochs(transaction, runId);
   const reached = values.at(-1)?.epoch ?? 0;
   const variant = baseVariant(definition, run.variant);
   for (const epoch of rungsOf(definition.halving, run.totalEpochs)) {
     if (epoch > reached || judged.has(epoch)) continue;
     const rung = await findRung(transaction, { experimentId: run.experimentId, variant, epoch });
-    const value = Math.max(...values.filter((each) => each.epoch <= epoch).map((each) => each.value));
+    const counted = values.filter((each) => each.epoch <= epoch);
+    const { value } = bestOf(counted, better, (each) => each.value) ?? { value: null };
+    if (value === null) continue;
     const earlier = rung.map((other) => other.value);
-    const stays = stoppedAt === undefined ? goesOn(value, earlier, definition.halving.reduction) : stoppedAt !== epoch;
+    const stays =
+      stoppedAt === undefined ? goesOn(value, earlier, definition.halving.reduction, better) : stoppedAt !== epoch;
     await insertRungResult(transaction, {
       experiment_id: run.experimentId,
       variant,

@@ -1,10 +1,11 @@
 import { scoreName } from '../../contract/metric-names';
+import { bestOf, describeMetric } from '../../contract/metrics';
+import { isOver } from '../../contract/run-states';
 import { describeSample, type Sample } from '../comparison/statistics/sample';
 import { baseVariant, type ExperimentDefinition, teacherVariant } from '../definition/definition';
 import { findExperiment } from '../experiments/experiment.store';
 import { bestOnDev } from '../presets/evaluations';
 import { type EvaluatedRun, findEvaluatedRuns } from '../presets/evaluations.store';
-import { isOver } from '../runs/run-life';
 import type { Services } from '../shared/context';
 import { grouped } from '../shared/grouped';
 
@@ -18,6 +19,10 @@ export interface BestPoint {
   name: string;
   /** Its runs that were trained to the end, over which the scores are means. */
   runIds: string[];
+  /** The metric it was chosen by, which also selects the models. */
+  selectBy: string;
+  /** That metric. */
+  selected: Sample;
   devAccuracy: Sample;
   testAccuracy: Sample;
   testF1: Sample;
@@ -39,7 +44,7 @@ export async function searchResults({ database }: Services, experimentId: string
   const experiment = await findExperiment(database, experimentId);
   if (experiment === undefined) return [];
   const definition: Pick<ExperimentDefinition, 'variants'> = JSON.parse(experiment.definition);
-  const runs = await findEvaluatedRuns(database, experimentId, [devAccuracy, testAccuracy, testF1]);
+  const runs = await findEvaluatedRuns(database, experiment, [devAccuracy, testAccuracy, testF1]);
   const students = runs.filter(({ variant }) => variant !== teacherVariant);
   const searches = grouped(students, ({ variant }) => baseVariant(definition, variant));
   return [...searches].flatMap(([variant, ofSearch]) => {
@@ -60,26 +65,26 @@ function resultOf(
     runs: runs.length,
     stoppedEarly: runs.filter(({ state }) => state === 'STOPPED').length,
     unfinished: runs.filter(({ state }) => !isOver(state)).length,
-    best: candidates.reduce<BestPoint | null>(
-      (best, point) => (best === null || point.devAccuracy.mean! > best.devAccuracy.mean! ? point : best),
-      null,
-    ),
+    best: bestOf(candidates, describeMetric(runs[0]!.selectBy).better, ({ selected }) => selected.mean),
   };
 }
 
 /** A point as far as its runs were trained to the end; null where none was. */
 function pointOf(name: string, runs: readonly EvaluatedRun[]): BestPoint | null {
-  const selected = runs
+  const evaluated = runs
     .filter(({ state }) => state === 'SUCCEEDED')
     .flatMap((run) => {
       const evaluation = bestOnDev(run);
       return evaluation === null ? [] : [{ id: run.id, values: evaluation.values }];
     });
-  if (selected.length === 0) return null;
-  const sample = (metric: string) => describeSample(selected.flatMap(({ values }) => values[metric] ?? []));
+  if (evaluated.length === 0) return null;
+  const { selectBy } = runs[0]!;
+  const sample = (metric: string) => describeSample(evaluated.flatMap(({ values }) => values[metric] ?? []));
   return {
     name,
-    runIds: selected.map(({ id }) => id),
+    runIds: evaluated.map(({ id }) => id),
+    selectBy,
+    selected: sample(selectBy),
     devAccuracy: sample(devAccuracy),
     testAccuracy: sample(testAccuracy),
     testF1: sample(testF1),

@@ -1,4 +1,4 @@
-import { higherIsBetter } from '../../contract/metric-names';
+import { describeMetric } from '../../contract/metrics';
 import type { MetricRecord } from '../../contract/records';
 import type { EpochMetricTable, SummaryMetricTable } from '../database/tables';
 
@@ -46,11 +46,14 @@ function firstValue(runId: string, name: string, step: number, value: number): S
   };
 }
 
-/** Of equal values the earliest counts as the least, the greatest and the best. */
+/**
+ * Of equal values the earliest counts as the least, the greatest and the best. The best value of a metric without a
+ * direction is its largest.
+ */
 function withValue(before: SummaryMetricTable, step: number, value: number): SummaryMetricTable {
   const lower = value < before.min;
   const higher = value > before.max;
-  const better = higherIsBetter(before.name) ? higher : lower;
+  const better = describeMetric(before.name).better === 'lower' ? lower : higher;
   return {
     ...before,
     count: before.count + 1,

@@ -44,7 +44,6 @@ export function invocations(stores: Pick<Services, 'database' | 'objects' | 'pri
         metricsWritten: (runId) => void add({ runId }),
         // Nobody waits in a function: whoever follows is stored, and hears of it from the fan-out.
         listen: () => null,
-        newestHint: () => null,
         listeners: () => 0,
       },
       wake() {

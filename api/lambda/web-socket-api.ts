@@ -20,7 +20,6 @@ import {
   type GraphqlOptions,
   masked,
   mostOperationsPerSocket,
-  nextMessage,
   prepareOperation,
   smallEnough,
 } from '../graphql/operation';
@@ -233,7 +232,7 @@ const tooMany = () => new GraphQLError(`a connection carries at most ${mostOpera
 /** A query or a mutation: one result, and it is complete. */
 async function answer(turn: Turn, id: string, args: ExecutionArgs): Promise<void> {
   const result = await execute(args);
-  await post(turn, nextMessage(id, smallEnough(masked(result))));
+  await post(turn, { id, type: MessageType.Next, payload: smallEnough(masked(result)) });
   await post(turn, { id, type: MessageType.Complete });
 }
 
@@ -241,7 +240,7 @@ function fail(turn: Turn, id: string, errors: readonly GraphQLError[]): Promise<
   return post(turn, { id, type: MessageType.Error, payload: errors.map((error) => maskError(error)) });
 }
 
-async function post({ connections, connectionId, invocation }: Turn, message: object | string): Promise<void> {
+async function post({ connections, connectionId, invocation }: Turn, message: object): Promise<void> {
   if ((await connections.post(connectionId, message)) === 'gone')
     await deleteConnections(invocation.services.database, [connectionId]);
 }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { RunState, Tables } from '../database/tables';
+import { selectByOf } from '../definition/definition';
 import { type Evaluation, findEvaluations } from '../metrics/evaluations.store';
 
 type Database = Kysely<Tables>;
@@ -11,22 +12,25 @@ export interface EvaluatedRun {
   method: string;
   seed: number;
   state: RunState;
+  /** The metric that selects its model. */
+  selectBy: string;
   /** In ascending order; of a run that has not succeeded as well. */
   evaluations: Evaluation[];
 }
 
-/** All runs of an experiment in the order of their positions, with some metrics of their evaluations. */
+/** All runs of an experiment in the order of their positions, with some metrics of their evaluations and the selecting one. */
 export async function findEvaluatedRuns(
   database: Database,
-  experimentId: string,
+  { id: experimentId, definition }: { id: string; definition: string },
   names: readonly string[],
 ): Promise<EvaluatedRun[]> {
+  const selectBy = selectByOf(definition);
   const runs = await database
     .selectFrom('run')
     .select(['id', 'variant', 'method', 'seed', 'state'])
     .where('experiment_id', '=', experimentId)
     .orderBy('position')
     .execute();
-  const evaluations = await findEvaluations(database, [experimentId], names);
-  return runs.map((run) => ({ ...run, evaluations: evaluations.get(run.id) ?? [] }));
+  const evaluations = await findEvaluations(database, [experimentId], [...new Set([...names, selectBy])]);
+  return runs.map((run) => ({ ...run, selectBy, evaluations: evaluations.get(run.id) ?? [] }));
 }

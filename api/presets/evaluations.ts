@@ -1,17 +1,13 @@
-import { scoreName } from '../../contract/metric-names';
+import { bestOf, describeMetric } from '../../contract/metrics';
 import type { Evaluation } from '../metrics/evaluations.store';
 import type { EvaluatedRun } from './evaluations.store';
-
-const devAccuracy = scoreName('dev', 'accuracy');
 
 /** Evaluations of the model of a run: epoch 0 scores the teacher before training, and no model yet. */
 export const trainedEpochs = ({ evaluations }: EvaluatedRun): Evaluation[] =>
   evaluations.filter(({ epoch }) => epoch > 0);
 
-/** The epoch best on dev, the earliest of equals: as the trainer selects its model. */
+/** The evaluation of the epoch that the trainer selected the model of. */
 export function bestOnDev(run: EvaluatedRun): Evaluation | null {
-  return trainedEpochs(run).reduce<Evaluation | null>((best, evaluation) => {
-    const value = evaluation.values[devAccuracy];
-    return value !== undefined && (best === null || value > best.values[devAccuracy]!) ? evaluation : best;
-  }, null);
+  const { better } = describeMetric(run.selectBy);
+  return bestOf(trainedEpochs(run), better, ({ values }) => values[run.selectBy]);
 }

@@ -1,7 +1,7 @@
 import { type Preset, type PresetTable, presets } from '../../contract/presets';
+import { isOver } from '../../contract/run-states';
 import type { ExperimentDefinition } from '../definition/definition';
 import { findExperiment } from '../experiments/experiment.store';
-import { isOver } from '../runs/run-life';
 import type { Services } from '../shared/context';
 import { grouped } from '../shared/grouped';
 import { type EvaluatedRun, findEvaluatedRuns } from './evaluations.store';
@@ -22,7 +22,7 @@ export async function presentExperiment({ database }: Services, id: string): Pro
   const definition: Pick<ExperimentDefinition, 'preset'> = JSON.parse(experiment.definition);
   const preset = definition.preset ? presets[definition.preset.name] : null;
   const scale = definition.preset?.scale ?? 1;
-  const runs = await findEvaluatedRuns(database, id, tableMetrics);
+  const runs = await findEvaluatedRuns(database, experiment, tableMetrics);
   const variants = variantsOf(runs.filter(({ state }) => state === 'SUCCEEDED'));
   const notes = [...(preset?.notes ?? []), ...scaleNotes(preset, scale), ...missingNotes(runs)];
   const tables = (preset?.tables ?? usualTables).flatMap((table) =>

@@ -1,11 +1,11 @@
 import type { Kysely, Transaction } from 'kysely';
 import { cancelledKey } from '../../contract/keys';
 import type { Problem } from '../../contract/run-spec';
+import { isOver, overStates } from '../../contract/run-states';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import type { Services } from '../shared/context';
 import { resumeLaunching } from './experiment-halt';
-import { isOver, overStates } from './run-life';
 import { applyEvent, applyEventIn, type ChangedRun } from './run-life.service';
 
 /** What became of a wish about a run. `refused`: it has no sense for the run as it is, and the problem says why. */

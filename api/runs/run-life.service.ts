@@ -1,10 +1,11 @@
 import type { Transaction } from 'kysely';
+import { isOver } from '../../contract/run-states';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import type { Services } from '../shared/context';
 import { recordServer } from '../team/team.store';
 import { countInfrastructureFailures } from './experiment-halt';
-import { attemptOutcome, type Failure, isOver, type RunEvent, type RunLife, transition } from './run-life';
+import { attemptOutcome, type Failure, type RunEvent, type RunLife, transition } from './run-life';
 
 /** Figures that come with an event and are stored with it. */
 export type RunFigures = Partial<

@@ -53,10 +53,7 @@ export type RunEvent =
 
 const activeStates: readonly RunState[] = ['SUBMITTED', 'STARTING', 'RUNNING'];
 
-export const overStates: readonly RunState[] = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'STOPPED'];
-
 export const isActive = (state: RunState): boolean => activeStates.includes(state);
-export const isOver = (state: RunState): boolean => overStates.includes(state);
 
 // The conditions of the transitions.
 /** An attempt that died before it wrote its record leaves its number to the next. */

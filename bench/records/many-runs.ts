@@ -2,9 +2,10 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Tables } from '../../api/database/tables';
 import { inTransaction } from '../../api/database/transaction';
 import { newRun } from '../../api/definition/new-run';
-import { higherIsBetter } from '../../contract/metric-names';
+import { describeMetric } from '../../contract/metrics';
 import { parseRunSpec, type RunSpec } from '../../contract/run-spec';
 
+export const isHigherBetter = (name: string): boolean => describeMetric(name).better === 'higher';
 export const metricNames = ['test/accuracy', 'dev/accuracy', 'train/loss'] as const;
 /** Hyper-parameters that differ between runs; rows of others are never looked at, and would take most of the time. */
 export const parameterValues = {
@@ -71,7 +72,7 @@ async function storeExperiment(transaction: Transaction<Tables>, start: number, 
     const quality = Number(pairs[0]![1]) * 0.1 + Number(pairs[2]![1]) * 0.02 + random() * 0.5;
     return metricNames.map((name) => {
       const measured = quality + random() * 0.05;
-      return metricRow(runs[place]!.id, name, higherIsBetter(name) ? measured : 1 - measured);
+      return metricRow(runs[place]!.id, name, isHigherBetter(name) ? measured : 1 - measured);
     });
   });
   await insertAll(transaction, 'run', runs);

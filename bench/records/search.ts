@@ -1,8 +1,7 @@
 import { searchRuns } from '../../api/runs/run.service';
 import type { Reducer, RunFilter, RunOrder } from '../../api/runs/run-filter';
 import type { Services } from '../../api/shared/context';
-import { higherIsBetter } from '../../contract/metric-names';
-import { metricNames, oneOf, parameterValues, randomNumbers } from './many-runs';
+import { isHigherBetter, metricNames, oneOf, parameterValues, randomNumbers } from './many-runs';
 import { type Spent, type Stopwatch, stopwatch } from './stopwatch';
 
 const pageSize = 100;
@@ -32,7 +31,7 @@ export function searches(kind: Kind, count: number): Search[] {
   return Array.from({ length: count }, () => {
     const name = oneOf(metricNames, random);
     const bound = 0.8 * random();
-    const value = higherIsBetter(name) ? { gt: bound } : { lt: 1 - bound };
+    const value = isHigherBetter(name) ? { gt: bound } : { lt: 1 - bound };
     return {
       filter: { metric: { name, reducer: oneOf(reducers[kind], random), value }, parameter: anyParameter(random) },
       order: [anyOrder(kind, random)],
@@ -52,7 +51,7 @@ function anyOrder(kind: Kind, random: () => number): RunOrder {
   const name = oneOf(metricNames, random);
   const nulls = 'LAST';
   if (kind === 'best' && random() < 0.25) return { field: 'CREATED_AT', direction: 'DESC', nulls };
-  const direction = higherIsBetter(name) === (kind !== 'worst') ? 'DESC' : 'ASC';
+  const direction = isHigherBetter(name) === (kind !== 'worst') ? 'DESC' : 'ASC';
   return { metric: { name, reducer: oneOf(reducers[kind], random) }, direction, nulls };
 }
 

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { metricText } from '../../presentation/format';
+import { tickTexts } from '../../presentation/scales';
 import { colourNow, dashOf } from './colours';
-import { metricText, tickTexts } from './format';
 import { useDark } from './hooks';
 
 export interface ChartLine {

@@ -1,6 +1,9 @@
 import { useState } from 'preact/hooks';
+import { differenceText, metricText } from '../../presentation/format';
+import { usualBaseline } from '../../presentation/methods';
+import { roundTicks } from '../../presentation/scales';
+import { foldedWarnings } from '../../presentation/statistics';
 import { colourName } from './colours';
-import { differenceText, foldedWarnings, metricText, roundTicks } from './format';
 import { useQuery } from './hooks';
 import type { Variant } from './live-runs';
 import { Notice, Problems, Scroll, Select, TroubleNotice } from './parts';
@@ -11,6 +14,7 @@ import {
   type Comparison,
   type ComparisonPoint,
   compare,
+  methodFacts,
   type SeedValue,
 } from './queries';
 import { TestsTable, VerdictMark, Verdicts } from './tests-table';
@@ -38,8 +42,9 @@ export function ComparisonCard(props: {
   const [point, setPoint] = useState<ComparisonPoint>('BEST_ON_DEV');
   const [epoch, setEpoch] = useState(1);
   const [seconds, setSeconds] = useState(60);
-  // Training from scratch is what every distillation has to beat.
-  const [baseline, setBaseline] = useState(variants.find(({ name }) => name === 'scratch')?.groupId ?? '');
+  const [chosenBaseline, setBaseline] = useState<string | null>(null);
+  const methods = useQuery(methodFacts, {}).data?.methods ?? [];
+  const baseline = chosenBaseline ?? usualBaseline(variants, methods)?.groupId ?? '';
   const [pairs, setPairs] = useState<ComparedPairs>('WITH_BASELINE');
   const [allowDifferentData, setAllowDifferentData] = useState(false);
 

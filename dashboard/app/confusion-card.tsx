@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
-import { type ConfusionMatrix, confusionOf } from './confusion';
-import { countText } from './format';
+import { type ConfusionMatrix, confusionOf } from '../../presentation/confusion';
+import { countText } from '../../presentation/format';
 import { useQuery } from './hooks';
 import type { Variant } from './live-runs';
 import { Scroll, Select, TroubleNotice } from './parts';
@@ -13,7 +13,8 @@ export function ConfusionCard({ variants, version }: { variants: readonly Varian
   const ids = variant?.runs.slice(0, most.confusionRuns).map(({ id }) => id) ?? [];
   const { data, trouble } = useQuery(metricsOfRuns, ids.length > 0 ? { ids, first: ids.length } : null, { version });
   const runs = data?.runs.nodes.filter(({ metrics }) => metrics.length > 0) ?? [];
-  const matrix = confusionOf(runs.map(({ metrics }) => metrics));
+  const cells = runs.flatMap(({ metrics }) => metrics.map(({ name, last }) => ({ name, value: last })));
+  const matrix = confusionOf(cells);
   return (
     <section class="card" aria-labelledby="confusion">
       <div class="title">

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
+import { durationText, energyText, moneyText, parseLimit } from '../../presentation/format';
 import { Fact } from './definition';
-import { durationText, energyText, moneyText, parseLimit } from './format';
 import { ChangeButton, Problems } from './parts';
 import { type ExperimentCosts, type ExperimentDetails, type RunDetails, setMaxCost } from './queries';
 

@@ -1,4 +1,4 @@
-import { countText } from './format';
+import { countText } from '../../presentation/format';
 import { useQuery } from './hooks';
 import type { Variant } from './live-runs';
 import { Scroll, TroubleNotice } from './parts';

@@ -1,25 +1,17 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
+import { isConfusionName } from '../../contract/metrics';
+import { isOver, type RunState } from '../../contract/run-states';
+import { countText } from '../../presentation/format';
 import { ComparisonCard } from './comparison';
 import { ConfusionCard } from './confusion-card';
 import { ExperimentCostLine, MaxCostButton } from './costs';
 import { CurvesCard } from './curves';
 import { DefinitionCard } from './definition';
 import { Tags } from './experiments';
-import { countText } from './format';
 import { useQuery, useThrottled } from './hooks';
 import { useLiveRuns, variantsOf } from './live-runs';
-import {
-  Ago,
-  ChangeButton,
-  ExperimentMark,
-  isOver,
-  LiveMark,
-  Notice,
-  PageTitle,
-  RunsBar,
-  TroubleNotice,
-} from './parts';
+import { Ago, ChangeButton, ExperimentMark, LiveMark, Notice, PageTitle, RunsBar, TroubleNotice } from './parts';
 import * as queries from './queries';
 import { RunsTable } from './runs-table';
 
@@ -115,7 +107,7 @@ function InOrder(props: { runsFirst: boolean; runs: ComponentChildren; children:
 }
 
 function countStates(runs: readonly queries.LiveRun[]): queries.RunCount[] {
-  const counts = new Map<queries.RunState, number>();
+  const counts = new Map<RunState, number>();
   for (const { state } of runs) counts.set(state, (counts.get(state) ?? 0) + 1);
   return [...counts].map(([state, count]) => ({ state, count }));
 }
@@ -133,7 +125,7 @@ function useMetricNames(runs: readonly queries.LiveRun[], version: number): stri
   const variables = furthest && { ids: [furthest.id], first: 1 };
   const { data } = useQuery(queries.metricsOfRuns, variables, { version });
   const metrics = data?.runs.nodes[0]?.metrics ?? [];
-  return metrics.map(({ name }) => name).filter((name) => !name.includes('/confusion/'));
+  return metrics.map(({ name }) => name).filter((name) => !isConfusionName(name));
 }
 
 function Changes(props: { experiment: queries.ExperimentDetails; counts: queries.RunCount[]; onLimit(): void }) {

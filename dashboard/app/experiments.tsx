@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { countText } from './format';
+import { countText } from '../../presentation/format';
 import { useQuery, useSettled } from './hooks';
 import { Ago, ExperimentMark, Notice, PageTitle, RunsBar, TroubleNotice } from './parts';
 import { type ExperimentRow, experiments, most } from './queries';

@@ -1,9 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { isOver, type RunState } from '../../contract/run-states';
+import { agoText, countText, timeText } from '../../presentation/format';
 import { RequestFailure, request } from './api';
 import type { Live, LiveState } from './follow';
-import { agoText, countText, timeText } from './format';
-import type { Operation, Problem, RunCount, RunState } from './queries';
+import type { Operation, Problem, RunCount } from './queries';
 
 /** In the order of a run's life; the bar shows what is done first. */
 export const runStates: RunState[] = [
@@ -16,7 +17,6 @@ export const runStates: RunState[] = [
   'SUBMITTED',
   'PENDING',
 ];
-export const isOver = (state: RunState): boolean => ['SUCCEEDED', 'FAILED', 'CANCELLED', 'STOPPED'].includes(state);
 
 export const StateMark = ({ state }: { state: string }) => (
   <span class={`state state-${state.toLowerCase()}`}>{state.toLowerCase()}</span>

@@ -1,3 +1,7 @@
+import type { RunState } from '../../contract/run-states';
+import type { MethodFacts } from '../../presentation/methods';
+import type { VerdictKind } from '../../presentation/statistics';
+
 /** A GraphQL document with the types of what it takes and what it gives. */
 export interface Operation<Data, Variables> {
   text: string;
@@ -19,15 +23,6 @@ export const most = {
   curvePoints: 400,
 } as const;
 
-export type RunState =
-  | 'PENDING'
-  | 'SUBMITTED'
-  | 'STARTING'
-  | 'RUNNING'
-  | 'SUCCEEDED'
-  | 'FAILED'
-  | 'CANCELLED'
-  | 'STOPPED';
 export interface RunCount {
   state: RunState;
   count: number;
@@ -47,6 +42,10 @@ type Failure = { __typename: 'InvalidInput' | 'NotFound' | 'Conflict'; problems:
 
 export const viewer = operation<{ viewer: { name: string; role: 'VIEWER' | 'EDITOR' | 'ADMIN' } }, object>(
   'query Viewer { viewer { name role } }',
+);
+
+export const methodFacts = operation<{ methods: MethodFacts[] }, object>(
+  'query Methods { methods { name trains needsTeacher } }',
 );
 
 export interface ExperimentRow {
@@ -206,7 +205,6 @@ export interface ComparedGroup {
   missing: { runId: string; seed: number; state: RunState; reason: string }[];
   difference: number | null;
 }
-export type VerdictKind = 'BETTER' | 'WORSE' | 'NO_EVIDENCE' | 'NOT_TESTED';
 export interface ComparedPair {
   groupId: string;
   name: string;

@@ -1,4 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import { isConfusionName } from '../../contract/metrics';
+import { isOver } from '../../contract/run-states';
+import { bytesText, durationText, metricText, timeText } from '../../presentation/format';
 import { follow } from './api';
 import { Chart } from './chart';
 import { colourName } from './colours';
@@ -6,9 +9,8 @@ import { RunCosts } from './costs';
 import { Fact } from './definition';
 import { Notes } from './experiment';
 import { connecting, type Live } from './follow';
-import { bytesText, durationText, metricText, timeText } from './format';
 import { useQuery } from './hooks';
-import { ChangeButton, isOver, LiveMark, Notice, PageTitle, Scroll, Select, StateMark, TroubleNotice } from './parts';
+import { ChangeButton, LiveMark, Notice, PageTitle, Scroll, Select, StateMark, TroubleNotice } from './parts';
 import * as queries from './queries';
 import { RunProgress, RunSays } from './runs-table';
 import { type Axis, lineOf, pointsByName, type StitchedRecord, sharedAxis, summarise, withEvent } from './series';
@@ -139,7 +141,7 @@ function RunCurves({ history, run }: { history: StitchedRecord[]; run: queries.R
   const [more, setMore] = useState('train/learning-rate');
   const points = useMemo(() => pointsByName(history), [history]);
   const { totalSteps, totalEpochs } = run.progress;
-  const names = [...points.keys()].filter((name) => !name.includes('/confusion/')).sort();
+  const names = [...points.keys()].filter((name) => !isConfusionName(name)).sort();
   const choices = [...new Set([more, ...names])].map((value) => ({ value, label: value }));
   const chart = (shown: string[]) => (
     <MetricsChart {...{ points, axis, shown }} stepsPerEpoch={totalEpochs > 0 ? totalSteps / totalEpochs : null} />

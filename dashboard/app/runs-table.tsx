@@ -1,5 +1,6 @@
-import { durationText } from './format';
-import { isOver, Problems, Scroll, StateMark } from './parts';
+import { isOver } from '../../contract/run-states';
+import { durationText } from '../../presentation/format';
+import { Problems, Scroll, StateMark } from './parts';
 import type { LiveRun } from './queries';
 
 /** Every run with how far it is, why it waits, or why it failed. */

@@ -1,17 +1,11 @@
-import { differenceText, probabilityText } from './format';
+import { differenceText } from '../../presentation/format';
+import { probabilityText, verdictWords } from '../../presentation/statistics';
 import { Scroll } from './parts';
-import type { ComparedPair, Comparison, Interval, VerdictKind } from './queries';
-
-const words: Record<VerdictKind, string> = {
-  BETTER: 'better',
-  WORSE: 'worse',
-  NO_EVIDENCE: 'no evidence',
-  NOT_TESTED: 'not tested',
-};
+import type { ComparedPair, Comparison, Interval } from './queries';
 
 export const VerdictMark = ({ pair: { verdict } }: { pair: ComparedPair }) => (
   <span class={`verdict verdict-${verdict.kind.toLowerCase()}`} title={verdict.text}>
-    {words[verdict.kind]}
+    {verdictWords[verdict.kind]}
   </span>
 );
 

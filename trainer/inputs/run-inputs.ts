@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { methods } from '../../contract/methods';
 import type { Split } from '../../contract/metric-names';
+import { selectByProblem } from '../../contract/metrics';
 import type { DataFiles, Result } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
 import type { Batch } from '../data/batch';
@@ -59,7 +60,8 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   if (sources.kind === 'invalid') return sources;
   const { data, teacherFiles, vectorsFile } = sources.value;
   const prepared = prepareTexts(spec, data, method.usesQuiz);
-  if (prepared.kind === 'invalid') return prepared;
+  const selection = checkSelection(spec, data.classes);
+  if (prepared.kind === 'invalid' || selection.kind === 'invalid') return allProblems([prepared, selection]);
   const { trainTexts } = prepared.value;
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
@@ -91,6 +93,12 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
       loadSeconds: (performance.now() - startedAt) / 1000,
     },
   };
+}
+
+/** The classes of the data decide whether a metric of a class can select the model. */
+function checkSelection({ selectBy }: RunSpec, classes: readonly string[]): Checked<null> {
+  const message = selectByProblem(selectBy, classes);
+  return message === null ? absent : { kind: 'invalid', problems: [{ path: 'selectBy', message }] };
 }
 
 /** What the file of a teacher that is labels says of the rows that are used; null for any other teacher. */

@@ -1,4 +1,5 @@
 import { metricNames, type Split, scoreName } from '../../contract/metric-names';
+import { describeMetric, isBetter } from '../../contract/metrics';
 import { type Scores, scoreMetrics, scoresOf } from '../evaluation/evaluate';
 import { predict } from '../evaluation/predict';
 import type { RunInputs } from '../inputs/run-inputs';
@@ -52,7 +53,7 @@ export async function evaluateEpoch(
     values: finiteOrNull(values),
   });
   await records.metrics.flush();
-  await selectIfBest(run, session, values[scoreName('dev', 'accuracy')]);
+  await selectIfBest(run, session, values[run.spec.selectBy]);
   return 'evaluated';
 }
 
@@ -99,13 +100,16 @@ function trainingValues({ figures }: Session, evaluateSeconds: number): Record<s
   };
 }
 
-async function selectIfBest(run: RunInputs, session: Session, devAccuracy: number | undefined): Promise<void> {
-  if (devAccuracy === undefined || devAccuracy <= (session.selected?.score ?? -1)) return;
-  const { epoch, step } = session;
+/** Keeps the weights of the epoch that is best by the run's `selectBy`, the earliest of equals. */
+async function selectIfBest(run: RunInputs, session: Session, score: number | undefined): Promise<void> {
+  const { epoch, step, selected } = session;
+  if (score === undefined) return;
+  const { better } = describeMetric(run.spec.selectBy);
+  if (selected !== null && !isBetter(better, score, selected.score)) return;
   session.selected = {
     epoch,
     step,
-    score: devAccuracy,
+    score,
     weights: await packWeights(learnerOf(session.state, run.subject.role).weights),
   };
 }

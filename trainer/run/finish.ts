@@ -41,7 +41,7 @@ export async function finishRun(
     classes: [...run.classes],
     rows: run.rows,
     dataFiles: run.dataFiles,
-    selectedOn: 'dev/accuracy',
+    selectedOn: run.spec.selectBy,
     selected: evaluatedEpoch(history, selected.epoch),
     final: evaluatedEpoch(history, run.spec.parameters.epochs),
     trainedParameters: countValues(state.student?.weights) + countValues(state.teacher?.weights),

@@ -49,6 +49,13 @@ export class ComparisonResolver {
     return await compare(services, { experimentIds, metric, at, ...chosen });
   }
 
+  @FieldResolver(() => Boolean, {
+    description: 'Whether a larger value is better; false for a metric without a better direction.',
+  })
+  higherIsBetter(@Root() { metricDescription }: Comparison): boolean {
+    return metricDescription.better === 'higher';
+  }
+
   @FieldResolver(() => [ComparedPair], { description: 'The tested pairs.', complexity: listCost() })
   async pairs(@Root() { tests }: Comparison) {
     return (await tests()).pairs;

@@ -1,5 +1,6 @@
 import { GraphQLSafeInt } from 'graphql-scalars';
 import { createUnionType, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import type { MetricDescription } from '../../../contract/metrics';
 import type { ComparisonPoint as Point } from '../../comparison/comparison';
 import type { Comparison as Outcome } from '../../comparison/comparison.service';
 import type { ComparedPairs as Pairs } from '../../comparison/request';
@@ -7,6 +8,7 @@ import type { RunState as RunStateName } from '../../database/tables';
 import { isFailure } from '../../shared/errors';
 import { listCost } from '../../shared/limits';
 import { failureTypeNames, InvalidInput } from '../failures.type';
+import { Metric } from '../metrics/metric.type';
 import { RunState } from '../runs/run.input';
 import { ComparisonWarning, Interval } from './pair.type';
 
@@ -23,7 +25,9 @@ registerEnumType(ComparisonPoint, {
   valuesConfig: {
     EPOCH: { description: 'At the end of the epoch `epoch`.' },
     WALL_CLOCK: { description: 'At the last evaluation within `seconds` of training.' },
-    BEST_ON_DEV: { description: 'At the epoch with the highest dev/accuracy, the earliest of equals.' },
+    BEST_ON_DEV: {
+      description: "At the epoch that selected the run's model: the best on dev by `selectBy`, the earliest of equals.",
+    },
     BEST_ON_TEST: {
       description:
         'At the epoch where the compared metric, one of the test set, is itself best, as the maxima in papers are. The values are too good, and the answer is marked: `selectedOnTest`.',
@@ -156,8 +160,8 @@ export class Comparison {
   @Field(() => String, { description: 'The metric.' })
   metric: string;
 
-  @Field(() => Boolean, { description: 'Whether a larger value is better.' })
-  higherIsBetter: boolean;
+  @Field(() => Metric, { description: 'Title, unit and direction of the metric.' })
+  metricDescription: MetricDescription;
 
   @Field(() => ID, { nullable: true, description: 'Id of the group the others are measured against.' })
   baseline: string | null;

@@ -17,13 +17,14 @@ registerEnumType(ComparisonWarningKind, {
   valuesConfig: Object.fromEntries(Object.entries(warningKinds).map(([kind, description]) => [kind, { description }])),
 });
 
-export const VerdictKind: Record<Kind, Kind> = enumOf(['BETTER', 'WORSE', 'NO_EVIDENCE', 'NOT_TESTED']);
+export const VerdictKind: Record<Kind, Kind> = enumOf(['BETTER', 'WORSE', 'DIFFERENT', 'NO_EVIDENCE', 'NOT_TESTED']);
 registerEnumType(VerdictKind, {
   name: 'VerdictKind',
   description: 'What a pair comes to. The paired t test decides, at 5 % after the correction of Holm.',
   valuesConfig: {
     BETTER: { description: 'The group is better than the other.' },
     WORSE: { description: 'The group is worse than the other.' },
+    DIFFERENT: { description: 'The groups differ in a metric without a better direction.' },
     NO_EVIDENCE: { description: 'No evidence of a difference, which is no evidence that there is none.' },
     NOT_TESTED: { description: 'Too few shared seeds, or nothing that varies.' },
   },

@@ -225,6 +225,8 @@ export class ComputeInput {
   timeoutSeconds?: number | null;
 }
 
+export const selectByDescription =
+  'Metric on dev that selects the model of a run, judges runs in `halving` and chooses the point of a search, such as `dev/macro-f1`; `dev/accuracy` when left out.';
 export const maxCostDescription =
   'USD beyond which it launches nothing more, all attempts counted, those at work too; no limit when left out.';
 /** Of the field by which a request is known when it comes again. */
@@ -277,6 +279,9 @@ export class ExperimentInput implements GivenDefinition {
   @Field(() => HalvingInput, { nullable: true, description: 'Stops runs that fall behind; none is when left out.' })
   halving?: HalvingInput | null;
 
+  @Field(() => String, { nullable: true, description: selectByDescription })
+  selectBy?: string | null;
+
   @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
   execution?: ExecutionInput | null;
 
@@ -327,6 +332,9 @@ export class DefinitionChangesInput {
 
   @Field(() => HalvingInput, { nullable: true, description: 'Stops runs that fall behind; none is when left out.' })
   halving?: HalvingInput | null;
+
+  @Field(() => String, { nullable: true, description: selectByDescription })
+  selectBy?: string | null;
 
   @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
   execution?: ExecutionInput | null;

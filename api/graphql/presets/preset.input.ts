@@ -9,6 +9,7 @@ import {
   ExecutionInput,
   keyDescription,
   maxCostDescription,
+  selectByDescription,
   TeacherInput,
 } from '../experiments/definition.input';
 
@@ -53,6 +54,9 @@ export class PresetExperimentInput implements GivenPreset {
     description: `One run of every variant each; ${defaultSeeds.join(', ')} when left out.`,
   })
   seeds?: number[] | null;
+
+  @Field(() => String, { nullable: true, description: selectByDescription })
+  selectBy?: string | null;
 
   @Field(() => String, { nullable: true, description: "Name; the preset's when left out." })
   name?: string | null;

@@ -1,5 +1,5 @@
 import { Field, InputType, registerEnumType } from 'type-graphql';
-import { runStates } from '../../database/tables';
+import { runStates } from '../../../contract/run-states';
 import type {
   MetricCondition,
   ParameterCondition,

@@ -53,7 +53,7 @@ export class RandomSearchInput {
 
 @InputType({
   description:
-    'Asynchronous successive halving in its stopping form (Li et al., 2020): at the epochs minEpochs, minEpochs x reduction, ... a run goes on only if its best dev/accuracy so far is among the best 1/reduction of the runs of its variant that got there so far. A run that is stopped keeps what it has.',
+    'Asynchronous successive halving in its stopping form (Li et al., 2020): at the epochs minEpochs, minEpochs x reduction, ... a run goes on only if its best `selectBy` so far is among the best 1/reduction of the runs of its variant that got there so far. A run that is stopped keeps what it has.',
 })
 export class HalvingInput implements Halving {
   @Field(() => Int, { defaultValue: 1, description: 'Epoch of the first rung.' })

@@ -30,13 +30,19 @@ export class BestPoint {
   @Field(() => [ID], { description: 'Its runs that were trained to the end.' })
   runIds: string[];
 
-  @Field(() => PointScore, { description: 'dev/accuracy at the epoch best on dev: what it was chosen by.' })
+  @Field(() => String, { description: 'The metric it was chosen by, which also selects the models.' })
+  selectBy: string;
+
+  @Field(() => PointScore, { description: 'That metric at the epochs of the models.' })
+  selected: PointScore;
+
+  @Field(() => PointScore, { description: 'dev/accuracy at those epochs.' })
   devAccuracy: PointScore;
 
-  @Field(() => PointScore, { description: 'test/accuracy at that epoch.' })
+  @Field(() => PointScore, { description: 'test/accuracy at those epochs.' })
   testAccuracy: PointScore;
 
-  @Field(() => PointScore, { description: 'test/macro-f1 at that epoch.' })
+  @Field(() => PointScore, { description: 'test/macro-f1 at those epochs.' })
   testF1: PointScore;
 }
 

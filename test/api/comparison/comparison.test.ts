@@ -25,6 +25,8 @@ const compare = async (given: object = {}) =>
     })
   ).compare;
 
+const anExperiment = () => services().database.selectFrom('experiment').selectAll().executeTakeFirstOrThrow();
+
 const messagesOf = (warnings: { message: string }[]) => warnings.map(({ message }) => message);
 
 describe('comparing', () => {
@@ -49,6 +51,53 @@ describe('comparing', () => {
     });
     expect(groups[1]).toMatchObject({ name: 'scratch', difference: null });
     expect([baseline, warnings, higherIsBetter]).toEqual(['scratch', [], true]);
+  });
+
+  it('takes the largest F1 for the best whatever the class is called', async () => {
+    for (const label of ['normal', 'loss', 'seconds/x', 'a/b'])
+      for (const [seed, value] of [0, 1].entries()) {
+        const id = `${label}-${seed}`.replace('/', '');
+        await runWith(id, { group_id: label.replace('/', ''), seed }, []);
+        const row = { run_id: id, epoch: 1, step: 1, elapsed_seconds: 1, name: `test/class/${label}/f1`, value };
+        await services().database.insertInto('epoch_metric').values(row).execute();
+      }
+    for (const label of ['normal', 'loss', 'seconds/x', 'a/b']) {
+      const { higherIsBetter, groups } = await compare({ metric: `test/class/${label}/f1` });
+      const group = groups.find(({ name }: { name: string }) => name === label.replace('/', ''));
+      expect({ label, higherIsBetter, best: group.best.seed }).toEqual({ label, higherIsBetter: true, best: 1 });
+    }
+  });
+
+  it('ranks no run by a metric without a better direction', async () => {
+    for (const [seed, value] of [0.1, 0.2].entries()) {
+      await runWith(`r-${seed}`, { group_id: 'g', seed }, []);
+      const row = { run_id: `r-${seed}`, epoch: 1, step: 1, elapsed_seconds: 1, name: 'train/learning-rate', value };
+      await services().database.insertInto('epoch_metric').values(row).execute();
+    }
+    const { groups, higherIsBetter } = await compare({ metric: 'train/learning-rate' });
+    expect([groups[0].best, groups[0].worst, groups[0].max, higherIsBetter]).toEqual([null, null, 0.2, false]);
+  });
+
+  it('finds the epoch of the model by the metric of the experiment, and warns where experiments differ in it', async () => {
+    await insertExperiment(services(), {
+      id: 'by-loss',
+      definition: JSON.stringify({ ...JSON.parse((await anExperiment()).definition), selectBy: 'dev/loss' }),
+    });
+    for (const experiment_id of ['experiment', 'by-loss']) {
+      const id = `run-of-${experiment_id}`;
+      const epochs = [
+        { epoch: 1, seconds: 1, dev: 0.6, test: 0.7 },
+        { epoch: 2, seconds: 2, dev: 0.9, test: 0.8 },
+      ];
+      await runWith(id, { group_id: experiment_id, seed: 0, experiment_id }, epochs);
+      const losses = [0.2, 0.3].map((value, place) => ({
+        ...{ run_id: id, epoch: place + 1, step: 10, elapsed_seconds: 1, name: 'dev/loss', value },
+      }));
+      await services().database.insertInto('epoch_metric').values(losses).execute();
+    }
+    const { groups, warnings } = await compare({ ids: ['experiment', 'by-loss'], at: { point: 'BEST_ON_DEV' } });
+    expect(groups.map(({ values }: { values: { epoch: number }[] }) => values[0]!.epoch)).toEqual([2, 1]);
+    expect(warnings.map(({ kind }: { kind: string }) => kind)).toContain('DIFFERENT_SELECTION');
   });
 
   it('takes the smallest loss for the best', async () => {

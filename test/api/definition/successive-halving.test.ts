@@ -36,8 +36,19 @@ describe('the rule of successive halving', () => {
           paper.arrive(value);
           // Before eta have arrived the paper promotes nobody, and here nobody is stopped.
           const expected = place + 1 < eta || paper.promotable(eta).includes(place);
-          expect(goesOn(value, values.slice(0, place), eta)).toBe(expected);
+          expect(goesOn(value, values.slice(0, place), eta, 'higher')).toBe(expected);
         }
+      }),
+    );
+  });
+
+  it('ranks by the smallest value where lower is better', () => {
+    fc.assert(
+      fc.property(arrivals, reductions, (values, eta) => {
+        const negated = values.map((value) => -value);
+        const [value, ...earlier] = values;
+        const [opposite, ...negatedEarlier] = negated;
+        expect(goesOn(opposite!, negatedEarlier, eta, 'lower')).toBe(goesOn(value!, earlier, eta, 'higher'));
       }),
     );
   });
@@ -45,7 +56,7 @@ describe('the rule of successive halving', () => {
   it('never stops what is the best so far, once a share can be told', () => {
     fc.assert(
       fc.property(arrivals, reductions, (earlier, eta) => {
-        expect(goesOn(Math.max(...earlier) + 1, earlier, eta)).toBe(true);
+        expect(goesOn(Math.max(...earlier) + 1, earlier, eta, 'higher')).toBe(true);
       }),
     );
   });
@@ -81,7 +92,7 @@ function simulate(
     run.epoch += 1;
     epochsTrained += 1;
     const rung = arrived.get(run.epoch);
-    const stays = rung === undefined || goesOn(quality, rung, eta);
+    const stays = rung === undefined || goesOn(quality, rung, eta, 'higher');
     rung?.push(quality);
     if (stays && run.epoch < epochs) busy.push({ ...run, at: run.at + epochSeconds });
     else {

@@ -28,12 +28,12 @@ async function atWork(id: string, variant = `kd [alpha=${id}]`): Promise<void> {
 const chunks = new Map<string, number>();
 
 /** The trainer closes an epoch, and what it wrote is taken in. */
-async function evaluate(id: string, epoch: number, accuracy: number): Promise<void> {
+async function evaluate(id: string, epoch: number, accuracy: number, loss = 1): Promise<void> {
   const sequence = chunks.get(id) ?? 0;
   chunks.set(id, sequence + 1);
   const record: MetricRecord = {
     ...{ step: epoch * 10, epoch, elapsedSeconds: epoch, scope: 'epoch' },
-    values: { 'dev/accuracy': accuracy, 'test/accuracy': 1 - accuracy },
+    values: { 'dev/accuracy': accuracy, 'test/accuracy': 1 - accuracy, 'dev/loss': loss },
   };
   await services().objects.write(metricsKey(id, 1, sequence), `${JSON.stringify(record)}\n`);
   await ingestRun(services(), id);
@@ -65,6 +65,19 @@ describe('runs of a search', () => {
     ]);
     expect([await wishOf('a'), await wishOf('b'), await wishOf('c')]).toEqual([0, 2, 0]);
     expect(services().wakeUps).toBe(1);
+  });
+
+  it('are judged by the metric that selects their models, here the lowest loss up to the rung', async () => {
+    await define({ selectBy: 'dev/loss', halving: { minEpochs: 2, reduction: 2 } });
+    for (const id of ['a', 'b']) await atWork(id);
+    await evaluate('a', 1, 0.1, 0.2);
+    await evaluate('a', 2, 0.1, 0.9);
+    await evaluate('b', 1, 0.9, 0.5);
+    await evaluate('b', 2, 0.9, 0.3);
+    expect(await rungOf(2)).toEqual([
+      { run_id: 'a', place: 1, value: 0.2, goes_on: 1 },
+      { run_id: 'b', place: 2, value: 0.3, goes_on: 0 },
+    ]);
   });
 
   it('end as STOPPED, keep what they have, and say up to where they count', async () => {

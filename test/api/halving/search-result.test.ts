@@ -67,6 +67,37 @@ describe('the result of a search', () => {
     ]);
   });
 
+  it('is chosen by the metric of the definition, and says which', async () => {
+    await services()
+      .database.updateTable('experiment')
+      .set({ definition: JSON.stringify({ variants, selectBy: 'dev/loss' }) })
+      .execute();
+    await run('a0', 'kd [alpha=0.1]', 0, [[0.9, 0.1]]);
+    await run('b0', 'kd [alpha=0.2]', 0, [[0.1, 0.8]]);
+    const loss = (run_id: string, value: number) => ({
+      run_id,
+      epoch: 1,
+      step: 10,
+      elapsed_seconds: 0,
+      name: 'dev/loss',
+      value,
+    });
+    await services()
+      .database.insertInto('epoch_metric')
+      .values([loss('a0', 0.7), loss('b0', 0.4)])
+      .execute();
+    const { experiment } = await dataOf(
+      services(),
+      '{ experiment(id: "experiment") { searchResults { best { name selectBy selected { mean } testAccuracy { mean } } } } }',
+    );
+    expect(experiment.searchResults[0].best).toEqual({
+      name: 'kd [alpha=0.2]',
+      selectBy: 'dev/loss',
+      selected: { mean: 0.4 },
+      testAccuracy: { mean: 0.8 },
+    });
+  });
+
   it('counts what was stopped and what is not over, and takes neither for the best', async () => {
     await run('a', 'kd [alpha=0.1]', 0, [[0.9, 0.9]], { state: 'STOPPED' });
     await run('b', 'kd [alpha=0.2]', 0, [[0.8, 0.8]], { state: 'RUNNING' });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { attemptOutcome, isActive, isOver, type RunEvent, type RunLife, transition } from '../../../api/runs/run-life';
+import { attemptOutcome, isActive, type RunEvent, type RunLife, transition } from '../../../api/runs/run-life';
+import { isOver } from '../../../contract/run-states';
 
 const pending: RunLife = {
   state: 'PENDING',

@@ -8,6 +8,7 @@ import type { ObjectStore } from '../../../contract/objects/object-store';
 import type { AttemptEnd } from '../../../contract/records';
 import type { RunSpecInput } from '../../../contract/run-spec';
 import { readNewestCheckpoint } from '../../../trainer/checkpoint/checkpoint';
+import { readHistory } from '../../../trainer/records/history';
 import { attemptIn, storeOf } from '../../testkit/attempts';
 import { useTestFolder } from '../../testkit/test-folder';
 import { tinyRun, tinyTeacher } from '../../testkit/tiny-runs';
@@ -34,6 +35,25 @@ describe('an attempt', () => {
       expect.stringMatching('^vectors: "/nowhere/vectors.txt" does not exist'),
     ]);
     expect(readEnds(folder.path(), 'kd')[1]).toEqual(end);
+  });
+
+  it('keeps the model of the epoch that is best by selectBy, whose class has to be among those of the data', async () => {
+    const spec = tinyRun(folder.path(), 'scratch', { selectBy: 'dev/loss', parameters: { epochs: 3 } });
+    expect(await attempt(spec)).toMatchObject({ outcome: 'succeeded' });
+    const { selectedOn, selected } = readResult(folder.path(), 'scratch');
+    const history = await readHistory(store(), 'scratch');
+    const losses = history.flatMap(({ scope, values }) => (scope === 'epoch' ? (values['dev/loss'] ?? []) : []));
+    expect(selectedOn).toBe('dev/loss');
+    expect(losses).toHaveLength(3);
+    expect(selected.values['dev/loss']).toBe(Math.min(...losses));
+
+    const unknown = tinyRun(folder.path(), 'scratch', { runId: 'unknown', selectBy: 'dev/class/sideways/f1' });
+    expect(await attempt(unknown)).toMatchObject({
+      ...{ outcome: 'failed', kind: 'input' },
+      problems: [
+        { path: 'selectBy', message: expect.stringMatching(/^there is no class "sideways" in the data; there are /) },
+      ],
+    });
   });
 
   it('that meets a number that is none fails with the step and keeps the last checkpoint', async () => {

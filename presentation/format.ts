@@ -9,24 +9,6 @@ export function metricText(value: number | null): string {
 /** A difference, with its sign. */
 export const differenceText = (value: number): string => `${value < 0 ? '−' : '+'}${metricText(Math.abs(value))}`;
 
-/** A probability with three decimals, without the 0 in front, which it does not need. */
-export const probabilityText = (p: number | null): string =>
-  p === null ? '–' : p < 0.001 ? '< .001' : p >= 0.9995 ? '1' : p.toFixed(3).replace(/^0/, '');
-
-/** Each message once; of many of one kind about pairs the first, and how many more there are. */
-export function foldedWarnings(
-  warnings: readonly { message: string }[],
-  ofPairs: readonly { kind: string; message: string }[],
-): string[] {
-  const kinds = new Map<string, Set<string>>();
-  for (const { kind, message } of ofPairs) kinds.set(kind, (kinds.get(kind) ?? new Set<string>()).add(message));
-  const folded = [...kinds.values()].map((messages) => {
-    const [first] = messages;
-    return messages.size === 1 ? first! : `${first} (and ${countText(messages.size - 1, 'pair')} more like it)`;
-  });
-  return [...new Set([...warnings.map(({ message }) => message), ...folded])];
-}
-
 /** 8.2 s, 3 min 20 s, 2 h 5 min. */
 export function durationText(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -77,34 +59,3 @@ export const timeText = (time: string): string =>
 
 export const countText = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString()} ${count === 1 ? one : many}`;
-
-/**
- * Round numbers that cover a range, ends included: steps of 1, 2 or 5 times a power of ten.
- *
- * @param most most steps between two of them
- */
-export function roundTicks(low: number, high: number, most: number): number[] {
-  const span = high - low || Math.abs(high) || 1;
-  const power = 10 ** Math.floor(Math.log10(span / most));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => span / candidate <= most)!;
-  const [first, last] = [Math.floor(low / step + 1e-9), Math.ceil(high / step - 1e-9)];
-  // Multiples, not sums: 0.1 + 0.2 would print as 0.30000000000000004.
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return Array.from({ length: Math.max(last, first + 1) - first + 1 }, (_, place) =>
-    Number(((first + place) * step).toFixed(decimals)),
-  );
-}
-
-/** Ticks with as many figures as tell neighbours apart, which learning rates need more of than accuracies. */
-export function tickTexts(ticks: readonly number[]): string[] {
-  const largest = Math.max(...ticks.map(Math.abs));
-  const step = ticks.length > 1 ? Math.abs(ticks[1]! - ticks[0]!) : largest;
-  if (largest === 0 || step === 0) return ticks.map(String);
-  // Two more than the quotient has: a step may be 2.5 times a power of ten.
-  const figures = Math.min(21, Math.ceil(Math.log10(Math.max(1, largest / step))) + 2);
-  const format = new Intl.NumberFormat('en', {
-    maximumSignificantDigits: figures,
-    notation: largest < 0.001 ? 'scientific' : 'standard',
-  });
-  return ticks.map((tick) => (tick === 0 ? '0' : format.format(tick)));
-}

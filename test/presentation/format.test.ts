@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { confusionOf } from '../../dashboard/app/confusion';
 import {
   agoText,
   bytesText,
@@ -9,9 +8,8 @@ import {
   metricText,
   moneyText,
   parseLimit,
-  roundTicks,
-  tickTexts,
-} from '../../dashboard/app/format';
+} from '../../presentation/format';
+import { roundTicks, tickTexts } from '../../presentation/scales';
 
 describe('numbers for a reader', () => {
   it.each([
@@ -117,32 +115,5 @@ describe('the ticks of an axis', () => {
         expect(new Set(tickTexts(ticks)).size).toBe(5);
       }),
     );
-  });
-});
-
-describe('the confusion matrix of a variant', () => {
-  const run = (right: number, wrong: number) => [
-    { name: 'test/accuracy', last: 0.5 },
-    { name: 'test/class/up/f1', last: 0.5 },
-    { name: 'test/class/down/flat/f1', last: 0.5 },
-    { name: 'test/confusion/up/up', last: right },
-    { name: 'test/confusion/up/down/flat', last: wrong },
-    { name: 'test/confusion/down/flat/up', last: 3 },
-    { name: 'test/confusion/down/flat/down/flat', last: 4 },
-  ];
-
-  it('is summed over seeds, with labels that hold a slash', () => {
-    expect(confusionOf([run(1, 2), run(10, 20)])).toEqual({
-      classes: ['up', 'down/flat'],
-      counts: [
-        [11, 22],
-        [6, 8],
-      ],
-    });
-  });
-
-  it('is not there before the first evaluation', () => {
-    expect(confusionOf([[{ name: 'train/loss', last: 1 }]])).toBeNull();
-    expect(confusionOf([])).toBeNull();
   });
 });
