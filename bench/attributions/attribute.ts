@@ -4,11 +4,9 @@ import { loadDataSet } from '../../trainer/data/dataset';
 import { startEngine } from '../../trainer/engine/engine';
 import { predict } from '../../trainer/evaluation/predict';
 import { encodeExamples, prepareTexts } from '../../trainer/inputs/run-examples';
-import { buildStudent } from '../../trainer/inputs/student-model';
-import { buildTeacher } from '../../trainer/inputs/teacher-model';
-import { localFolder } from '../../trainer/models/teacher';
+import { buildStudent, buildTeacher } from '../../trainer/inputs/run-model';
+import { localFolder } from '../../trainer/models/model-files';
 import { attributeExamples } from '../../trainer/teacher/attributions';
-import { embeddedBert } from '../../trainer/teacher/integrated-gradients';
 import { dataFiles } from '../training/steps';
 
 const rounds = 3;
@@ -24,7 +22,7 @@ async function main(): Promise<void> {
   const started = await startEngine({ engine, device: 'cpu', threads: 1 });
   if (started.kind === 'unavailable') throw new Error(started.problems.map(({ message }) => message).join(' '));
   const { teacher, train } = await prepare(folder, Number(trainShare));
-  const classifier = embeddedBert(teacher.frozen, teacher.config);
+  const classifier = teacher.model.embedded(teacher.frozen);
   const batches = evaluationOrder(train, 64).map((positions) => batchOf(train, positions));
   const forward = await leastOf(() => predict(teacher.classifier, teacher.learning, batches, never));
   const taken: Float32Array[] = [];
@@ -58,7 +56,7 @@ async function prepare(folder: string, trainShare: number) {
   const texts = valid(prepareTexts(spec, data, false));
   const teacher = valid(await buildTeacher(spec, localFolder(files.teacher), data.classes, texts.trainTexts));
   const student = valid(await buildStudent(spec, null, data.classes, texts.trainTexts));
-  const train: Examples = encodeExamples(spec, texts, student, teacher).train;
+  const train: Examples = encodeExamples(spec, texts, student.model, teacher.model).train;
   return { teacher, train };
 }
 

@@ -5,11 +5,11 @@ import type { Batch } from '../../trainer/data/batch';
 import { batchOf, epochOrder, quizOrder } from '../../trainer/data/batches';
 import { loadDataSet } from '../../trainer/data/dataset';
 import { encodeExamples, prepareTexts } from '../../trainer/inputs/run-examples';
-import { buildStudent } from '../../trainer/inputs/student-model';
-import { buildTeacher } from '../../trainer/inputs/teacher-model';
+import { buildStudent, buildTeacher } from '../../trainer/inputs/run-model';
 import { createMethod } from '../../trainer/methods';
 import type { TrainingState } from '../../trainer/methods/method';
-import { localFolder } from '../../trainer/models/teacher';
+import { inputsOf } from '../../trainer/models/model';
+import { localFolder } from '../../trainer/models/model-files';
 import { randomStream } from '../../trainer/numeric/random';
 import type { Batches, MeasuredStep } from './steps';
 import { dataFiles } from './steps';
@@ -38,7 +38,7 @@ export async function prepareRun(step: MeasuredStep, folder: string, count: numb
       : null;
   const student =
     trains === 'student' ? valid(await buildStudent(spec, files.vectors, data.classes, texts.trainTexts)) : null;
-  const { train, quiz } = encodeExamples(spec, texts, student, teacher);
+  const { train, quiz } = encodeExamples(spec, texts, student?.model ?? null, teacher?.model ?? null);
   const { batchSize, quizBatchSize, epochs } = spec.parameters;
   const all = epochOrder(train, batchSize, true, spec.seed, 1)
     .filter((positions) => positions.length === batchSize)
@@ -47,7 +47,7 @@ export async function prepareRun(step: MeasuredStep, folder: string, count: numb
   const batches = Array.from({ length: count }, (_, k) => all[Math.floor(((k + 0.5) * all.length) / count)]!);
   const quizBatches = batches.map((_, k) => batchOf(quiz, quizOrder(quiz, quizBatchSize ?? batchSize, spec.seed, k)));
   await teacher?.hiddenStates?.keep(
-    batches.map(({ tokens }) => tokens!),
+    batches.map((batch) => inputsOf(batch, 'teacher')),
     new AbortController().signal,
   );
 
@@ -98,7 +98,7 @@ function valid<T>(checked: Checked<T>): T {
   throw new Error(checked.problems.map(({ path, message }) => `${path}: ${message}`).join('\n'));
 }
 
-const longest = ({ tokens, words }: Batch): number => Math.max(...(tokens ?? words)!.lengths);
+const longest = ({ inputs }: Batch): number => Math.max(...(inputs.teacher ?? inputs.student)!.lengths);
 
 const tidied = <T extends { state: TrainingState }>(compute: () => T): T =>
   tf.tidy(compute as unknown as () => tf.TensorContainer) as unknown as T;

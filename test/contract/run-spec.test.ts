@@ -3,7 +3,7 @@ import { parametersSchema } from '../../contract/parameters';
 import { parseRunSpec, type RunSpec, unreadParameters } from '../../contract/run-spec';
 
 const data = { train: '/data/train.csv', test: '/data/test.csv' };
-const teacher = { kind: 'folder', location: '/models/bert' };
+const teacher = { kind: 'folder', location: '/models/transformer/forward' };
 
 function specOf(input: unknown): RunSpec {
   const outcome = parseRunSpec(input);

@@ -1,35 +1,51 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { MethodName } from '../../contract/methods';
 import type { Batch, Sequences } from '../../trainer/data/batch';
-import type { Classifier, HintSetting } from '../../trainer/methods/method';
-import { bertLogits } from '../../trainer/models/bert';
-import { type BertConfig, bertConfig, initialiseBert } from '../../trainer/models/bert-config';
-import { bilstmLogits, bilstmStates, dropoutMasks, initialiseBilstm } from '../../trainer/models/bilstm';
+import type { HintSetting } from '../../trainer/methods/method';
+import { type Classifier, inputsOf, type Model } from '../../trainer/models/model';
+import { initialiseTransformer, type TransformerConfig } from '../../trainer/models/transformer/architecture';
+import { bertConfig } from '../../trainer/models/transformer/families/bert';
+import { transformerLogits } from '../../trainer/models/transformer/forward';
+import { transformerModel } from '../../trainer/models/transformer/model';
+import { bilstmLogits, bilstmStates, dropoutMasks, initialiseBilstm } from '../../trainer/models/word/bilstm';
 import { randomStream } from '../../trainer/numeric/random';
 import type { Weights } from '../../trainer/numeric/weights';
 import { redrawn } from './tensors';
 
 const [classes, vocabulary] = [3, 12];
-export const tinyBert: BertConfig = {
+export const tinyBert: TransformerConfig = {
   ...bertConfig({ vocabularySize: vocabulary, hidden: 4, layers: 2, heads: 2, intermediate: 6 }),
   maxPositions: 8,
 };
 
+/** A model of that architecture. It reads ids alone: its encoder is never asked. */
+export const tinyTransformer: Model = transformerModel({
+  config: tinyBert,
+  classes: ['a', 'b', 'c'],
+  encoder: { encode: () => [], encodeWords: () => ({ ids: [], wordOf: [] }) },
+  tokenizerFiles: {},
+  dropoutRate: 0.1,
+  loraScale: 1,
+});
+
 /** All weights of a teacher of `tinyBert`'s size, no bias 0 and no layer norm trivial. */
-export const tinyTeacherWeights = (): Weights => redrawn(initialiseBert(tinyBert, classes, randomStream(0)), 0.7);
+export const tinyTeacherWeights = (): Weights =>
+  redrawn(initialiseTransformer(tinyBert, classes, randomStream(0)), 0.7);
 
 /** A teacher whose learning weights are given; `frozen` holds the rest. */
 export const tinyTeacher =
   (frozen: Weights = {}, loraScale = 1): Classifier =>
   (batch, dropout) =>
   (weights) =>
-    bertLogits({ ...frozen, ...weights }, tinyBert, batch.tokens!, {
+    transformerLogits({ ...frozen, ...weights }, tinyBert, inputsOf(batch, 'teacher'), {
       loraScale,
       dropout: dropout && { rate: 0.1, random: dropout.substream('masks') },
     });
 
 const student = { units: 2, classes };
 const embeddingSize = 2;
+/** Widths that dropout masks are drawn for. */
+const studentWidths = { words: embeddingSize, state: 2 * student.units };
 const initialStudent = (attentionUnits: number | null = null) =>
   initialiseBilstm(
     { ...student, attentionUnits },
@@ -45,16 +61,19 @@ export const tinyAttentiveWeights = (): Weights => redrawn(initialStudent(3), 0.
 /** What methods that imitate the inside of a teacher of `tinyBert`'s size are made with; `rate` is the student's dropout. */
 export const tinyHints = (rate = 0, seed = 0): HintSetting => ({
   student: (batch, dropout) => {
-    const masks = dropout && dropoutMasks(initialStudent(), batch.words!, rate, dropout);
-    return (weights) => bilstmStates(weights, batch.words!, masks);
+    const masks = dropout && dropoutMasks(studentWidths, inputsOf(batch, 'student'), rate, dropout);
+    return (weights) => bilstmStates(weights, inputsOf(batch, 'student'), masks);
   },
-  stateSize: 2 * student.units,
-  teacher: { hidden: tinyBert.hidden, layers: tinyBert.layers },
+  sizes: {
+    student: { layers: 1, embedding: embeddingSize, hidden: 2 * student.units, positions: null },
+    teacher: { layers: tinyBert.layers, embedding: tinyBert.hidden, hidden: tinyBert.hidden, positions: 8 },
+  },
   random: randomStream(seed, 'projections'),
 });
 
 /** Made-up hints of the shape that a method reads on a batch; of two words the second is none the teacher reads. */
-export function tinyTeacherHints(method: MethodName, { words, labels }: Batch): tf.Tensor2D | null {
+export function tinyTeacherHints(method: MethodName, { inputs, labels }: Batch): tf.Tensor2D | null {
+  const words = inputs.student;
   const random = randomStream(words!.ids.length, 'hints');
   const { hidden } = tinyBert;
   const drawn = (rows: number, width: number) =>
@@ -81,8 +100,8 @@ export function tinyTeacherHints(method: MethodName, { words, labels }: Batch): 
 export const tinyStudent =
   (rate = 0): Classifier =>
   (batch, dropout) => {
-    const masks = dropout && dropoutMasks(initialStudent(), batch.words!, rate, dropout);
-    return (weights) => bilstmLogits(weights, batch.words!, masks);
+    const masks = dropout && dropoutMasks(studentWidths, inputsOf(batch, 'student'), rate, dropout);
+    return (weights) => bilstmLogits(weights, inputsOf(batch, 'student'), masks);
   };
 
 const sequencesOf = (lists: readonly (readonly number[])[]): Sequences => ({
@@ -94,8 +113,7 @@ const sequencesOf = (lists: readonly (readonly number[])[]): Sequences => ({
 export const batchOf = (examples: readonly (readonly number[])[], labels: readonly number[]): Batch => ({
   rows: Int32Array.from(labels, (_, row) => row),
   labels: Int32Array.from(labels),
-  words: sequencesOf(examples),
-  tokens: sequencesOf(examples),
+  inputs: { student: sequencesOf(examples), teacher: sequencesOf(examples) },
 });
 
 /** The examples of a batch again, as lists of ids. */

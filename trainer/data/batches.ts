@@ -1,20 +1,18 @@
 import { randomStream } from '../numeric/random';
-import type { Batch } from './batch';
+import type { Batch, Role } from './batch';
 import { type SequenceTable, selectSequences, sequenceLength } from './sequences';
 
 /** A whole set of examples, encoded once. A position counts the examples of the set; a row those of the file. */
 export interface Examples {
   rows: Int32Array;
   labels: Int32Array;
-  /** null where the run trains no student. */
-  words: SequenceTable | null;
-  /** null where no teacher reads them. */
-  tokens: SequenceTable | null;
+  /** What each model reads; null where the run has no such model. */
+  inputs: Readonly<Record<Role, SequenceTable | null>>;
   /**
-   * Word of its example, from 0, that each word piece of `tokens` belongs to; -1: none that the student reads. Left out where
+   * For each id of `inputs.teacher` the position in its example of the student's id for the same word; -1: none. Left out where
    * the method does not compare teacher and student word by word.
    */
-  wordOf?: Int32Array;
+  alignment?: Int32Array;
 }
 
 /** Batches of which a pool is sorted by length: as many as keep the order random enough (PyTorch reference). */
@@ -25,20 +23,23 @@ export function batchOf(examples: Examples, positions: Int32Array): Batch {
   return {
     rows: positions.map((position) => examples.rows[position]!),
     labels: positions.map((position) => examples.labels[position]!),
-    words: examples.words && selectSequences(examples.words, positions),
-    tokens: examples.tokens && selectSequences(examples.tokens, positions),
-    ...(examples.wordOf && { wordRows: wordRows(examples, positions) }),
+    inputs: {
+      student: examples.inputs.student && selectSequences(examples.inputs.student, positions),
+      teacher: examples.inputs.teacher && selectSequences(examples.inputs.teacher, positions),
+    },
+    ...(examples.alignment && { alignment: alignmentOf(examples, positions) }),
   };
 }
 
-/** Row among the words of a batch that each of its word pieces belongs to; -1: none. */
-function wordRows({ words, tokens, wordOf }: Examples, positions: Int32Array): Int32Array {
+/** `Batch.alignment`: as that of the examples, with rows of the batch in place of positions in an example. */
+function alignmentOf({ inputs, alignment }: Examples, positions: Int32Array): Int32Array {
+  const { offsets } = inputs.teacher!;
   const rows: number[] = [];
-  let firstWord = 0;
+  let first = 0;
   for (const position of positions) {
-    for (let piece = tokens!.offsets[position]!; piece < tokens!.offsets[position + 1]!; piece++)
-      rows.push(wordOf![piece]! < 0 ? -1 : firstWord + wordOf![piece]!);
-    firstWord += sequenceLength(words!, position);
+    for (let id = offsets[position]!; id < offsets[position + 1]!; id++)
+      rows.push(alignment![id]! < 0 ? -1 : first + alignment![id]!);
+    first += sequenceLength(inputs.student!, position);
   }
   return Int32Array.from(rows);
 }
@@ -86,10 +87,10 @@ export function evaluationOrder(examples: Examples, batchSize: number): Int32Arr
 
 const positionsOf = ({ rows }: Examples): Int32Array => rows.map((_, position) => position);
 
-/** By what costs most: the teacher's tokens where it reads any, else the words. Equals keep their order. */
-function sortedByLength({ tokens, words }: Examples, positions: Int32Array): Int32Array {
-  const sequences = tokens ?? words;
-  if (sequences === null) throw new Error('the examples have neither words nor tokens');
+/** By the length that costs most: the teacher's if it reads the examples, else the student's. Equals keep their order. */
+function sortedByLength({ inputs }: Examples, positions: Int32Array): Int32Array {
+  const sequences = inputs.teacher ?? inputs.student;
+  if (sequences === null) throw new Error('the examples are encoded for no model');
   return positions.slice().sort((a, b) => sequenceLength(sequences, a) - sequenceLength(sequences, b));
 }
 

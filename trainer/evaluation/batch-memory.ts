@@ -34,10 +34,10 @@ export function withinMemory<T>(batch: Batch, spec: RunSpec | null, work: () => 
   }
 }
 
-function lengthOf({ tokens, words }: Batch): string {
+function lengthOf({ inputs: { teacher, student } }: Batch): string {
   const lengths: string[] = [];
-  if (tokens !== null) lengths.push(`${longest(tokens.lengths)} word pieces`);
-  if (words !== null) lengths.push(`${longest(words.lengths)} words`);
+  if (teacher !== null) lengths.push(`${longest(teacher.lengths)} tokens (teacher)`);
+  if (student !== null) lengths.push(`${longest(student.lengths)} tokens (student)`);
   return lengths.join(' and ');
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../data/batch';
-import type { Classifier } from '../methods/method';
+import type { Classifier } from '../models/model';
 import type { Weights } from '../numeric/weights';
 import type { Predictions } from '../records/predictions';
 import { withinMemory } from './batch-memory';

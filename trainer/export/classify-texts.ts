@@ -3,11 +3,11 @@ import { text as textOf } from 'node:stream/consumers';
 import { exitCodes } from '../../contract/keys';
 import type { Checked } from '../../contract/run-spec';
 import { startEngine } from '../engine/engine';
-import { localFolder } from '../models/teacher';
+import { localFolder } from '../models/model-files';
+import { readBilstm, type StoredBilstm } from '../models/word/folder';
 import { objectsOf, objectsUsage, readArguments, refuse } from './arguments';
 import { classify, type Prediction } from './classify';
 import { modelOfRun } from './run-model';
-import { readStudent, type StoredStudent } from './student-folder';
 
 const help = `Classifies texts with the student of a run. Needs no server.
 
@@ -45,12 +45,12 @@ async function main(): Promise<number> {
   return exitCodes.succeeded;
 }
 
-async function findStudent(place: string, objectsLocation: string | undefined): Promise<Checked<StoredStudent>> {
-  if (existsSync(place)) return readStudent(localFolder(place));
+async function findStudent(place: string, objectsLocation: string | undefined): Promise<Checked<StoredBilstm>> {
+  if (existsSync(place)) return readBilstm(localFolder(place));
   const runs = await objectsOf(objectsLocation);
   if (runs.kind === 'invalid') return runs;
   const model = await modelOfRun(runs.value, place);
-  return model.kind === 'invalid' ? model : readStudent(model.value.files);
+  return model.kind === 'invalid' ? model : readBilstm(model.value.files);
 }
 
 async function textsOfInput(): Promise<string[]> {

@@ -3,9 +3,11 @@ import { batchOf, evaluationOrder } from '../data/batches';
 import { preprocess } from '../data/preprocess';
 import { indexOfLargest } from '../evaluation/evaluate';
 import { predict } from '../evaluation/predict';
-import { bilstmLogits } from '../models/bilstm';
-import { encodeWords } from '../tokenizers/words';
-import type { StoredStudent } from './student-folder';
+import { inputsOf } from '../models/model';
+import { bilstmLogits } from '../models/word/bilstm';
+import { type StoredBilstm, tensorsOf } from '../models/word/folder';
+import { encodeTexts } from '../tokenizers/encoder';
+import { wordEncoder } from '../tokenizers/words';
 
 /** Texts a forward pass. */
 const batchSize = 64;
@@ -17,7 +19,7 @@ export interface Prediction {
 }
 
 /** What a student says of texts, as they were before any preprocessing. An engine must have been started. */
-export async function classify(student: StoredStudent, texts: readonly string[]): Promise<Prediction[]> {
+export async function classify(student: StoredBilstm, texts: readonly string[]): Promise<Prediction[]> {
   const { classes } = student;
   const logits = await studentLogits(student, texts);
   return texts.map((_, row) => {
@@ -31,20 +33,18 @@ export async function classify(student: StoredStudent, texts: readonly string[])
 }
 
 /** [texts, classes], row by row: as the run computed those that it stored. */
-export async function studentLogits(student: StoredStudent, texts: readonly string[]): Promise<Float32Array> {
+export async function studentLogits(student: StoredBilstm, texts: readonly string[]): Promise<Float32Array> {
   const { reading, vocabulary } = student;
   const cleaned = texts.map((text) => preprocess(text, reading.preprocessing));
   const examples = {
     rows: Int32Array.from(texts.keys()),
     labels: new Int32Array(texts.length),
-    words: encodeWords(vocabulary, cleaned, reading.maxWords),
-    tokens: null,
+    inputs: { student: encodeTexts(wordEncoder(vocabulary, reading.maxWords), cleaned), teacher: null },
   };
-  const weights = Object.fromEntries(
-    Object.entries(student.weights).map(([name, { shape, values }]) => [name, tf.tensor(values, shape)]),
-  );
+  const weights = tensorsOf(student);
   const batches = evaluationOrder(examples, batchSize).map((positions) => batchOf(examples, positions));
-  const classifier = (batch: (typeof batches)[number]) => (given: typeof weights) => bilstmLogits(given, batch.words!);
+  const classifier = (batch: (typeof batches)[number]) => (given: typeof weights) =>
+    bilstmLogits(given, inputsOf(batch, 'student'));
   const predictions = await predict(classifier, weights, batches, new AbortController().signal);
   tf.dispose(weights);
   return predictions!.logits;

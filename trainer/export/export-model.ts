@@ -5,12 +5,12 @@ import { methods } from '../../contract/methods';
 import type { Result } from '../../contract/records';
 import type { Checked } from '../../contract/run-spec';
 import { startEngine } from '../engine/engine';
-import { peftAdapterFiles } from '../models/peft-adapter';
-import type { ModelFiles } from '../models/teacher';
+import type { ModelFiles } from '../models/model-files';
+import { peftAdapterFiles } from '../models/peft/peft-adapter';
+import { bilstmFileNames, readBilstm, type StoredBilstm } from '../models/word/folder';
 import { objectsOf, objectsUsage, readArguments, refuse } from './arguments';
 import { onnxModel } from './onnx';
 import { invalid, modelOfRun } from './run-model';
-import { readStudent, type StoredStudent, studentFiles } from './student-folder';
 import { tensorflowJsFiles } from './tensorflow-js';
 
 type Files = Record<string, Uint8Array | string>;
@@ -78,7 +78,7 @@ async function filesIn(format: Format, model: { result: Result; files: ModelFile
   switch (format) {
     case 'folder':
       return isStudent
-        ? copyOf(model.files, studentFiles)
+        ? copyOf(model.files, bilstmFileNames)
         : copyOf(
             model.files,
             ['config.json', 'model.safetensors'],
@@ -95,14 +95,14 @@ async function filesIn(format: Format, model: { result: Result; files: ModelFile
 }
 
 async function studentIn(format: 'tfjs' | 'onnx', files: ModelFiles): Promise<Checked<Files>> {
-  const student = await readStudent(files);
+  const student = await readBilstm(files);
   if (student.kind === 'invalid') return student;
   const reading = await copyOf(files, ['config.json', 'vocabulary.txt']);
   if (reading.kind === 'invalid') return reading;
   return { kind: 'valid', value: { ...reading.value, ...(await convert(format, student.value)) } };
 }
 
-async function convert(format: 'tfjs' | 'onnx', student: StoredStudent): Promise<Files> {
+async function convert(format: 'tfjs' | 'onnx', student: StoredBilstm): Promise<Files> {
   if (format === 'onnx') return { 'model.onnx': onnxModel(student) };
   await startEngine({ engine: 'portable', device: 'cpu', threads: 1 });
   return tensorflowJsFiles(student);

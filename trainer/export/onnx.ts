@@ -1,11 +1,11 @@
 import { Root } from 'protobufjs';
-import type { StoredStudent } from './student-folder';
+import type { StoredBilstm } from '../models/word/folder';
 
 /**
  * A student as an ONNX model (https://onnx.ai): `words` int64 [b, t], the ids of each text with anything behind its end,
  * and `lengths` int32 [b], to `logits` [b, c].
  */
-export function onnxModel({ weights }: StoredStudent): Uint8Array {
+export function onnxModel({ weights }: StoredBilstm): Uint8Array {
   const [, width] = weights['embedding.weight']!.shape as [number, number];
   const [classes, stateSize] = weights['dense.weight']!.shape as [number, number];
   const units = stateSize / 2;
@@ -55,7 +55,7 @@ export function onnxModel({ weights }: StoredStudent): Uint8Array {
  * From `outputs` [t, 2, b, u] to `state` [b, 2u]: their mean by the softmax of v^T tanh(U h) over the words of each text. Behind
  * the end of a text the score is -1e9, whatever stands there.
  */
-function attentionOver(weights: StoredStudent['weights'], stateSize: number) {
+function attentionOver(weights: StoredBilstm['weights'], stateSize: number) {
   const { shape, values } = weights['attention.weight']!; // [a, 2u]
   const initializers = [
     tensor('attention_weight', shape, values),

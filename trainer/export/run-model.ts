@@ -2,7 +2,7 @@ import { modelKey, resultKey, specKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { type Result, resultSchema } from '../../contract/records';
 import { type Checked, identifierSchema } from '../../contract/run-spec';
-import type { ModelFiles } from '../models/teacher';
+import type { ModelFiles } from '../models/model-files';
 
 export const invalid = (
   path: string,

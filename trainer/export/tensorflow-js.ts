@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-import type { StoredStudent } from './student-folder';
+import type { StoredBilstm } from '../models/word/folder';
 
 /**
  * A student as a LayersModel of TensorFlow.js, which `tf.loadLayersModel` of the plain library reads: word ids [b, t] with
  * 0 behind the end of a text, which the embedding masks, to logits [b, c]. Written by the library itself.
  */
-export async function tensorflowJsFiles({ weights }: StoredStudent): Promise<Record<string, Uint8Array | string>> {
+export async function tensorflowJsFiles({ weights }: StoredBilstm): Promise<Record<string, Uint8Array | string>> {
   // Half a second to load, and needed for nothing else.
   const layers = await import('@tensorflow/tfjs-layers');
   const [words, width] = weights['embedding.weight']!.shape as [number, number];

@@ -4,10 +4,8 @@ import type { DataSet, LabelledTexts } from '../data/dataset';
 import { preprocess } from '../data/preprocess';
 import { type Splits, splitRows } from '../data/splits';
 import { hintRowsOf } from '../methods';
-import { encodeAlignedTokens, encodeTokens } from '../tokenizers/tokenizer';
-import { encodeWords } from '../tokenizers/words';
-import type { StudentModel } from './student-model';
-import type { TeacherModel } from './teacher-model';
+import type { Model } from '../models/model';
+import { encodeAligned, encodeTexts } from '../tokenizers/encoder';
 
 /** The texts of a run as its models read them, and which rows are used for what. */
 export interface RunTexts {
@@ -36,22 +34,24 @@ export type RunExamples = Readonly<Record<'train' | 'quiz' | 'dev' | 'test', Exa
 
 /** Encodes every row that is used, for the models that read it. */
 export function encodeExamples(
-  { parameters, method }: RunSpec,
+  { method }: RunSpec,
   { train, test, splits }: RunTexts,
-  student: StudentModel | null,
-  teacher: TeacherModel | null,
+  student: Model | null,
+  teacher: Model | null,
 ): RunExamples {
   const comparesWords = hintRowsOf[method] === 'word';
   const examples = ({ texts, labels }: LabelledTexts, rows: Int32Array): Examples => {
     const used = Array.from(rows, (row) => texts[row]!);
-    return {
-      rows,
-      labels: rows.map((row) => labels[row]!),
-      words: student && encodeWords(student.vocabulary, used, parameters.maxWords),
-      ...(teacher && comparesWords
-        ? encodeAlignedTokens(teacher.tokenizer, used, parameters)
-        : { tokens: teacher && encodeTokens(teacher.tokenizer, used, parameters.maxTokens) }),
+    const ofRows = { rows, labels: rows.map((row) => labels[row]!) };
+    if (student && teacher && comparesWords) {
+      const { alignment, ...inputs } = encodeAligned(student.encoder, teacher.encoder, used);
+      return { ...ofRows, inputs, alignment };
+    }
+    const inputs = {
+      student: student && encodeTexts(student.encoder, used),
+      teacher: teacher && encodeTexts(teacher.encoder, used),
     };
+    return { ...ofRows, inputs };
   };
   return {
     train: examples(train, splits.train),

@@ -11,17 +11,17 @@ import { type DataSet, loadDataSet } from '../data/dataset';
 import type { Splits } from '../data/splits';
 import { readTeacherLabels, type TeacherLabels } from '../data/teacher-labels';
 import { createMethod } from '../methods';
-import type { Classifier, Method, TrainingState } from '../methods/method';
-import type { ModelFiles } from '../models/teacher';
+import type { Method, TrainingState } from '../methods/method';
+import type { ModelFiles } from '../models/model-files';
 import { randomStream } from '../numeric/random';
 import { locateFile } from '../sources/input-file';
 import type { InputSources } from '../sources/sources';
 import { evaluationBatchSize } from '../teacher/teacher-logits';
+import { locateTeacher } from './locate-model';
 import { encodeExamples, prepareTexts, type RunExamples } from './run-examples';
-import { labellingTeacher, type TeacherOfRun, teacherOfRun } from './scored-teacher';
+import { buildStudent, buildTeacher, type RunModel } from './run-model';
+import { labellingTeacher, scoredTeacher, type TeacherOfRun } from './scored-teacher';
 import type { InputSetting } from './setting';
-import { buildStudent, type StudentModel } from './student-model';
-import { buildTeacher, locateTeacher, type TeacherModel } from './teacher-model';
 
 /** All that a run trains on and with. What changes while it trains is the session. */
 export interface RunInputs extends TeacherOfRun {
@@ -43,9 +43,9 @@ export interface RunInputs extends TeacherOfRun {
   /** The state before the first step. To be called once: it takes over the initial weights. */
   begin(): TrainingState;
   /** The model the run trains. */
-  subject: { role: 'student' | 'teacher'; classifier: Classifier; exportFiles: StudentModel['exportFiles'] };
-  /** Of the teacher; null where there is none. */
-  adapterFiles: TeacherModel['adapterFiles'];
+  subject: Pick<RunModel, 'role' | 'classifier' | 'exportFiles'>;
+  /** Of the teacher; null if it leaves none. */
+  adapterFiles: RunModel['adapterFiles'];
 }
 
 /**
@@ -75,11 +75,11 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
     return allProblems([labels, teacher, student]);
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
-  const examples = encodeExamples(spec, prepared.value, student.value, teacher.value);
+  const examples = encodeExamples(spec, prepared.value, student.value?.model ?? null, teacher.value?.model ?? null);
   const models = { student: student.value, teacher: teacher.value };
   const ofTeacher = labels.value
     ? labellingTeacher(labels.value, examples)
-    : await teacherOfRun(spec, models.teacher, examples, setting);
+    : await scoredTeacher(spec, models.teacher, examples, setting);
   if (ofTeacher === 'interrupted') return 'interrupted';
   const notes = [...sources.value.notes, ...(models.student?.notes ?? []), ...(models.teacher?.notes ?? [])];
   const run = assemble(spec, data.classes, examples, models);
@@ -146,7 +146,7 @@ async function locateVectors(location: string, sources: InputSources): Promise<C
     : invalid(`"${location}" does not exist: give the absolute path of a file, or null for random vectors`);
 }
 
-type Models = { student: StudentModel | null; teacher: TeacherModel | null };
+type Models = { student: RunModel | null; teacher: RunModel | null };
 
 function assemble(spec: RunSpec, classes: readonly string[], examples: RunExamples, { student, teacher }: Models) {
   const { parameters, seed, method } = spec;
@@ -162,16 +162,13 @@ function assemble(spec: RunSpec, classes: readonly string[], examples: RunExampl
     hints: student &&
       teacher && {
         student: student.states,
-        stateSize: student.stateSize,
-        teacher: teacher.config,
+        sizes: { student: student.model.sizes, teacher: teacher.model.sizes },
         random: randomStream(seed, 'projections'),
       },
   });
   const evaluationBatches = (of: typeof dev) =>
     evaluationOrder(of, evaluationBatchSize).map((positions) => batchOf(of, positions));
-  const subject = student
-    ? { role: 'student' as const, ...student }
-    : { role: 'teacher' as const, ...(teacher as TeacherModel) };
+  const subject = (student ?? teacher) as RunModel;
   return {
     spec,
     classes,
@@ -189,7 +186,7 @@ function assemble(spec: RunSpec, classes: readonly string[], examples: RunExampl
         student: student?.learning ?? null,
         teacher: methods[method].teacherUse === 'learns' ? (teacher?.learning ?? null) : null,
       }),
-    subject: { role: subject.role, classifier: subject.classifier, exportFiles: subject.exportFiles },
+    subject,
     adapterFiles: teacher?.adapterFiles ?? null,
   };
 }

@@ -8,15 +8,16 @@ import { batchOf, type Examples, evaluationOrder } from '../data/batches';
 import type { TeacherLabels } from '../data/teacher-labels';
 import { predict } from '../evaluation/predict';
 import type { TrainingState } from '../methods/method';
+import { inputsOf } from '../models/model';
 import type { Predictions } from '../records/predictions';
 import { hiddenStateLimitBytes } from '../teacher/hidden-states';
 import { keptOutputs } from '../teacher/kept-outputs';
 import { evaluationBatchSize, type TeacherLogits, teacherLogitsCache } from '../teacher/teacher-logits';
 import { rowOffsets } from '../teacher/teacher-states';
 import type { RunExamples } from './run-examples';
+import type { RunModel } from './run-model';
 import type { InputSetting } from './setting';
 import { teacherHints, valuesByRow } from './teacher-hints';
-import type { TeacherModel } from './teacher-model';
 
 /** The teacher of a run as something to be scored. */
 export interface ScoredTeacher {
@@ -43,16 +44,16 @@ export interface TeacherOfRun {
  * The part of the inputs that is the teacher's: its logits in training where it is frozen, and how it is scored. Before
  * training it is the same teacher for every run and seed, so its logits are cached; a frozen one is not needed after that.
  */
-export async function teacherOfRun(
+export async function scoredTeacher(
   spec: RunSpec,
-  teacher: TeacherModel | null,
+  teacher: RunModel | null,
   examples: RunExamples,
   setting: InputSetting,
 ): Promise<TeacherOfRun | 'interrupted'> {
   const { cacheDirectory, engine, signal, onPhase } = setting;
   if (teacher === null) return { teacher: null, teacherLogits: null, hints: null, notes: [] };
-  const { classifier, learning: weights, frozen, constants } = teacher;
-  const circumstances = { constants, engine: `${engine.name} ${engine.version} ${engine.device}` };
+  const { classifier, learning: weights, frozen, model } = teacher;
+  const circumstances = { constants: model.constants, engine: `${engine.name} ${engine.version} ${engine.device}` };
   const kept = keptOutputs({ classifier, weights, frozen, circumstances }, cacheDirectory);
   const cache = teacherLogitsCache({ classifier, weights, frozen, circumstances }, cacheDirectory, kept);
   if (methods[spec.method].teacherUse === 'learns') {
@@ -85,13 +86,15 @@ export async function teacherOfRun(
 
 /** Runs the layers of the teacher that never change once over the train rows. @returns notes */
 async function keepHiddenStates(
-  { hiddenStates }: TeacherModel,
+  { hiddenStates }: RunModel,
   train: Examples,
   { signal, onPhase }: InputSetting,
 ): Promise<string[] | 'interrupted'> {
   if (hiddenStates === null) return [];
   onPhase(`computing the teacher's hidden states below layer ${hiddenStates.layer}`);
-  const batches = evaluationOrder(train, evaluationBatchSize).map((positions) => batchOf(train, positions).tokens!);
+  const batches = evaluationOrder(train, evaluationBatchSize).map((positions) =>
+    inputsOf(batchOf(train, positions), 'teacher'),
+  );
   const outcome = await hiddenStates.keep(batches, signal);
   if (outcome !== 'too-large') return outcome === 'interrupted' ? outcome : [];
   const gibibytes = hiddenStateLimitBytes / 2 ** 30;
@@ -116,7 +119,7 @@ export function labellingTeacher({ logits, scored, notes }: TeacherLabels, examp
 /** A teacher that learns: in fine-tuning scored as teacher only before, afterwards as the model of the run. */
 function learningTeacher(
   { method, parameters }: RunSpec,
-  { classifier, hasTrainedHead }: TeacherModel,
+  { classifier, isTrained }: RunModel,
   examples: RunExamples,
   cache: TeacherLogits,
 ): ScoredTeacher {
@@ -124,7 +127,7 @@ function learningTeacher(
   return {
     splitsScoredAt: (epoch) => {
       const isDue = !isSubject && (parameters.evaluateTeacher === 'epochs' || epoch === parameters.epochs);
-      return (epoch === 0 ? hasTrainedHead : isDue) ? bothSplits : [];
+      return (epoch === 0 ? isTrained : isDue) ? bothSplits : [];
     },
     predict: async (split, { epoch, state }, signal) => {
       if (epoch === 0) {

@@ -6,11 +6,10 @@ import type { Examples } from '../data/batches';
 import { patientLayers } from '../methods/pkd';
 import { attributeExamples, completenessNote } from '../teacher/attributions';
 import { hiddenStateLimitBytes } from '../teacher/hidden-states';
-import { embeddedBert } from '../teacher/integrated-gradients';
 import type { KeptOutputs } from '../teacher/kept-outputs';
-import { clsStates, readStates, rowOffsets, type StateReader, wordStates } from '../teacher/teacher-states';
+import { readStates, rowOffsets, type StateReader, summaryStates, wordStates } from '../teacher/teacher-states';
+import type { RunModel } from './run-model';
 import type { InputSetting } from './setting';
-import type { TeacherModel } from './teacher-model';
 
 /** What a frozen teacher tells besides its logits. */
 export interface TeacherHints {
@@ -24,22 +23,23 @@ export interface TeacherHints {
 /** Computes what the method reads of the inside of its teacher, once for all runs that ask for the same. */
 export async function teacherHints(
   { method, parameters }: RunSpec,
-  teacher: TeacherModel,
+  teacher: RunModel,
   train: Examples,
   kept: KeptOutputs,
   setting: InputSetting,
 ): Promise<TeacherHints | 'interrupted'> {
-  const { frozen, config } = teacher;
-  const { cls, last } = { cls: (layers: readonly number[]) => clsStates(frozen, config, layers), last: config.layers };
+  const { frozen, model } = teacher;
+  const last = model.sizes.layers;
+  const cls = (layers: readonly number[]) => summaryStates(model, frozen, layers);
   switch (method) {
     case 'pkd': {
-      const layers = patientLayers(parameters.patientLayers, config.layers);
+      const layers = patientLayers(parameters.patientLayers, last);
       return stateHints(cls(layers), { cls: layers }, train, kept, setting);
     }
     case 'distilbert':
       return stateHints(cls([last]), { cls: [last] }, train, kept, setting);
     case 'tinybert':
-      return stateHints(wordStates(frozen, config), { words: [0, last] }, train, kept, setting);
+      return stateHints(wordStates(model, frozen), { words: [0, last] }, train, kept, setting);
     case 'dixtill':
       return attributionHints(parameters.attributionSteps, teacher, train, kept, setting);
     default:
@@ -76,14 +76,14 @@ async function stateHints(
 
 async function attributionHints(
   steps: number,
-  { frozen, config }: TeacherModel,
+  { frozen, model }: RunModel,
   train: Examples,
   kept: KeptOutputs,
   { signal, onPhase }: InputSetting,
 ): Promise<TeacherHints | 'interrupted'> {
   const told = (done: number) => onPhase(`computing Integrated Gradients: ${done} of ${train.rows.length} rows`);
   const outputs = await kept.of({ folder: 'teacher-attributions', settings: { steps }, byWord: true }, train, () =>
-    attributeExamples(embeddedBert(frozen, config), train, steps, signal, told),
+    attributeExamples(model.embedded(frozen), train, steps, signal, told),
   );
   if (outputs === null) return 'interrupted';
   const byRow = valuesByRow(train, outputs.attributions!.values, rowOffsets(train, 'word'), 1);

@@ -11,10 +11,11 @@ import type { Method, MethodSetting } from './method';
  */
 export function distilbert(setting: MethodSetting): Method {
   const { hintWeight } = setting.parameters;
-  return hintedStudent(setting, ({ teacher, stateSize }) => ({
+  return hintedStudent(setting, ({ sizes }) => ({
     loss: 'ce',
     weight: hintWeight,
-    projections: (random) => drawProjection('cls', [teacher.hidden, stateSize], random),
-    distance: ({ state }, cls, weights) => tf.sub<Scalar>(1, tf.mean(cosine(project(weights, 'cls', state), cls))),
+    projections: (random) => drawProjection('cls', [sizes.teacher.hidden, sizes.student.hidden], random),
+    distance: ({ summary }, cls, weights) =>
+      tf.sub<Scalar>(1, tf.mean(cosine(project(weights, 'cls', summary(sizes.student.layers)), cls))),
   }));
 }

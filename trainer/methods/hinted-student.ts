@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
 import type { Batch } from '../data/batch';
 import { type Distillation, distillationOf, studentLoss } from '../losses';
-import { type StudentStates, trainingOnly } from '../models/bilstm';
+import { type ModelStates, trainingOnly } from '../models/model';
 import { withPullback } from '../numeric/gradients';
 import type { RandomStream } from '../numeric/random';
 import type { Weights } from '../numeric/weights';
@@ -20,7 +20,7 @@ export interface Hint {
   /** Projections that are learnt with the student and thrown away after training, drawn anew. */
   projections: (random: RandomStream) => Weights;
   /** The hint's loss, a scalar, of the student's states and what the teacher tells of the batch. */
-  distance: (student: StudentStates, teacher: Tensor2D, weights: Weights, batch: Batch) => Scalar;
+  distance: (student: ModelStates, teacher: Tensor2D, weights: Weights, batch: Batch) => Scalar;
 }
 
 /**

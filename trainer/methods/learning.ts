@@ -1,5 +1,5 @@
 import type { Scalar } from '@tensorflow/tfjs-core';
-import { isLoraUp } from '../models/lora';
+import { isLoraUp } from '../models/peft/lora';
 import { clipByGlobalNorm, createOptimizer, decaysMatricesOnly, type OptimizerSettings } from '../numeric/optimizers';
 import { learningRateFactor } from '../numeric/schedule';
 import type { Weights } from '../numeric/weights';

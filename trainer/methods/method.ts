@@ -1,10 +1,10 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../contract/parameters';
-import type { Batch } from '../data/batch';
-import type { StudentStates } from '../models/bilstm';
+import type { Batch, Role } from '../data/batch';
+import type { Classifier, ModelSizes, StateReader } from '../models/model';
 import type { OptimizerState } from '../numeric/optimizers';
 import type { RandomStream } from '../numeric/random';
-import type { Logits, Weights } from '../numeric/weights';
+import type { Weights } from '../numeric/weights';
 
 /** A model that learns: the weights that move, and what its optimizer remembers of them. */
 export interface Learner {
@@ -52,24 +52,11 @@ export interface StepOutcome {
  */
 export type Step = (state: TrainingState, inputs: StepInputs) => StepOutcome;
 
-/**
- * A model as a method sees it: a student on the words, or a teacher on the word pieces of a batch. What does not learn
- * is closed over.
- *
- * @param dropout where dropout masks are drawn from, once: all calls of the result share them. null: evaluation mode.
- */
-export type Classifier = (batch: Batch, dropout: RandomStream | null) => Logits;
-
-/** A student whose inner states are told; the rest as `Classifier`. */
-export type StudentReader = (batch: Batch, dropout: RandomStream | null) => (weights: Weights) => StudentStates;
-
 /** What methods need that imitate the inside of a frozen teacher. */
 export interface HintSetting {
-  student: StudentReader;
-  /** Width of the student's state. */
-  stateSize: number;
-  /** Size of the teacher. */
-  teacher: { hidden: number; layers: number };
+  student: StateReader;
+  /** Sizes of both models. */
+  sizes: Readonly<Record<Role, ModelSizes>>;
   /** Where training-only projections are drawn from. */
   random: RandomStream;
 }

@@ -14,15 +14,19 @@ import type { Method, MethodSetting } from './method';
  */
 export function patientDistillation(setting: MethodSetting): Method {
   const { parameters } = setting;
-  return hintedStudent(setting, ({ teacher, stateSize }) => {
-    const layers = patientLayers(parameters.patientLayers, teacher.layers);
+  return hintedStudent(setting, ({ sizes }) => {
+    const layers = patientLayers(parameters.patientLayers, sizes.teacher.layers);
     const nameOf = (layer: number) => `patient.${layer}`;
     return {
       loss: 'kl',
       weight: parameters.hintWeight,
       projections: (random) =>
-        Object.assign({}, ...layers.map((layer) => drawProjection(nameOf(layer), [teacher.hidden, stateSize], random))),
-      distance: ({ state }, cls, weights) => {
+        Object.assign(
+          {},
+          ...layers.map((layer) => drawProjection(nameOf(layer), [sizes.teacher.hidden, sizes.student.hidden], random)),
+        ),
+      distance: ({ summary }, cls, weights) => {
+        const state = summary(sizes.student.layers);
         const ofLayers = tf.split(cls, layers.length, 1) as Tensor2D[]; // [b, d] each
         const similarities = layers.map((layer, m) => cosine(project(weights, nameOf(layer), state), ofLayers[m]!));
         return tf.mul<Scalar>(tf.sub(1, tf.mean(tf.concat(similarities, 1))), 2);

@@ -14,22 +14,22 @@ import type { Method, MethodSetting } from './method';
  * does not have.
  */
 export function tinybert(setting: MethodSetting): Method {
-  const { hintWeight, embeddingSize } = setting.parameters;
-  return hintedStudent(setting, ({ teacher, stateSize }) => ({
+  const { hintWeight } = setting.parameters;
+  return hintedStudent(setting, ({ sizes: { student, teacher } }) => ({
     loss: 'ce',
     weight: hintWeight,
     projections: (random) => ({
-      ...drawProjection('embedding', [teacher.hidden, embeddingSize], random),
-      ...drawProjection('hidden', [teacher.hidden, stateSize], random),
+      ...drawProjection('embedding', [teacher.embedding, student.embedding], random),
+      ...drawProjection('hidden', [teacher.hidden, student.hidden], random),
     }),
-    distance: ({ vectors, wordStates }, hints, weights) => {
-      const [isRead, embeddings, states] = tf.split(hints, [1, teacher.hidden, teacher.hidden], 1) as Tensor2D[];
+    distance: ({ layers }, hints, weights) => {
+      const [isRead, embeddings, states] = tf.split(hints, [1, teacher.embedding, teacher.hidden], 1) as Tensor2D[];
       const words = tf.maximum(tf.sum(isRead!), 1);
-      const error = (name: string, student: Tensor2D, target: Tensor2D) => {
-        const squares = tf.square(tf.sub(project(weights, name, student), target)); // [n, d]
-        return tf.div(tf.sum(tf.mul(squares, isRead!)), tf.mul(words, teacher.hidden));
+      const error = (name: string, states: Tensor2D, target: Tensor2D) => {
+        const squares = tf.square(tf.sub(project(weights, name, states), target)); // [n, d]
+        return tf.div(tf.sum(tf.mul(squares, isRead!)), tf.mul(words, target.shape[1]));
       };
-      return tf.add<Scalar>(error('embedding', vectors, embeddings!), error('hidden', wordStates, states!));
+      return tf.add<Scalar>(error('embedding', layers[0]!, embeddings!), error('hidden', layers.at(-1)!, states!));
     },
   }));
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { adapterFolder, modelKey, resultKey } from '../../contract/keys';
 import type { Attempt, MetricRecord, Result } from '../../contract/records';
 import type { RunInputs } from '../inputs/run-inputs';
+import type { SavedFiles } from '../models/model';
 import { unpackWeights } from '../models/weights-file';
 import { readAttempts } from '../records/attempts';
 import { readHistory, writeHistory } from '../records/history';
@@ -52,7 +53,7 @@ export async function finishRun(
   await objects.write(resultKey(runId), `${JSON.stringify(result, null, 2)}\n`);
 }
 
-const inAdapterFolder = (files: Readonly<Record<string, Uint8Array>> = {}): Record<string, Uint8Array> =>
+const inAdapterFolder = (files: SavedFiles = {}): SavedFiles =>
   Object.fromEntries(Object.entries(files).map(([name, body]) => [`${adapterFolder}/${name}`, body]));
 
 function evaluatedEpoch(history: readonly MetricRecord[], epoch: number): Result['final'] {

@@ -4,7 +4,8 @@ import type { Batch } from '../data/batch';
 import { batchOf, type Examples, evaluationOrder } from '../data/batches';
 import { sequenceLength } from '../data/sequences';
 import { withinMemory } from '../evaluation/batch-memory';
-import { type EmbeddedClassifier, integratedGradients } from './integrated-gradients';
+import { type EmbeddedClassifier, inputsOf } from '../models/model';
+import { integratedGradients } from './integrated-gradients';
 import type { Outputs } from './kept-outputs';
 
 /** Examples a pass. */
@@ -32,7 +33,7 @@ export async function attributeExamples(
   told: (done: number) => void,
 ): Promise<Outputs | null> {
   const count = examples.rows.length;
-  const { offsets } = examples.words!;
+  const { offsets } = examples.inputs.student!;
   const attributions = new Float32Array(offsets[count]!);
   const errors = new Float32Array(count);
   const stepsTaken = new Float32Array(count);
@@ -47,7 +48,7 @@ export async function attributeExamples(
       const found = await attributeBatch(classifier, batch, stepsOfRound);
       let firstWord = 0;
       positions.forEach((position, i) => {
-        const words = sequenceLength(examples.words!, position);
+        const words = sequenceLength(examples.inputs.student!, position);
         attributions.set(found.words.subarray(firstWord, firstWord + words), offsets[position]!);
         firstWord += words;
         errors[position] = found.errors[i]!;
@@ -66,28 +67,28 @@ export async function attributeExamples(
 }
 
 async function attributeBatch(classifier: EmbeddedClassifier, batch: Batch, steps: number) {
-  const { lengths } = batch.tokens!;
-  const found = withinMemory(batch, null, () => integratedGradients(classifier, batch.tokens!, steps));
+  const inputs = inputsOf(batch, 'teacher');
+  const found = withinMemory(batch, null, () => integratedGradients(classifier, inputs, steps));
   const tokens = (await found.tokens.data()) as Float32Array;
   const change = (await found.change.data()) as Float32Array;
   tf.dispose([found.tokens, found.change]);
   let end = 0;
   const misses = change.map((expected, i) => {
-    end += lengths[i]!;
-    return Math.abs(tokens.subarray(end - lengths[i]!, end).reduce((sum, value) => sum + value, 0) - expected);
+    end += inputs.lengths[i]!;
+    return Math.abs(tokens.subarray(end - inputs.lengths[i]!, end).reduce((sum, value) => sum + value, 0) - expected);
   });
   return {
-    words: meanByWord(tokens, batch.wordRows!, batch.words!.ids.length),
+    words: meanByWord(tokens, batch.alignment!, inputsOf(batch, 'student').ids.length),
     errors: misses.map((miss, i) => (miss === 0 ? 0 : miss / Math.abs(change[i]!))),
     complete: Array.from(misses, (miss, i) => miss <= Math.max(allowedShare * Math.abs(change[i]!), allowedDifference)),
   };
 }
 
 /** Mean over the tokens of each word; 0 for a word that has none. */
-export function meanByWord(tokens: Float32Array, wordRows: Int32Array, words: number): Float32Array {
+export function meanByWord(tokens: Float32Array, alignment: Int32Array, words: number): Float32Array {
   const sums = new Float32Array(words);
   const counts = new Float32Array(words);
-  wordRows.forEach((word, token) => {
+  alignment.forEach((word, token) => {
     if (word < 0) return;
     sums[word]! += tokens[token]!;
     counts[word]! += 1;

@@ -1,19 +1,9 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Sequences } from '../data/batch';
-import { bertLogits } from '../models/bert';
-import type { BertConfig } from '../models/bert-config';
+import type { EmbeddedClassifier } from '../models/model';
 import { withPullback } from '../numeric/gradients';
 import type { Weights } from '../numeric/weights';
-import { selectRows } from '../ops/embedding';
-
-/** A classifier as a function of the word vectors of its tokens. */
-export interface EmbeddedClassifier {
-  /** The vectors of the tokens, [n, d], and those of saying nothing in their place. */
-  vectors(tokens: Sequences): { given: Tensor2D; baseline: Tensor2D };
-  /** [n, d] -> [b, c] */
-  logits(tokens: Sequences, vectors: Tensor2D): Tensor2D;
-}
 
 /** What the tokens of a batch did for the predicted class of their example. */
 export interface Attributions {
@@ -21,33 +11,6 @@ export interface Attributions {
   tokens: Tensor1D;
   /** F(x) - F(x') of every example, [b]: what the attributions of its tokens have to sum up to. */
   change: Tensor1D;
-}
-
-/**
- * Word vectors of a BERT classifier; where a word piece says nothing there is [PAD]. [CLS] and [SEP] stand in the baseline
- * too, as they do in every text, so that all of the attribution goes to words.
- */
-export function embeddedBert(weights: Weights, config: BertConfig): EmbeddedClassifier {
-  const table = weights['embeddings.word_embeddings.weight'] as Tensor2D;
-  return {
-    vectors: ({ ids, lengths }) => ({
-      given: selectRows(table, ids),
-      baseline: selectRows(table, withoutPieces(ids, lengths)),
-    }),
-    logits: (tokens, wordVectors) => bertLogits(weights, config, tokens, { wordVectors }),
-  };
-}
-
-/** [PAD], 0 in every BERT, for all ids but the first and the last of each sequence. */
-function withoutPieces(ids: Int32Array, lengths: Int32Array): Int32Array {
-  const baseline = new Int32Array(ids.length);
-  let end = 0;
-  for (const length of lengths) {
-    baseline[end] = ids[end]!;
-    end += length;
-    baseline[end - 1] = ids[end - 1]!;
-  }
-  return baseline;
 }
 
 /**

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { float32Values, readSafetensors, writeSafetensors } from '../checkpoint/safetensors';
 import type { Examples } from '../data/batches';
-import type { Classifier } from '../methods/method';
+import type { Classifier } from '../models/model';
 import type { Weights } from '../numeric/weights';
 
 /** A teacher that does not change. */
@@ -46,9 +46,9 @@ export function keptOutputs(teacher: FrozenTeacher, directory: string): KeptOutp
   return {
     of: async ({ folder, settings, byWord = false }, examples, compute) => {
       teacherKey ??= await digestOfTeacher(teacher);
-      const { ids, offsets } = examples.tokens!;
+      const { ids, offsets } = examples.inputs.teacher!;
       const digest = createHash('sha256').update(teacherKey).update(offsets).update(ids);
-      if (byWord) digest.update(examples.wordOf!).update(examples.words!.offsets);
+      if (byWord) digest.update(examples.alignment!).update(examples.inputs.student!.offsets);
       if (settings !== undefined) digest.update(JSON.stringify(settings));
       const path = join(directory, folder, `${digest.digest('hex')}.safetensors`);
       const kept = await readOutputs(path);

@@ -4,13 +4,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../data/batch';
 import { batchOf, type Examples, evaluationOrder } from '../data/batches';
 import { withinMemory } from '../evaluation/batch-memory';
-import { bertStates } from '../models/bert';
-import type { BertConfig } from '../models/bert-config';
+import { inputsOf, type Model } from '../models/model';
 import type { Weights } from '../numeric/weights';
 import { selectRows } from '../ops/embedding';
 import { evaluationBatchSize } from './teacher-logits';
 
-/** Inner states of a teacher in evaluation mode, a row an example or a row a word of the student. */
+/** Inner states of a teacher in evaluation mode, a row an example or a row an id of the student. */
 export interface StateReader {
   per: 'example' | 'word';
   width: number;
@@ -19,20 +18,17 @@ export interface StateReader {
 }
 
 /**
- * The states of [CLS] after some layers, side by side.
+ * The states that stand for a sequence after some layers, side by side.
  *
- * @param layers counted from 1, whose states leave the first encoder layer
+ * @param layers counted from 1, whose states leave the first layer
  */
-export function clsStates(weights: Weights, config: BertConfig, layers: readonly number[]): StateReader {
+export function summaryStates(model: Model, weights: Weights, layers: readonly number[]): StateReader {
   return {
     per: 'example',
-    width: layers.length * config.hidden,
-    read: ({ tokens }) => {
-      const { states, firstTokens } = bertStates(weights, config, tokens!);
-      return tf.concat(
-        layers.map((layer) => selectRows(states[layer]!, firstTokens)),
-        1,
-      ); // [b, layers d]
+    width: layers.length * model.sizes.hidden,
+    read: (batch) => {
+      const { summary } = model.states(inputsOf(batch, 'teacher'), { dropout: null })(weights);
+      return tf.concat(layers.map(summary), 1); // [b, layers d]
     },
   };
 }
@@ -41,24 +37,25 @@ export function clsStates(weights: Weights, config: BertConfig, layers: readonly
  * Of every word of the student 1 (0 where the teacher reads nothing of it), and the teacher's embedding and last states,
  * each the mean over the word's pieces: [n, 1 + 2d].
  */
-export function wordStates(weights: Weights, config: BertConfig): StateReader {
+export function wordStates(model: Model, weights: Weights): StateReader {
   return {
     per: 'word',
-    width: 1 + 2 * config.hidden,
-    read: ({ tokens, words, wordRows }) => {
-      const { states } = bertStates(weights, config, tokens!);
-      const both = tf.concat([states[0]!, states.at(-1)!], 1); // [pieces, 2d]
-      const pieces = Int32Array.from(wordRows!.keys()).filter((piece) => wordRows![piece]! >= 0);
-      const count = words!.ids.length;
+    width: 1 + model.sizes.embedding + model.sizes.hidden,
+    read: (batch) => {
+      const { layers } = model.states(inputsOf(batch, 'teacher'), { dropout: null })(weights);
+      const both = tf.concat([layers[0]!, layers.at(-1)!], 1); // [pieces, 2d]
+      const alignment = batch.alignment!;
+      const pieces = Int32Array.from(alignment.keys()).filter((piece) => alignment[piece]! >= 0);
+      const count = inputsOf(batch, 'student').ids.length;
       const counts = new Float32Array(count);
-      for (const piece of pieces) counts[wordRows![piece]!]! += 1;
+      for (const piece of pieces) counts[alignment[piece]!]! += 1;
       const isRead = tf.tensor2d(
         counts.map((pieces) => Math.min(pieces, 1)),
         [count, 1],
       );
       if (pieces.length === 0) return tf.zeros([count, 1 + both.shape[1]!]);
       const wordOfPiece = tf.tensor1d(
-        pieces.map((piece) => wordRows![piece]!),
+        pieces.map((piece) => alignment[piece]!),
         'int32',
       );
       const sums = tf.unsortedSegmentSum(selectRows(both as Tensor2D, pieces), wordOfPiece, count); // [n, 2d]
@@ -72,8 +69,10 @@ export function wordStates(weights: Weights, config: BertConfig): StateReader {
 }
 
 /** Where the rows of each example begin, one more than there are examples. */
-export function rowOffsets({ rows, words }: Examples, per: 'example' | 'word'): Int32Array {
-  return per === 'word' ? words!.offsets : Int32Array.from({ length: rows.length + 1 }, (_, position) => position);
+export function rowOffsets({ rows, inputs }: Examples, per: 'example' | 'word'): Int32Array {
+  return per === 'word'
+    ? inputs.student!.offsets
+    : Int32Array.from({ length: rows.length + 1 }, (_, position) => position);
 }
 
 /**

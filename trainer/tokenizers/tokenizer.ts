@@ -2,7 +2,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { wordsOf } from '../data/preprocess';
-import { type SequenceTable, sequenceTable } from '../data/sequences';
+import type { Encoder } from './encoder';
 
 /** Contents of the tokenizer's files in a Hugging Face folder; null for one that is not there. */
 export interface TokenizerFiles {
@@ -12,7 +12,7 @@ export interface TokenizerFiles {
 }
 
 /** The WordPiece tokenizer of a BERT encoder. */
-export interface TeacherTokenizer {
+export interface WordPieceTokenizer {
   /** One more than the largest id. */
   vocabularySize: number;
   /** Ids of [CLS] text [SEP], cut to `maxTokens`, the two included. No text gives the other special tokens. */
@@ -44,7 +44,7 @@ const configurationSchema = z.looseObject({ do_lower_case: z.boolean().default(t
  *
  * @param embeddingRows Rows of the encoder's word embedding, which every id must be below; null: not known yet.
  */
-export function createTokenizer(files: TokenizerFiles, embeddingRows: number | null): Checked<TeacherTokenizer> {
+export function createTokenizer(files: TokenizerFiles, embeddingRows: number | null): Checked<WordPieceTokenizer> {
   const definition = readDefinition(files);
   if (definition.kind === 'invalid') return definition;
   const { vocab } = definition.value.model;
@@ -78,30 +78,14 @@ export function createTokenizer(files: TokenizerFiles, embeddingRows: number | n
   };
 }
 
-/** Encodes all texts once, before training. */
-export function encodeTokens(tokenizer: TeacherTokenizer, texts: readonly string[], maxTokens: number): SequenceTable {
-  return sequenceTable(texts.map((text) => tokenizer.encode(text, maxTokens)));
-}
+/** An encoder of a run, which reads at most `maxTokens` word pieces of a text, [CLS] and [SEP] included. */
+export const wordPieceEncoder = (tokenizer: WordPieceTokenizer, maxTokens: number): Encoder => ({
+  encode: (text) => tokenizer.encode(text, maxTokens),
+  encodeWords: (text) => tokenizer.encodeWords(wordsOf(text), maxTokens),
+});
 
 /**
- * Word pieces of all texts with the word of the student that each belongs to, exactly: every word is cut into pieces by
- * itself. BERT's normaliser and pre-tokenizer never look across white space, so the ids are those of `encodeTokens` but in
- * texts with characters that are white space to the student and none to BERT (U+0085), which joins two words there.
- *
- * @param maxWords words the student reads; the pieces of those behind belong to none
- */
-export function encodeAlignedTokens(
-  tokenizer: TeacherTokenizer,
-  texts: readonly string[],
-  { maxTokens, maxWords }: { maxTokens: number; maxWords: number },
-): { tokens: SequenceTable; wordOf: Int32Array } {
-  const encoded = texts.map((text) => tokenizer.encodeWords(wordsOf(text), maxTokens));
-  const wordOf = encoded.flatMap((text) => text.wordOf.map((word) => (word < maxWords ? word : -1)));
-  return { tokens: sequenceTable(encoded.map(({ ids }) => ids)), wordOf: Int32Array.from(wordOf) };
-}
-
-/**
- * `vocab.txt` for a teacher that starts from random weights: the special tokens, then the words of the train texts that
+ * `vocab.txt` for an encoder with random weights: the special tokens, then the words of the train texts that
  * occur `minCount` times, most frequent first (equals in the order of their characters), as BERT separates words.
  */
 export function wordVocabularyFile(texts: readonly string[], minCount: number): string {

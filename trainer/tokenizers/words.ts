@@ -1,6 +1,6 @@
 import type { WordVectors } from '../data/embeddings';
 import { wordsOf } from '../data/preprocess';
-import { type SequenceTable, sequenceTable } from '../data/sequences';
+import type { Encoder } from './encoder';
 
 const padWord = '[PAD]';
 const unknownWord = '[UNK]';
@@ -34,15 +34,14 @@ export function wordVocabulary(
   return [padWord, unknownWord, ...words];
 }
 
-/** Encodes all texts once, before training. A text without words reads as one [UNK]: no sequence is empty. */
-export function encodeWords(vocabulary: WordVocabulary, texts: readonly string[], maxWords: number): SequenceTable {
+/** An encoder of a run, which reads at most `maxWords` words of a text. A text without words reads as one [UNK]. */
+export function wordEncoder(vocabulary: WordVocabulary, maxWords: number): Encoder {
   const idOf = new Map(vocabulary.map((word, id) => [word, id]));
-  return sequenceTable(
-    texts.map((text) => {
-      const ids = wordsOf(text)
-        .slice(0, maxWords)
-        .map((word) => idOf.get(word) ?? unknownId);
-      return ids.length > 0 ? ids : [unknownId];
-    }),
-  );
+  const encodeWords = (text: string) => {
+    const ids = wordsOf(text)
+      .slice(0, maxWords)
+      .map((word) => idOf.get(word) ?? unknownId);
+    return ids.length > 0 ? { ids, wordOf: [...ids.keys()] } : { ids: [unknownId], wordOf: [-1] };
+  };
+  return { encode: (text) => encodeWords(text).ids, encodeWords };
 }

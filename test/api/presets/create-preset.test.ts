@@ -10,7 +10,7 @@ const create = async (preset: PresetName, changes: object = {}) => {
   const input = {
     preset,
     data: { train: '/data/train.csv', test: '/data/test.csv' },
-    teacher: { folder: '/models/bert' },
+    teacher: { folder: '/models/transformer/forward' },
     seeds: [0, 1],
     ...changes,
   };

@@ -8,10 +8,15 @@ function examplesOf(lengths: number[]): Examples {
   return {
     rows: Int32Array.from(lengths, (_, position) => 10 * position),
     labels: Int32Array.from(lengths, (_, position) => position % 3),
-    words: sequenceTable(sequences),
-    tokens: null,
+    inputs: { student: sequenceTable(sequences), teacher: null },
   };
 }
+
+/** The same examples, with sequences that a teacher reads. */
+const withTeacher = (examples: Examples, sequences: number[][]): Examples => ({
+  ...examples,
+  inputs: { ...examples.inputs, teacher: sequenceTable(sequences) },
+});
 
 const lengthsArbitrary = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 200 });
 const flat = (order: Int32Array[]): number[] => order.flatMap((positions) => Array.from(positions));
@@ -19,15 +24,17 @@ const ascending = (count: number): number[] => Array.from({ length: count }, (_,
 const batchSizes = fc.integer({ min: 1, max: 33 });
 
 test('a batch holds rows, labels and sequences of its positions, without padding', () => {
-  const examples = { ...examplesOf([2, 1, 3]), tokens: sequenceTable([[7, 8], [9], [5, 6]]) };
+  const examples = withTeacher(examplesOf([2, 1, 3]), [[7, 8], [9], [5, 6]]);
 
   expect(batchOf(examples, Int32Array.of(2, 0))).toEqual({
     rows: Int32Array.of(20, 0),
     labels: Int32Array.of(2, 0),
-    words: { ids: Int32Array.of(3, 3, 3, 1, 1), lengths: Int32Array.of(3, 2) },
-    tokens: { ids: Int32Array.of(5, 6, 7, 8), lengths: Int32Array.of(2, 2) },
+    inputs: {
+      student: { ids: Int32Array.of(3, 3, 3, 1, 1), lengths: Int32Array.of(3, 2) },
+      teacher: { ids: Int32Array.of(5, 6, 7, 8), lengths: Int32Array.of(2, 2) },
+    },
   });
-  expect(batchOf({ ...examples, words: null }, Int32Array.of(1)).words).toBeNull();
+  expect(batchOf(examplesOf([1, 2]), Int32Array.of(1)).inputs.teacher).toBeNull();
 });
 
 describe('the order of an epoch', () => {
@@ -106,7 +113,7 @@ test('evaluation takes every example once, by length', () => {
 });
 
 test('the teacher’s tokens decide the length where it reads any', () => {
-  const examples = { ...examplesOf([1, 2]), tokens: sequenceTable([[1, 1, 1], [1]]) };
+  const examples = withTeacher(examplesOf([1, 2]), [[1, 1, 1], [1]]);
 
   expect(flat(evaluationOrder(examples, 1))).toEqual([1, 0]);
 });

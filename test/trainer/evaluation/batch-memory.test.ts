@@ -51,7 +51,7 @@ describeOnEveryEngine('memory that runs out on a batch', () => {
   it('is told with the size and length of the batch, the models, and what to lower', () => {
     expect(thrown).toBeInstanceOf(OutOfMemoryError);
     expect(thrown.message).toMatch(
-      /training on a batch of 2 examples, the longest of 5 word pieces and 5 words, with a student of 70 units and the teacher "\/models\/big" .*smaller batchSize, maxTokens or maxWords/,
+      /training on a batch of 2 examples, the longest of 5 tokens \(teacher\) and 5 tokens \(student\), with a student of 70 units and the teacher "\/models\/big" .*smaller batchSize, maxTokens or maxWords/,
     );
     const predicting = thrownBy(() => withinMemory(batch, null, rethrow(thrown.cause))) as Error;
     expect(predicting.message).toMatch(/predicting on a batch of 2 examples.*smaller maxTokens/);

@@ -6,8 +6,8 @@ import { parse } from 'csv-parse/sync';
 import { predictionsKey } from '../../../contract/keys';
 import { preprocess, wordsOf } from '../../../trainer/data/preprocess';
 import { classify, studentLogits } from '../../../trainer/export/classify';
-import { readStudent, type StoredStudent } from '../../../trainer/export/student-folder';
-import { localFolder } from '../../../trainer/models/teacher';
+import { localFolder } from '../../../trainer/models/model-files';
+import { readBilstm, type StoredBilstm } from '../../../trainer/models/word/folder';
 import { attemptIn, storeOf } from '../../testkit/attempts';
 import { useEngine } from '../../testkit/engines';
 import { describeWithPython, runPython } from '../../testkit/python';
@@ -39,14 +39,14 @@ const trainWith = (studentPooling: 'final-states' | 'attention') =>
     tinyRun(folder.path(), 'scratch', { runId: 'pooled', parameters: { studentUnits: 6, studentPooling } }),
   );
 
-async function student(place = modelFolder()): Promise<StoredStudent> {
-  const read = await readStudent(localFolder(place));
+async function student(place = modelFolder()): Promise<StoredBilstm> {
+  const read = await readBilstm(localFolder(place));
   if (read.kind === 'invalid') throw new Error(JSON.stringify(read.problems));
   return read.value;
 }
 
 /** Ids of texts, another behind the end of each, and how many there are. */
-function padded({ vocabulary, reading }: StoredStudent, behind = 0): { words: number[][]; lengths: number[] } {
+function padded({ vocabulary, reading }: StoredBilstm, behind = 0): { words: number[][]; lengths: number[] } {
   const ids = texts.map((text) =>
     wordsOf(preprocess(text, reading.preprocessing)).map((word) => Math.max(1, vocabulary.indexOf(word))),
   );
@@ -122,7 +122,7 @@ describe('the folder of a student', () => {
     const file = join(modelFolder(), 'student.safetensors');
     // The header alone names types, and both have four bytes.
     writeFileSync(file, Buffer.from(readFileSync(file).toString('latin1').replaceAll('F32', 'I32'), 'latin1'));
-    const read = await readStudent(localFolder(modelFolder()));
+    const read = await readBilstm(localFolder(modelFolder()));
     const messages = read.kind === 'invalid' ? read.problems.map(({ message }) => message) : [];
     expect(messages).toContainEqual(
       expect.stringMatching(/"dense\.bias" has type I32; F32, F16 or BF16 was expected$/),

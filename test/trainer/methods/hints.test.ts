@@ -3,7 +3,7 @@ import { metricNames } from '../../../contract/metric-names';
 import { distillationOf } from '../../../trainer/losses';
 import { createMethod } from '../../../trainer/methods';
 import { patientLayers } from '../../../trainer/methods/pkd';
-import { withoutTrainingOnly } from '../../../trainer/models/bilstm';
+import { inputsOf, withoutTrainingOnly } from '../../../trainer/models/model';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import * as float64 from '../../testkit/float64';
 import { type Array64, centralDifference, type NaiveWeights, naiveBilstmStates } from '../../testkit/naive-models';
@@ -23,7 +23,7 @@ type Name = 'pkd' | 'distilbert' | 'tinybert' | 'dixtill';
 type States = ReturnType<typeof naiveBilstmStates>;
 
 const batch = wordProblem(4, 3);
-const sequences = examplesOf(batch.words!);
+const sequences = examplesOf(inputsOf(batch, 'student'));
 const teacherLogits = sequences.map((ids, row) => [ids.length / 4, row / 2 - 1, 0.3]);
 
 const dot = (x: number[], y: number[]) => x.reduce((sum, value, i) => sum + value * y[i]!, 0);

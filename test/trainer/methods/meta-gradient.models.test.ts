@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Distillation, distillationOf } from '../../../trainer/losses';
 import { metaGradient } from '../../../trainer/methods/meta-gradient';
-import { initialiseLora } from '../../../trainer/models/lora';
+import { inputsOf } from '../../../trainer/models/model';
+import { initialiseLora } from '../../../trainer/models/peft/lora';
+import { transformerLayers } from '../../../trainer/models/transformer/architecture';
 import { withPullback } from '../../../trainer/numeric/gradients';
 import { randomStream } from '../../../trainer/numeric/random';
 import type { Weights } from '../../../trainer/numeric/weights';
@@ -74,7 +76,7 @@ const difference = (values: Float64Array, index: number, step: number, f: () => 
 };
 
 function quizLossInFloat64(studentWeights: NaiveWeights, teacherWeights: NaiveWeights): number {
-  const [words, quizWords] = [examplesOf(batch.words!), examplesOf(quiz.words!)];
+  const [words, quizWords] = [batch, quiz].map((of) => examplesOf(inputsOf(of, 'student'))) as [number[][], number[][]];
   const teacherLogits = words.map((ids) => naiveBert(teacherWeights, tinyBert, ids));
   const loss = () =>
     float64.studentLoss(
@@ -119,7 +121,7 @@ describeOnEveryEngine('the meta-gradient of a BiLSTM taught by a BERT', () => {
 
   it('is that of the unrolled objective in float64 for LoRA matrices', () => {
     const settings = { rank: 1, alpha: 1, targets: ['query', 'value'] as const, layers: [1] };
-    const lora = redrawn(initialiseLora(tinyBert, settings, randomStream(0)), 0.5);
+    const lora = redrawn(initialiseLora(transformerLayers(tinyBert), settings, randomStream(0)), 0.5);
     expect(errorOn(tinyTeacherWeights(), lora, Object.keys(lora), 2)).toBeLessThan(3e-4);
   });
 });

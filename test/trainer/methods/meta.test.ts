@@ -3,7 +3,7 @@ import { metricNames } from '../../../contract/metric-names';
 import type { ParameterOverrides } from '../../../contract/parameters';
 import { crossEntropy } from '../../../trainer/losses';
 import { createMethod } from '../../../trainer/methods';
-import type { Classifier } from '../../../trainer/methods/method';
+import type { Classifier } from '../../../trainer/models/model';
 import { globalNorm, mapWeights } from '../../../trainer/numeric/optimizers';
 import type { Weights } from '../../../trainer/numeric/weights';
 import { describeOnEveryEngine } from '../../testkit/engines';

@@ -3,8 +3,10 @@ import { type MethodName, methodNames } from '../../../contract/methods';
 import { metricNames } from '../../../contract/metric-names';
 import type { ParameterOverrides, Parameters } from '../../../contract/parameters';
 import { createMethod } from '../../../trainer/methods';
-import type { Classifier, StepInputs, TrainingState } from '../../../trainer/methods/method';
-import { initialiseLora } from '../../../trainer/models/lora';
+import type { StepInputs, TrainingState } from '../../../trainer/methods/method';
+import type { Classifier } from '../../../trainer/models/model';
+import { initialiseLora } from '../../../trainer/models/peft/lora';
+import { transformerLayers } from '../../../trainer/models/transformer/architecture';
 import { globalNorm, mapWeights } from '../../../trainer/numeric/optimizers';
 import { randomStream } from '../../../trainer/numeric/random';
 import type { Weights } from '../../../trainer/numeric/weights';
@@ -28,7 +30,11 @@ const dropout = 0.2;
 function tiny(name: MethodName, overrides: ParameterOverrides = {}, exact: Partial<Parameters> = {}) {
   const usesLora = name.endsWith('lora');
   const lora = () =>
-    initialiseLora(tinyBert, { rank: 2, alpha: 2, targets: ['query', 'value'], layers: null }, randomStream(0));
+    initialiseLora(
+      transformerLayers(tinyBert),
+      { rank: 2, alpha: 2, targets: ['query', 'value'], layers: null },
+      randomStream(0),
+    );
   const teacherWeights = tinyTeacherWeights();
   const [learning, frozen] = usesLora ? [lora(), teacherWeights] : [teacherWeights, {}];
   const teacher = tinyTeacher(frozen);

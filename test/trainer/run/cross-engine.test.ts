@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { createMethod } from '../../../trainer/methods';
-import { bertLogits } from '../../../trainer/models/bert';
-import { initialiseLora } from '../../../trainer/models/lora';
-import { loadTeacher } from '../../../trainer/models/teacher';
+import { initialiseLora } from '../../../trainer/models/peft/lora';
+import { transformerLayers } from '../../../trainer/models/transformer/architecture';
+import { loadTransformer } from '../../../trainer/models/transformer/folder';
+import { transformerLogits } from '../../../trainer/models/transformer/forward';
 import { valueAndGradients } from '../../../trainer/numeric/gradients';
 import { randomStream } from '../../../trainer/numeric/random';
 import type { Weights } from '../../../trainer/numeric/weights';
@@ -70,7 +71,7 @@ describeOnBoth(`portable and native agree${reason}`, () => {
         const frozen = tinyTeacherWeights();
         const settings = { rank: 2, alpha: 2, targets: ['query', 'value'] as const, layers: null };
         const lora = redrawn(
-          initialiseLora(tinyBert, { ...settings, targets: ['query', 'value'] }, randomStream(0)),
+          initialiseLora(transformerLayers(tinyBert), { ...settings, targets: ['query', 'value'] }, randomStream(0)),
           0.3,
         );
         const method = createMethod(name, {
@@ -100,12 +101,13 @@ describeWithRealData('portable and native agree on a real encoder', () => {
       lengths: Int32Array.from([5, 8]),
     };
     const both = await onBoth(async () => {
-      const teacher = await loadTeacher(realData.minilm, ['a', 'b', 'c'], randomStream(0));
+      const teacher = await loadTransformer(realData.minilm, ['a', 'b', 'c'], randomStream(0));
       if (teacher.kind === 'invalid') throw new Error(JSON.stringify(teacher.problems));
       const { weights, config } = teacher.value;
       const settings = { rank: 4, alpha: 4, targets: ['query', 'key', 'value'] as const, layers: null };
-      const lora: Weights = redrawn(initialiseLora(config, settings, randomStream(0)), 0.05);
-      const logits = (learnt: Weights) => bertLogits({ ...weights, ...learnt }, config, tokens, { loraScale: 1 });
+      const lora: Weights = redrawn(initialiseLora(transformerLayers(config), settings, randomStream(0)), 0.05);
+      const logits = (learnt: Weights) =>
+        transformerLogits({ ...weights, ...learnt }, config, tokens, { loraScale: 1 });
       return {
         logits: [...logits(lora).dataSync()],
         ...bits(valueAndGradients((learnt) => loss(logits(learnt)), lora).gradients),

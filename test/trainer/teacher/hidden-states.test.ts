@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { parseRunSpec } from '../../../contract/run-spec';
 import type { Batch, Sequences } from '../../../trainer/data/batch';
-import { buildTeacher, type TeacherModel } from '../../../trainer/inputs/teacher-model';
+import { buildTeacher, type RunModel } from '../../../trainer/inputs/run-model';
 import { valueAndGradients } from '../../../trainer/numeric/gradients';
 import type { Weights } from '../../../trainer/numeric/weights';
 import { hiddenStateCache } from '../../../trainer/teacher/hidden-states';
@@ -22,8 +22,7 @@ const [first, second, third] = [
 const batch = (lists: number[][]): Batch => ({
   rows: Int32Array.from(lists, (_, row) => row),
   labels: new Int32Array(lists.length),
-  words: null,
-  tokens: sequences(lists),
+  inputs: { student: null, teacher: sequences(lists) },
 });
 
 /** A random teacher of three layers, of which something learns in the layers given and is no longer without effect. */
@@ -44,7 +43,7 @@ async function partlyTrainedTeacher(
   return { ...teacher.value, learning: redrawn(teacher.value.learning, 0.5) };
 }
 
-function logitsAndGradients({ classifier, learning }: TeacherModel): { logits: tf.Tensor; gradients: Weights } {
+function logitsAndGradients({ classifier, learning }: RunModel): { logits: tf.Tensor; gradients: Weights } {
   const logits = classifier(batch([first, second]), null);
   const { gradients } = valueAndGradients((weights) => tf.sum(tf.square(logits(weights))), learning);
   return { logits: logits(learning), gradients };

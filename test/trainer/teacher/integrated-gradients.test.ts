@@ -1,22 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Examples } from '../../../trainer/data/batches';
 import { sequenceTable } from '../../../trainer/data/sequences';
-import { initialiseBert } from '../../../trainer/models/bert-config';
+import type { EmbeddedClassifier } from '../../../trainer/models/model';
+import { initialiseTransformer } from '../../../trainer/models/transformer/architecture';
+import { embeddedTransformer } from '../../../trainer/models/transformer/model';
 import { randomStream } from '../../../trainer/numeric/random';
 import { attributeExamples, completenessNote, meanByWord } from '../../../trainer/teacher/attributions';
-import {
-  type EmbeddedClassifier,
-  embeddedBert,
-  gaussLegendre,
-  integratedGradients,
-} from '../../../trainer/teacher/integrated-gradients';
+import { gaussLegendre, integratedGradients } from '../../../trainer/teacher/integrated-gradients';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { centralDifference, naiveBert } from '../../testkit/naive-models';
 import { largestDifference, toFloat64 } from '../../testkit/tensors';
 import { tinyBert } from '../../testkit/tiny-models';
 
 /** Drawn so wide that words matter: the redrawn teacher of the test kit hardly hears them. */
-const teacherWeights = () => initialiseBert({ ...tinyBert, initializerRange: 0.8 }, 3, randomStream(5));
+const teacherWeights = () => initialiseTransformer({ ...tinyBert, initializerRange: 0.8 }, 3, randomStream(5));
 const table = 'embeddings.word_embeddings.weight';
 /** [CLS] and [SEP] are 1 and 2; every id once, so that its row of the table is one place of the text. */
 const sequences = [
@@ -98,7 +95,7 @@ describeOnEveryEngine('Integrated Gradients', () => {
   });
 
   it("of a teacher are those of their definition in float64, and add up to F(x) - F(x')", () => {
-    const found = integratedGradients(embeddedBert(teacherWeights(), tinyBert), tokens, 40);
+    const found = integratedGradients(embeddedTransformer(teacherWeights(), tinyBert), tokens, 40);
     const expected = sequences.map(attributionsInFloat64);
     const size = Math.max(...expected.flatMap((of) => of.tokens.map(Math.abs)));
     expect(size).toBeGreaterThan(0.05);
@@ -122,7 +119,7 @@ describeOnEveryEngine('Integrated Gradients', () => {
   });
 
   it('leave two tensors and no other', () => {
-    const classifier = embeddedBert(teacherWeights(), tinyBert);
+    const classifier = embeddedTransformer(teacherWeights(), tinyBert);
     const before = tf.memory().numTensors;
     integratedGradients(classifier, tokens, 20);
     expect(tf.memory().numTensors).toBe(before + 2);
@@ -133,9 +130,8 @@ describeOnEveryEngine('the attributions of all examples', () => {
   const examples: Examples = {
     rows: Int32Array.of(3, 4),
     labels: Int32Array.of(0, 1),
-    words: sequenceTable([[5, 6, 7], [8]]),
-    tokens: sequenceTable(sequences),
-    wordOf: Int32Array.of(-1, 0, 1, 1, 2, -1, -1, 0, -1),
+    inputs: { student: sequenceTable([[5, 6, 7], [8]]), teacher: sequenceTable(sequences) },
+    alignment: Int32Array.of(-1, 0, 1, 1, 2, -1, -1, 0, -1),
   };
   const attribute = (classifier: EmbeddedClassifier, signal = new AbortController().signal) => {
     const told: number[] = [];
@@ -143,7 +139,7 @@ describeOnEveryEngine('the attributions of all examples', () => {
   };
 
   it('are means over the pieces of a word, with the error of every example', async () => {
-    const classifier = embeddedBert(teacherWeights(), tinyBert);
+    const classifier = embeddedTransformer(teacherWeights(), tinyBert);
     const { outputs, told } = attribute(classifier);
     const { attributions, errors, steps } = (await outputs)!;
     const pieces = integratedGradients(classifier, tokens, 20).tokens.dataSync();

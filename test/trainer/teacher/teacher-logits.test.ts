@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Examples } from '../../../trainer/data/batches';
 import { sequenceTable } from '../../../trainer/data/sequences';
-import type { Classifier } from '../../../trainer/methods/method';
+import type { Classifier } from '../../../trainer/models/model';
 import { teacherLogitsCache } from '../../../trainer/teacher/teacher-logits';
 import { useEngine } from '../../testkit/engines';
 import { useTestFolder } from '../../testkit/test-folder';
@@ -12,18 +12,24 @@ const folder = useTestFolder();
 const examples: Examples = {
   rows: Int32Array.from([0, 1, 2]),
   labels: Int32Array.from([0, 1, 0]),
-  words: null,
-  tokens: sequenceTable([
-    [1, 5, 2],
-    [1, 2],
-    [1, 9, 9, 2],
-  ]),
+  inputs: {
+    student: null,
+    teacher: sequenceTable([
+      [1, 5, 2],
+      [1, 2],
+      [1, 9, 9, 2],
+    ]),
+  },
 };
+const otherTokens = (sequences: number[][]): Examples => ({
+  ...examples,
+  inputs: { student: null, teacher: sequenceTable(sequences) },
+});
 let passes = 0;
 /** Logits (number of tokens, weight): known without computing. */
-const classifier: Classifier = ({ tokens }) => {
+const classifier: Classifier = ({ inputs }) => {
   passes += 1;
-  return ({ weight }) => tf.tensor2d(Array.from(tokens!.lengths, (length) => [length, weight!.dataSync()[0]!]));
+  return ({ weight }) => tf.tensor2d(Array.from(inputs.teacher!.lengths, (length) => [length, weight!.dataSync()[0]!]));
 };
 const cached = (weight: number, circumstances = 'engine 1', of = examples) => {
   const teacher = { classifier, weights: { weight: tf.scalar(weight) }, frozen: {}, circumstances };
@@ -49,23 +55,25 @@ describe('the logits of a frozen teacher', () => {
     await cached(7);
     await cached(8);
     await cached(7, 'engine 2');
-    await cached(7, 'engine 1', {
-      ...examples,
-      tokens: sequenceTable([
+    await cached(
+      7,
+      'engine 1',
+      otherTokens([
         [1, 5, 2],
         [1, 2],
         [1, 9, 8, 2],
       ]),
-    });
+    );
     // The same ids, cut elsewhere.
-    await cached(7, 'engine 1', {
-      ...examples,
-      tokens: sequenceTable([
+    await cached(
+      7,
+      'engine 1',
+      otherTokens([
         [1, 5],
         [2, 1, 2],
         [1, 9, 9, 2],
       ]),
-    });
+    );
 
     expect(passes).toBe(5);
     expect(readdirSync(join(folder.path(), 'teacher-logits'))).toHaveLength(5);

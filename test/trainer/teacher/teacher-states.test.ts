@@ -2,11 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../../../trainer/data/batch';
 import { batchOf, type Examples } from '../../../trainer/data/batches';
 import { sequenceTable } from '../../../trainer/data/sequences';
-import { clsStates, readStates, rowOffsets, wordStates } from '../../../trainer/teacher/teacher-states';
+import { inputsOf } from '../../../trainer/models/model';
+import { readStates, rowOffsets, summaryStates, wordStates } from '../../../trainer/teacher/teacher-states';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { naiveBert } from '../../testkit/naive-models';
 import { largestDifference, toFloat64 } from '../../testkit/tensors';
-import { tinyBert, tinyTeacherWeights } from '../../testkit/tiny-models';
+import { tinyBert, tinyTeacherWeights, tinyTransformer } from '../../testkit/tiny-models';
 
 /**
  * Three examples. The first has words of one, two and one piece; of the second the teacher reads one word of two; the third
@@ -15,13 +16,15 @@ import { tinyBert, tinyTeacherWeights } from '../../testkit/tiny-models';
 const examples: Examples = {
   rows: Int32Array.of(10, 11, 12),
   labels: Int32Array.of(0, 1, 2),
-  words: sequenceTable([[5, 6, 7], [8, 9], [1]]),
-  tokens: sequenceTable([
-    [1, 5, 6, 4, 7, 2],
-    [1, 8, 2],
-    [1, 2],
-  ]),
-  wordOf: Int32Array.of(-1, 0, 1, 1, 2, -1, -1, 0, -1, -1, -1),
+  inputs: {
+    student: sequenceTable([[5, 6, 7], [8, 9], [1]]),
+    teacher: sequenceTable([
+      [1, 5, 6, 4, 7, 2],
+      [1, 8, 2],
+      [1, 2],
+    ]),
+  },
+  alignment: Int32Array.of(-1, 0, 1, 1, 2, -1, -1, 0, -1, -1, -1),
 };
 const all = (): Batch => batchOf(examples, Int32Array.of(0, 1, 2));
 const sequences = [
@@ -41,7 +44,7 @@ function headOn(cls: tf.Tensor2D): tf.Tensor {
 describeOnEveryEngine('the inner states of a teacher', () => {
   it('[CLS] after each layer is what a float64 model of so many layers classifies', () => {
     const weights = tinyTeacherWeights();
-    const cls = clsStates(weights, tinyBert, [1, 2]).read(all());
+    const cls = summaryStates(tinyTransformer, weights, [1, 2]).read(all());
     expect(cls.shape).toEqual([3, 2 * tinyBert.hidden]);
     (tf.split(cls, 2, 1) as tf.Tensor2D[]).forEach((ofLayer, index) => {
       const expected = sequences.flatMap((ids) =>
@@ -53,13 +56,14 @@ describeOnEveryEngine('the inner states of a teacher', () => {
 
   it('of a word are the means over its pieces, and 0 where the teacher reads nothing of it', () => {
     const { hidden } = tinyBert;
-    const found = wordStates(tinyTeacherWeights(), tinyBert).read(all()).arraySync();
+    const found = wordStates(tinyTransformer, tinyTeacherWeights()).read(all()).arraySync();
+    const pieceInputs = inputsOf(all(), 'teacher');
     // Words of one piece tell the pieces' own states: each piece a word of its own.
-    const pieces = wordStates(tinyTeacherWeights(), tinyBert)
+    const pieces = wordStates(tinyTransformer, tinyTeacherWeights())
       .read({
         ...all(),
-        words: all().tokens,
-        wordRows: Int32Array.from(all().tokens!.ids.keys()),
+        inputs: { student: pieceInputs, teacher: pieceInputs },
+        alignment: Int32Array.from(pieceInputs.ids.keys()),
       })
       .arraySync();
     expect(pieces.map((row) => row[0])).toEqual(pieces.map(() => 1));
@@ -70,13 +74,13 @@ describeOnEveryEngine('the inner states of a teacher', () => {
       expect(value).toBeCloseTo((pieces[2]![column]! + pieces[3]![column]!) / 2, 5);
     });
     for (const unread of [4, 5]) expect(found[unread]).toEqual(new Array(1 + 2 * hidden).fill(0));
-    // The last states' [CLS] is that of clsStates.
-    const cls = clsStates(tinyTeacherWeights(), tinyBert, [2]).read(all()).arraySync();
+    // The last states' [CLS] is that of summaryStates.
+    const cls = summaryStates(tinyTransformer, tinyTeacherWeights(), [2]).read(all()).arraySync();
     expect(largestDifference(pieces[0]!.slice(1 + hidden), cls[0]!)).toBeLessThan(1e-6);
   });
 
   it('of all examples stand in their order, whatever the order in which they were computed', async () => {
-    const reader = wordStates(tinyTeacherWeights(), tinyBert);
+    const reader = wordStates(tinyTransformer, tinyTeacherWeights());
     const told: number[] = [];
     const values = await readStates(reader, examples, new AbortController().signal, (done) => told.push(done));
     expect(largestDifference(values!, reader.read(all()))).toBeLessThan(1e-5);

@@ -3,14 +3,15 @@ import { readFileSync } from 'node:fs';
 import { FileProblems } from '../../../trainer/data/file-problems';
 import { preprocess } from '../../../trainer/data/preprocess';
 import { readCsv } from '../../../trainer/data/records';
+import { encodeAligned, encodeTexts } from '../../../trainer/tokenizers/encoder';
 import {
   createTokenizer,
-  encodeAlignedTokens,
-  encodeTokens,
-  type TeacherTokenizer,
   type TokenizerFiles,
+  type WordPieceTokenizer,
+  wordPieceEncoder,
   wordVocabularyFile,
 } from '../../../trainer/tokenizers/tokenizer';
+import { wordEncoder } from '../../../trainer/tokenizers/words';
 import { describeWithRealData, realData } from '../../testkit/real-data';
 
 const files = (vocabulary: string | null, more: Partial<TokenizerFiles> = {}): TokenizerFiles => ({
@@ -20,7 +21,7 @@ const files = (vocabulary: string | null, more: Partial<TokenizerFiles> = {}): T
   ...more,
 });
 
-function tokenizer(given: TokenizerFiles): TeacherTokenizer {
+function tokenizer(given: TokenizerFiles): WordPieceTokenizer {
   const outcome = createTokenizer(given, null);
   if (outcome.kind === 'invalid') throw new Error(JSON.stringify(outcome.problems));
   return outcome.value;
@@ -36,8 +37,10 @@ const small = '[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##aff\n##able\nCafé\ncafe\n!\n';
 
 describe('word pieces aligned with the words of the student', () => {
   const aligned = (text: string, cut: { maxTokens: number; maxWords: number }) => {
-    const { tokens, wordOf } = encodeAlignedTokens(tokenizer(files(small)), [text], cut);
-    return { ids: [...tokens.ids], wordOf: [...wordOf] };
+    const student = wordEncoder([], cut.maxWords);
+    const teacher = wordPieceEncoder(tokenizer(files(small)), cut.maxTokens);
+    const { teacher: tokens, alignment } = encodeAligned(student, teacher, [text]);
+    return { ids: [...tokens.ids], alignment: [...alignment] };
   };
   const ample = { maxTokens: 64, maxWords: 64 };
 
@@ -51,8 +54,8 @@ describe('word pieces aligned with the words of the student', () => {
     ['un unaffable', { maxTokens: 64, maxWords: 1 }, [2, 4, 4, 5, 6, 3], [-1, 0, -1, -1, -1, -1]],
     // U+0085 parts words for the student, but BERT deletes it.
     ['un\u0085un', ample, [2, 4, 4, 3], [-1, 0, 1, -1]],
-  ])('%j, cut to %o', (text, cut, ids, wordOf) => {
-    expect(aligned(text, cut)).toEqual({ ids, wordOf });
+  ])('%j, cut to %o', (text, cut, ids, alignment) => {
+    expect(aligned(text, cut)).toEqual({ ids, alignment });
   });
 });
 
@@ -62,8 +65,9 @@ describeWithRealData('word pieces of the real data, aligned', () => {
     const columns = { text: 'text', label: 'label' };
     const records = readCsv(readFileSync(realData.twitterTrain, 'utf8'), columns, new FileProblems('train'));
     const texts = records.map(({ text }) => preprocess(text, mode));
-    const { tokens } = encodeAlignedTokens(real, texts, { maxTokens: 64, maxWords: 64 });
-    const whole = encodeTokens(real, texts, 64);
+    const encoder = wordPieceEncoder(real, 64);
+    const { teacher: tokens } = encodeAligned(wordEncoder([], 64), encoder, texts);
+    const whole = encodeTexts(encoder, texts);
     const differing = texts.filter((_, text) => {
       const of = ({ ids, offsets }: typeof whole) => String(ids.subarray(offsets[text], offsets[text + 1]));
       return of(tokens) !== of(whole);
@@ -148,7 +152,7 @@ test('a vocabulary made of texts holds their words by count, and serves as vocab
 });
 
 describeWithRealData('WordPiece over the vocabulary of BERT uncased', () => {
-  let bert: TeacherTokenizer;
+  let bert: WordPieceTokenizer;
   beforeAll(() => {
     bert = tokenizer(files(readFileSync(realData.bertVocabulary, 'utf8')));
   });
@@ -187,7 +191,7 @@ describeWithRealData('WordPiece over the vocabulary of BERT uncased', () => {
       ),
     );
 
-    const { ids, offsets } = encodeTokens(bert, texts, 64);
+    const { ids, offsets } = encodeTexts(wordPieceEncoder(bert, 64), texts);
 
     const lines = texts.map((_, index) => ids.subarray(offsets[index], offsets[index + 1]).join(' '));
     expect(ids).toHaveLength(count);

@@ -4,7 +4,8 @@ import { FileProblems } from '../../../trainer/data/file-problems';
 import { preprocess } from '../../../trainer/data/preprocess';
 import { readCsv } from '../../../trainer/data/records';
 import { randomStream } from '../../../trainer/numeric/random';
-import { countWords, encodeWords, wordVocabulary } from '../../../trainer/tokenizers/words';
+import { encodeTexts } from '../../../trainer/tokenizers/encoder';
+import { countWords, wordEncoder, wordVocabulary } from '../../../trainer/tokenizers/words';
 import { describeWithRealData, realData } from '../../testkit/real-data';
 import { useTestFolder } from '../../testkit/test-folder';
 
@@ -21,7 +22,13 @@ describe('the vocabulary', () => {
   });
 
   test('encodes unknown words as 1, cuts, and reads a text without words as one unknown word', () => {
-    const table = encodeWords(['[PAD]', '[UNK]', 'b', 'a'], ['a b zzz', '', ' \n ', 'a a a a a', '[PAD]'], 4);
+    const table = encodeTexts(wordEncoder(['[PAD]', '[UNK]', 'b', 'a'], 4), [
+      'a b zzz',
+      '',
+      ' \n ',
+      'a a a a a',
+      '[PAD]',
+    ]);
 
     expect(Array.from(table.ids)).toEqual([3, 2, 1, 1, 1, 3, 3, 3, 3, 0]);
     expect(Array.from(table.offsets)).toEqual([0, 3, 4, 5, 9, 10]);
@@ -125,7 +132,7 @@ describeWithRealData('words of the Twitter set with real GloVe vectors', () => {
     if (vectors.kind === 'invalid') throw new Error(JSON.stringify(vectors.problems));
 
     const vocabulary = wordVocabulary(counts, vectors.value, 2);
-    const { ids } = encodeWords(vocabulary, [...train!, ...test!], 64);
+    const { ids } = encodeTexts(wordEncoder(vocabulary, 64), [...train!, ...test!]);
 
     expect(vectors.value.size).toBe(4393);
     expect(vocabulary).toHaveLength(2 + 9024);

@@ -1,32 +1,26 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../data/batch';
-import type { RandomStream } from '../numeric/random';
-import type { Weights } from '../numeric/weights';
-import { attentionPool, type PaddedPlaces, paddedPlaces } from '../ops/attention-pool';
-import { bilstmFinalStates, bilstmStates as lstmStates } from '../ops/bilstm';
-import { lookUpSum, selectRows } from '../ops/embedding';
-import { linear } from '../ops/linear';
-import { multiplyByConstant } from '../ops/multiply-by-constant';
+import type { Sequences } from '../../data/batch';
+import type { RandomStream } from '../../numeric/random';
+import type { Weights } from '../../numeric/weights';
+import { attentionPool, paddedPlaces } from '../../ops/attention-pool';
+import { bilstmFinalStates, bilstmStates as lstmStates } from '../../ops/bilstm';
+import { lookUpSum, selectRows } from '../../ops/embedding';
+import { linear } from '../../ops/linear';
+import { multiplyByConstant } from '../../ops/multiply-by-constant';
+import type { ModelStates } from '../model';
 
-/** Size of the student: its embedding table gives vocabulary and width, the rest stands here. */
+/** Size of a BiLSTM; vocabulary and width of the word vectors are those of its embedding table. */
 export interface BilstmConfig {
   /** LSTM units a direction. */
   units: number;
   classes: number;
-  /** Width of the attention's hidden layer; null or left out: the final states are read instead. */
+  /** Width of the attention's hidden layer; null or left out: the head reads the final states instead. */
   attentionUnits?: number | null;
 }
 
-/** The word embedding's name: the weight that the caller leaves out of what it trains where it is frozen. */
+/** Name of the word embedding, which may be frozen. */
 export const embeddingName = 'embedding.weight';
-
-/** Name of a weight that a method learns beside the student and that is no part of it. */
-export const trainingOnly = (name: string): string => `training-only.${name}`;
-
-/** The student without what was learnt for training alone. */
-export const withoutTrainingOnly = (weights: Weights): Weights =>
-  Object.fromEntries(Object.entries(weights).filter(([name]) => !name.startsWith(trainingOnly(''))));
 
 const attentionName = 'attention.weight';
 
@@ -40,7 +34,7 @@ export interface DropoutMasks {
 }
 
 /**
- * The student's weights, as PyTorch would draw them:
+ * Weights of a new BiLSTM, as PyTorch would draw them:
  *
  * - `embedding.weight` [vocabulary, e], given; row 0 is [PAD], zeros, and row 1 [UNK];
  * - `lstm.forward.weight`, `lstm.backward.weight` [e + u, 4u]: x above h, gates i f c o, ~ U(-1/sqrt(u), 1/sqrt(u));
@@ -82,12 +76,13 @@ export function initialiseBilstm(
 }
 
 /**
- * Masks for `bilstmLogits` on these words; null where `rate` is 0. The caller disposes of them.
+ * Masks for `bilstmLogits` on these words; null if `rate` is 0. The caller disposes of them.
  *
+ * @param widths of the word vectors and of the final state
  * @param rate probability of a zero, 0 <= rate < 1; kept values are scaled by 1 / (1 - rate)
  */
 export function dropoutMasks(
-  weights: Weights,
+  widths: { words: number; state: number },
   words: Sequences,
   rate: number,
   random: RandomStream,
@@ -96,55 +91,60 @@ export function dropoutMasks(
   const mask = (rows: number, columns: number) =>
     tf.tensor2d(random.fillDropoutMask(new Float32Array(rows * columns), rate), [rows, columns]);
   return {
-    words: mask(words.ids.length, weights[embeddingName]!.shape[1]!),
-    state: mask(words.lengths.length, weights['dense.weight']!.shape[1]!),
+    words: mask(words.ids.length, widths.words),
+    state: mask(words.lengths.length, widths.state),
   };
 }
 
 /**
- * Logits of the student: word embedding, one bidirectional LSTM layer, its two final states side by side, dense layer
+ * Logits of a BiLSTM: word embedding, one bidirectional LSTM layer, its two final states side by side, dense layer
  * (docs/methods.md, "Data and models"). [PAD] never occurs in `words`, which is not padded, so its row gets no gradient
  * and stays zero.
  * With attention, a mean of all states weighted by the softmax of sigma = v^T tanh(U h) stands for the final ones.
  *
  * @param masks of `dropoutMasks`; null: no dropout
+ * @param vectors of the words, [n, e], to use in place of the embedding table; null: those of the table
  * @returns [b, c]
  */
-export function bilstmLogits(weights: Weights, words: Sequences, masks: DropoutMasks | null = null): Tensor2D {
-  if (attentionName in weights) return bilstmStates(weights, words, masks).logits;
-  return classify(weights, bilstmFinalStates(...lstmInputs(weights, words, masks)), masks);
+export function bilstmLogits(
+  weights: Weights,
+  words: Sequences,
+  masks: DropoutMasks | null = null,
+  vectors: Tensor2D | null = null,
+): Tensor2D {
+  if (attentionName in weights) return bilstmStates(weights, words, masks, vectors).logits;
+  return classify(weights, bilstmFinalStates(...lstmInputs(weights, words, masks, vectors)), masks);
 }
 
-/** What methods that imitate the inside of a teacher read of a student; all but the logits without their own dropout. */
-export interface StudentStates {
-  /** [b, c] */
-  logits: Tensor2D;
-  /** What the dense layer reads, [b, 2u]. */
-  state: Tensor2D;
-  /** Of every word, [n, e]. */
-  vectors: Tensor2D;
-  /** Of every word, both directions, [n, 2u]. */
-  wordStates: Tensor2D;
-  /** sigma of every word, before the softmax; null without attention. */
-  attention: { scores: Tensor2D; places: PaddedPlaces } | null;
-}
-
-/** As `bilstmLogits`, with the states that lead there. The same function, though not bit for bit: sums differ in order. */
-export function bilstmStates(weights: Weights, words: Sequences, masks: DropoutMasks | null = null): StudentStates {
-  const vectors = lookUpWords(weights, words); // [n, e]
-  const wordStates = lstmStates(...lstmInputs(weights, words, masks)); // [n, 2u]
+/**
+ * As `bilstmLogits`, with the states that lead there; word vectors and states are without dropout of their own. The same function,
+ * though not bit for bit: sums differ in order.
+ */
+export function bilstmStates(
+  weights: Weights,
+  words: Sequences,
+  masks: DropoutMasks | null = null,
+  given: Tensor2D | null = null,
+): ModelStates {
+  const vectors = given ?? lookUpWords(weights, words); // [n, e]
+  const wordStates = lstmStates(...lstmInputs(weights, words, masks, given)); // [n, 2u]
   const attention = attentionName in weights ? attend(weights, wordStates, words.lengths) : null;
   const state = attention
     ? attentionPool(wordStates, attention.scores, attention.places)
     : finalOf(wordStates, words.lengths); // [b, 2u]
-  return { logits: classify(weights, state, masks), state, vectors, wordStates, attention };
+  return {
+    logits: classify(weights, state, masks),
+    layers: [vectors, wordStates],
+    summary: () => state,
+    attention,
+  };
 }
 
 const lookUpWords = (weights: Weights, { ids }: Sequences): Tensor2D =>
   lookUpSum([{ table: weights[embeddingName] as Tensor2D, indices: ids }]);
 
-function lstmInputs(weights: Weights, words: Sequences, masks: DropoutMasks | null) {
-  const vectors = lookUpWords(weights, words); // [n, e]
+function lstmInputs(weights: Weights, words: Sequences, masks: DropoutMasks | null, given: Tensor2D | null) {
+  const vectors = given ?? lookUpWords(weights, words); // [n, e]
   const direction = (name: 'forward' | 'backward') => ({
     weight: weights[`lstm.${name}.weight`] as Tensor2D,
     bias: weights[`lstm.${name}.bias`] as Tensor1D,

@@ -1,16 +1,22 @@
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { parametersSchema } from '../../contract/parameters';
-import { type Checked, type Problem, problemsOf } from '../../contract/run-spec';
-import { float32Values, readSafetensors } from '../checkpoint/safetensors';
-import type { ModelFiles } from '../models/teacher';
-import type { WordVocabulary } from '../tokenizers/words';
-import { invalid } from './run-model';
+import { type Parameters, parametersSchema } from '../../../contract/parameters';
+import { type Checked, type Problem, problemsOf } from '../../../contract/run-spec';
+import { float32Values, readSafetensors } from '../../checkpoint/safetensors';
+import type { Weights } from '../../numeric/weights';
+import type { WordVocabulary } from '../../tokenizers/words';
+import { type SavedFiles, withoutTrainingOnly } from '../model';
+import type { ModelFiles } from '../model-files';
+import { packWeights } from '../weights-file';
 
-/** What a run leaves of its student: all that it takes to classify a text. */
-export interface StoredStudent {
+/** How a stored BiLSTM reads text. */
+export type Reading = Pick<Parameters, 'preprocessing' | 'maxWords'>;
+
+/** A BiLSTM read from files: all that it takes to classify a text. */
+export interface StoredBilstm {
   classes: string[];
-  reading: { preprocessing: 'thesis' | 'light' | 'none'; maxWords: number };
+  reading: Reading;
   vocabulary: WordVocabulary;
   /** By the names of `initialiseBilstm`. */
   weights: Record<string, { shape: number[]; values: Float32Array }>;
@@ -23,28 +29,28 @@ const configSchema = z.looseObject({
   parameters: z.looseObject({ preprocessing, maxWords }),
 });
 
-export const studentFiles = ['config.json', 'vocabulary.txt', 'student.safetensors'] as const;
+export const bilstmFileNames = ['config.json', 'vocabulary.txt', 'student.safetensors'] as const;
 
-/** Reads a student's folder. @returns everything that is missing of it or malformed */
-export async function readStudent(files: ModelFiles): Promise<Checked<StoredStudent>> {
-  const found = await Promise.all(studentFiles.map((name) => files.read(name)));
-  const missing = studentFiles.filter((_, place) => found[place] === null);
+/** Reads the folder of a BiLSTM. @returns everything in it that is missing or malformed */
+export async function readBilstm(files: ModelFiles): Promise<Checked<StoredBilstm>> {
+  const found = await Promise.all(bilstmFileNames.map((name) => files.read(name)));
+  const missing = bilstmFileNames.filter((_, place) => found[place] === null);
   const [configBytes, vocabularyBytes, weightsBytes] = found;
   if (missing.includes('student.safetensors') && (await files.read('model.safetensors')) !== null)
-    return invalid('model', `${files.location} is the folder of a teacher: give that of a student`);
+    return invalid(`${files.location} is the folder of a teacher: give that of a student`);
   if (!configBytes || !vocabularyBytes || !weightsBytes)
     return {
       kind: 'invalid',
       problems: missing.map((name) => ({
         path: 'model',
-        message: `${join(files.location, name)} does not exist: a student is a folder with ${studentFiles.join(', ')}`,
+        message: `${join(files.location, name)} does not exist: a student is a folder with ${bilstmFileNames.join(', ')}`,
       })),
     };
   const config = parseConfig(textOf(configBytes), join(files.location, 'config.json'));
   const file = readSafetensors(weightsBytes, join(files.location, 'student.safetensors'));
   if (config.kind === 'invalid') return config;
   if (file.kind === 'invalid') return file;
-  const weights: StoredStudent['weights'] = {};
+  const weights: StoredBilstm['weights'] = {};
   const problems: Problem[] = [];
   for (const [name, tensor] of file.value.tensors) {
     const values = float32Values(tensor);
@@ -58,7 +64,6 @@ export async function readStudent(files: ModelFiles): Promise<Checked<StoredStud
   const outputs = weights['dense.bias']?.shape[0];
   if (rows !== vocabulary.length || outputs !== classes.length)
     return invalid(
-      'model',
       `${files.location}: weights of ${rows} words and ${outputs} classes, but ${vocabulary.length} words in vocabulary.txt and ${classes.length} classes in config.json: copy the whole folder of one run`,
     );
   return { kind: 'valid', value: { classes, reading: parameters, vocabulary, weights } };
@@ -79,8 +84,26 @@ function parseConfig(text: string, file: string): Checked<z.output<typeof config
     }));
     return { kind: 'invalid', problems };
   } catch (error) {
-    return invalid('model', `${file} is not JSON: ${(error as Error).message}`);
+    return invalid(`${file} is not JSON: ${(error as Error).message}`);
   }
 }
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+
+const invalid = (message: string): Checked<never> => ({ kind: 'invalid', problems: [{ path: 'model', message }] });
+
+/** The tensors of a stored BiLSTM; the caller disposes of them. */
+export const tensorsOf = ({ weights }: StoredBilstm): Weights =>
+  Object.fromEntries(Object.entries(weights).map(([name, { shape, values }]) => [name, tf.tensor(values, shape)]));
+
+/** A BiLSTM as the files of its folder. @param parameters of its run, with the way it reads among them */
+export async function bilstmFiles(
+  weights: Weights,
+  { classes, vocabulary, parameters }: { classes: readonly string[]; vocabulary: WordVocabulary; parameters: Reading },
+): Promise<SavedFiles> {
+  return {
+    'student.safetensors': await packWeights(withoutTrainingOnly(weights)),
+    'vocabulary.txt': `${vocabulary.join('\n')}\n`,
+    'config.json': `${JSON.stringify({ model: 'bilstm', classes, parameters }, null, 2)}\n`,
+  };
+}

@@ -1,21 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { ParameterOverrides } from '../../../contract/parameters';
-import { readSafetensors } from '../../../trainer/checkpoint/safetensors';
-import { bertLogits } from '../../../trainer/models/bert';
-import { loraScale } from '../../../trainer/models/lora';
-import { loraSettings, partlyTrained } from '../../../trainer/models/peft';
-import { peftAdapter } from '../../../trainer/models/peft-adapter';
-import { loadTeacher } from '../../../trainer/models/teacher';
-import { randomStream } from '../../../trainer/numeric/random';
-import type { Weights } from '../../../trainer/numeric/weights';
-import { attemptIn } from '../../testkit/attempts';
-import { useEngine } from '../../testkit/engines';
-import { describeWithPython, runPython } from '../../testkit/python';
-import { describeWithRealData, realData } from '../../testkit/real-data';
-import { largestDifference, redrawn } from '../../testkit/tensors';
-import { useTestFolder } from '../../testkit/test-folder';
-import { tinyRun } from '../../testkit/tiny-runs';
-import { parameters } from '../../testkit/training';
+import type { ParameterOverrides } from '../../../../contract/parameters';
+import { readSafetensors } from '../../../../trainer/checkpoint/safetensors';
+import { loraScale } from '../../../../trainer/models/peft/lora';
+import { loraSettings, partlyTrained } from '../../../../trainer/models/peft/peft';
+import { peftAdapter } from '../../../../trainer/models/peft/peft-adapter';
+import { headModules, peftBaseOf } from '../../../../trainer/models/transformer/architecture';
+import { bert } from '../../../../trainer/models/transformer/families/bert';
+import { loadTransformer } from '../../../../trainer/models/transformer/folder';
+import { transformerLogits } from '../../../../trainer/models/transformer/forward';
+import { randomStream } from '../../../../trainer/numeric/random';
+import type { Weights } from '../../../../trainer/numeric/weights';
+import { attemptIn } from '../../../testkit/attempts';
+import { useEngine } from '../../../testkit/engines';
+import { describeWithPython, runPython } from '../../../testkit/python';
+import { describeWithRealData, realData } from '../../../testkit/real-data';
+import { largestDifference, redrawn } from '../../../testkit/tensors';
+import { useTestFolder } from '../../../testkit/test-folder';
+import { tinyRun } from '../../../testkit/tiny-runs';
+import { parameters } from '../../../testkit/training';
 
 const folder = useTestFolder();
 beforeAll(() => useEngine('portable'));
@@ -36,20 +38,22 @@ describeWithRealData('an adapter for MiniLM', () => {
       '%s, %j: gives the logits of the teacher it came from',
       async (peft, more) => {
         const settings = parameters({ peft, loraRank: 4, loraAlpha: 6, ...(more as ParameterOverrides) });
-        const teacher = await loadTeacher(realData.minilm, ['a', 'b', 'c'], randomStream(0, 'head'));
+        const teacher = await loadTransformer(realData.minilm, ['a', 'b', 'c'], randomStream(0, 'head'));
         if (teacher.kind === 'invalid') throw new Error(JSON.stringify(teacher.problems));
         const { config, weights } = teacher.value;
-        const part = partlyTrained(config, weights, settings, randomStream(0, 'lora'));
+        const part = partlyTrained(peftBaseOf(config), weights, settings, randomStream(0, 'lora'));
         const learnt: Weights = { ...part.learning, ...redrawn(matricesOf(part.learning), 0.05) };
         const all = { ...part.frozen, ...learnt };
-        for (const [name, body] of Object.entries(await peftAdapter(all, settings, realData.minilm)))
+        for (const [name, body] of Object.entries(
+          await peftAdapter({ head: headModules, nameInFile: bert.nameInFile }, all, settings, realData.minilm),
+        ))
           folder.write(`adapter/${name}`, body);
 
         const given = { base: realData.minilm, adapter: `${folder.path()}/adapter`, classes: 3, sequences };
         const ofPeft = runPython<number[][]>('peft_logits.py', given).flat();
         const scale = loraScale(loraSettings(settings));
-        const logits = tf.tidy(() => bertLogits(all, config, tokens, { loraScale: scale }).dataSync());
-        const plain = tf.tidy(() => bertLogits(weights, config, tokens).dataSync());
+        const logits = tf.tidy(() => transformerLogits(all, config, tokens, { loraScale: scale }).dataSync());
+        const plain = tf.tidy(() => transformerLogits(weights, config, tokens).dataSync());
         tf.dispose([weights, learnt]);
 
         expect(largestDifference(logits, plain)).toBeGreaterThan(0.01);

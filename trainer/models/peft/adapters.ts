@@ -1,8 +1,8 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { TensorShapes, Weights } from '../numeric/weights';
-import { gelu } from '../ops/gelu';
-import { linear } from '../ops/linear';
+import type { TensorShapes, Weights } from '../../numeric/weights';
+import { gelu } from '../../ops/gelu';
+import { linear } from '../../ops/linear';
 
 /**
  * Bottleneck adapters (Houlsby et al., 2019), in their placement: in every layer one behind the projection of attention

@@ -1,25 +1,36 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type BertOptions, bertLogits } from '../../../trainer/models/bert';
-import { bertConfig, bertShapes, initialiseBert } from '../../../trainer/models/bert-config';
-import { initialiseLora, isLoraName, type LoraSettings, loraScale, mergeLora } from '../../../trainer/models/lora';
-import { valueAndGradients } from '../../../trainer/numeric/gradients';
-import { randomStream } from '../../../trainer/numeric/random';
-import type { Weights } from '../../../trainer/numeric/weights';
-import { describeOnEveryEngine } from '../../testkit/engines';
-import { centralDifference, type NaiveWeights, naiveBert } from '../../testkit/naive-models';
-import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';
-import { tinyBertConfig as config, tinySequences as sequences, tinyTokens as tokens } from '../../testkit/tiny-bert';
+import {
+  initialiseLora,
+  isLoraName,
+  type LoraSettings,
+  loraScale,
+  mergeLora,
+} from '../../../../trainer/models/peft/lora';
+import {
+  initialiseTransformer,
+  transformerLayers,
+  transformerShapes,
+} from '../../../../trainer/models/transformer/architecture';
+import { bertConfig } from '../../../../trainer/models/transformer/families/bert';
+import { type ForwardOptions, transformerLogits } from '../../../../trainer/models/transformer/forward';
+import { valueAndGradients } from '../../../../trainer/numeric/gradients';
+import { randomStream } from '../../../../trainer/numeric/random';
+import type { Weights } from '../../../../trainer/numeric/weights';
+import { describeOnEveryEngine } from '../../../testkit/engines';
+import { centralDifference, type NaiveWeights, naiveBert } from '../../../testkit/naive-models';
+import { largestDifference, redrawn, toFloat64 } from '../../../testkit/tensors';
+import { tinyBertConfig as config, tinySequences as sequences, tinyTokens as tokens } from '../../../testkit/tiny-bert';
 
 const loraEverywhere: LoraSettings = { rank: 2, alpha: 3, targets: ['query', 'key', 'value'], layers: null };
 
-const tinyBert = (): Weights => redrawn(initialiseBert(config, 3, randomStream(0, 'bert')), 0.5);
+const tinyBert = (): Weights => redrawn(initialiseTransformer(config, 3, randomStream(0, 'bert')), 0.5);
 const tinyLora = (settings = loraEverywhere): Weights =>
-  redrawn(initialiseLora(config, settings, randomStream(0, 'lora')), 0.5);
+  redrawn(initialiseLora(transformerLayers(config), settings, randomStream(0, 'lora')), 0.5);
 
 /** A loss that no two logits enter alike, in tensors and in float64. */
 const factors = [1, -2, 0.5, 3, -1, 0.25, -0.5, 2, 1.5];
-const loss = (weights: Weights, options: BertOptions = {}): tf.Scalar =>
-  tf.sum(tf.mul(tf.square(bertLogits(weights, config, tokens, options)), tf.tensor2d(factors, [3, 3])));
+const loss = (weights: Weights, options: ForwardOptions = {}): tf.Scalar =>
+  tf.sum(tf.mul(tf.square(transformerLogits(weights, config, tokens, options)), tf.tensor2d(factors, [3, 3])));
 const naiveLoss = (weights: NaiveWeights): number =>
   sequences
     .flatMap((ids) => naiveBert(weights, config, ids, loraScale(loraEverywhere)))
@@ -46,13 +57,13 @@ describeOnEveryEngine('BERT', () => {
   it('gives the logits of a float64 model written from the formulas', () => {
     const weights = tinyBert();
     const expected = sequences.flatMap((ids) => naiveBert(toFloat64(weights), config, ids));
-    expect(largestDifference(bertLogits(weights, config, tokens), expected)).toBeLessThan(1e-5);
+    expect(largestDifference(transformerLogits(weights, config, tokens), expected)).toBeLessThan(1e-5);
   });
 
   it('gives the same logits padded to the longest sequence', () => {
     const weights = tinyBert();
-    const padded = bertLogits(weights, config, tokens, { padding: 'batch' });
-    expect(largestDifference(padded, bertLogits(weights, config, tokens))).toBeLessThan(2e-6);
+    const padded = transformerLogits(weights, config, tokens, { padding: 'batch' });
+    expect(largestDifference(padded, transformerLogits(weights, config, tokens))).toBeLessThan(2e-6);
   });
 
   it.each(['none', 'batch'] as const)('has the gradients of the float64 model, padding %s', (padding) => {
@@ -71,8 +82,8 @@ describeOnEveryEngine('BERT', () => {
 
   it('refuses a sequence longer than its positions', () => {
     const long = { ids: new Int32Array(7), lengths: Int32Array.of(7) };
-    expect(() => bertLogits(tinyBert(), config, long)).toThrow(
-      'a sequence of 7 tokens, but the teacher has 6 positions',
+    expect(() => transformerLogits(tinyBert(), config, long)).toThrow(
+      'a sequence of 7 tokens, but the model has 6 positions',
     );
   });
 
@@ -120,7 +131,7 @@ describeOnEveryEngine('BERT with frozen weights', () => {
 
 describeOnEveryEngine('BERT with dropout', () => {
   const dropped = (rate: number, key: string) =>
-    bertLogits(tinyBert(), config, tokens, { dropout: { rate, random: randomStream(3, key) } });
+    transformerLogits(tinyBert(), config, tokens, { dropout: { rate, random: randomStream(3, key) } });
 
   it('is the same for the same random stream, and another for another', () => {
     expect(largestDifference(dropped(0.3, 'a'), dropped(0.3, 'a'))).toBe(0);
@@ -128,7 +139,7 @@ describeOnEveryEngine('BERT with dropout', () => {
   });
 
   it('is no dropout at rate 0', () => {
-    expect(largestDifference(dropped(0, 'a'), bertLogits(tinyBert(), config, tokens))).toBe(0);
+    expect(largestDifference(dropped(0, 'a'), transformerLogits(tinyBert(), config, tokens))).toBe(0);
   });
 
   it('has gradients that central differences with the same masks confirm', () => {
@@ -149,10 +160,10 @@ describeOnEveryEngine('BERT with dropout', () => {
   });
 });
 
-describeOnEveryEngine('initialiseBert', () => {
+describeOnEveryEngine('initialiseTransformer', () => {
   it('draws matrices with the standard deviation of the config, and biases and layer norms as 0 and 1', () => {
     const wide = bertConfig({ vocabularySize: 500, hidden: 64, layers: 1, heads: 4, intermediate: 128 });
-    const weights = initialiseBert(wide, 3, randomStream(0, 'teacher'));
+    const weights = initialiseTransformer(wide, 3, randomStream(0, 'teacher'));
     const words = weights['embeddings.word_embeddings.weight']!.dataSync<'float32'>();
     const mean = words.reduce((sum, x) => sum + x, 0) / words.length;
     expect(Math.abs(mean)).toBeLessThan(4 * (0.02 / Math.sqrt(words.length)));
@@ -163,7 +174,7 @@ describeOnEveryEngine('initialiseBert', () => {
 
   it('has the 109,482,240 parameters of BERT-base uncased, and 768 + 1 for every class', () => {
     const base = bertConfig({ vocabularySize: 30522, hidden: 768, layers: 12, heads: 12, intermediate: 3072 });
-    const sizes = Object.values(bertShapes(base, 3)).map((shape) => tf.util.sizeFromShape([...shape]));
+    const sizes = Object.values(transformerShapes(base, 3)).map((shape) => tf.util.sizeFromShape([...shape]));
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(109482240 + 3 * 769);
   });
 });
@@ -173,7 +184,7 @@ describeOnEveryEngine('LoRA', () => {
 
   it('has 884,736 parameters for BERT-base at rank 16 on Q, K and V', () => {
     const base = bertConfig({ vocabularySize: 1, hidden: 768, layers: 12, heads: 12, intermediate: 1 });
-    const lora = initialiseLora(base, { ...loraEverywhere, rank: 16 }, randomStream(0, 'lora'));
+    const lora = initialiseLora(transformerLayers(base), { ...loraEverywhere, rank: 16 }, randomStream(0, 'lora'));
     expect(Object.values(lora).reduce((sum, weight) => sum + weight.size, 0)).toBe(884736);
     const a = lora['encoder.layer.0.attention.self.query.lora_A']!.dataSync<'float32'>();
     expect(Math.sqrt(a.reduce((sum, x) => sum + x * x, 0) / a.length)).toBeCloseTo(1 / 16, 3);
@@ -182,18 +193,23 @@ describeOnEveryEngine('LoRA', () => {
 
   it('changes nothing at the start', () => {
     const weights = tinyBert();
-    const lora = initialiseLora(config, loraEverywhere, randomStream(0, 'lora'));
-    const with_ = bertLogits({ ...weights, ...lora }, config, tokens, { loraScale: 1.5 });
-    expect(largestDifference(with_, bertLogits(weights, config, tokens))).toBe(0);
+    const lora = initialiseLora(transformerLayers(config), loraEverywhere, randomStream(0, 'lora'));
+    const with_ = transformerLogits({ ...weights, ...lora }, config, tokens, { loraScale: 1.5 });
+    expect(largestDifference(with_, transformerLogits(weights, config, tokens))).toBe(0);
   });
 
   it('goes on the layers and projections that are named', () => {
-    const lora = initialiseLora(config, { ...loraEverywhere, targets: ['key'], layers: [1] }, randomStream(0, 'lora'));
+    const lora = initialiseLora(
+      transformerLayers(config),
+      { ...loraEverywhere, targets: ['key'], layers: [1] },
+      randomStream(0, 'lora'),
+    );
     expect(Object.keys(lora)).toEqual([`${projection}.lora_A`, `${projection}.lora_B`]);
   });
 
   it('refuses a layer the encoder does not have', () => {
-    const beyond = () => initialiseLora(config, { ...loraEverywhere, layers: [0, 3] }, randomStream(0, 'lora'));
+    const beyond = () =>
+      initialiseLora(transformerLayers(config), { ...loraEverywhere, layers: [0, 3] }, randomStream(0, 'lora'));
     expect(beyond).toThrow('loraLayers names layer 3, but the teacher has layers 0 to 2');
   });
 
@@ -201,8 +217,8 @@ describeOnEveryEngine('LoRA', () => {
     const weights = { ...tinyBert(), ...tinyLora() };
     const merged = mergeLora(weights, 1.5);
     expect(Object.keys(merged).some(isLoraName)).toBe(false);
-    const before = bertLogits(weights, config, tokens, { loraScale: 1.5 });
-    expect(largestDifference(bertLogits(merged, config, tokens), before)).toBeLessThan(1e-5);
+    const before = transformerLogits(weights, config, tokens, { loraScale: 1.5 });
+    expect(largestDifference(transformerLogits(merged, config, tokens), before)).toBeLessThan(1e-5);
     expect(largestDifference(merged[`${projection}.weight`]!, weights[`${projection}.weight`]!)).toBeGreaterThan(0.01);
   });
 });

@@ -1,8 +1,8 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Weights } from '../numeric/weights';
-import { differentiable } from '../ops/differentiable';
-import { type LowRank, linear, withLowRank } from '../ops/linear';
+import type { Weights } from '../../numeric/weights';
+import { differentiable } from '../../ops/differentiable';
+import { type LowRank, linear, withLowRank } from '../../ops/linear';
 
 /**
  * DoRA (Liu et al., 2024): the rows of W + s B A give directions alone, and a learnt magnitude m [o] their lengths:

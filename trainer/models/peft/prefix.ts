@@ -1,6 +1,6 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
-import type { TensorShapes, Weights } from '../numeric/weights';
-import type { AttentionPrefix } from '../ops/attention-inputs';
+import type { TensorShapes, Weights } from '../../numeric/weights';
+import type { AttentionPrefix } from '../../ops/attention-inputs';
 
 /**
  * Prefix tuning (Li and Liang, 2021): in every layer some keys and values that no token has stand before those of the

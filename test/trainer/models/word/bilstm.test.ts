@@ -1,18 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../../trainer/data/batch';
+import type { Sequences } from '../../../../trainer/data/batch';
 import {
   bilstmLogits,
   bilstmStates,
   dropoutMasks,
   embeddingName,
   initialiseBilstm,
-} from '../../../trainer/models/bilstm';
-import { valueAndGradients } from '../../../trainer/numeric/gradients';
-import { randomStream } from '../../../trainer/numeric/random';
-import type { Weights } from '../../../trainer/numeric/weights';
-import { describeOnEveryEngine } from '../../testkit/engines';
-import { centralDifference, type NaiveWeights, naiveBilstm, naiveBilstmStates } from '../../testkit/naive-models';
-import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';
+} from '../../../../trainer/models/word/bilstm';
+import { valueAndGradients } from '../../../../trainer/numeric/gradients';
+import { randomStream } from '../../../../trainer/numeric/random';
+import type { Weights } from '../../../../trainer/numeric/weights';
+import { describeOnEveryEngine } from '../../../testkit/engines';
+import { centralDifference, type NaiveWeights, naiveBilstm, naiveBilstmStates } from '../../../testkit/naive-models';
+import { largestDifference, redrawn, toFloat64 } from '../../../testkit/tensors';
 
 const sequences = [[3, 1, 5, 2], [4], [2, 2, 6]];
 const words: Sequences = {
@@ -120,18 +120,18 @@ describeOnEveryEngine('the student with attention over its words', () => {
     ).toBeLessThan(1e-5);
     expect(
       largestDifference(
-        found.state,
+        found.summary(1),
         expected.flatMap(({ state }) => state),
       ),
     ).toBeLessThan(1e-5);
     expect(
       largestDifference(
-        found.vectors,
+        found.layers[0]!,
         expected.flatMap(({ vectors }) => vectors.flat()),
       ),
     ).toBeLessThan(1e-6);
     const states = expected.flatMap(({ wordStates }) => wordStates.flat());
-    expect(largestDifference(found.wordStates, states)).toBeLessThan(1e-5);
+    expect(largestDifference(found.layers[1]!, states)).toBeLessThan(1e-5);
     if (kind === 'attention') {
       const scores = expected.flatMap((of) => of.scores!);
       expect(largestDifference(found.attention!.scores, scores)).toBeLessThan(1e-5);
@@ -151,7 +151,7 @@ describeOnEveryEngine('the student with attention over its words', () => {
 describeOnEveryEngine('dropout of the student', () => {
   it('keeps its masks over several passes of a step', () => {
     const weights = tinyStudent();
-    const masks = dropoutMasks(weights, words, 0.4, randomStream(0, 'step'));
+    const masks = dropoutMasks({ words: 4, state: 12 }, words, 0.4, randomStream(0, 'step'));
     expect(masks!.words.shape).toEqual([8, 4]);
     expect(masks!.state.shape).toEqual([3, 12]);
     expect(largestDifference(bilstmLogits(weights, words, masks), bilstmLogits(weights, words, masks))).toBe(0);
@@ -166,7 +166,7 @@ describeOnEveryEngine('dropout of the student', () => {
   });
 
   it('makes no masks at rate 0', () => {
-    expect(dropoutMasks(tinyStudent(), words, 0, randomStream(0, 'step'))).toBeNull();
+    expect(dropoutMasks({ words: 4, state: 12 }, words, 0, randomStream(0, 'step'))).toBeNull();
   });
 });
 

@@ -1,110 +1,122 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../data/batch';
-import type { RandomStream } from '../numeric/random';
-import type { Weights } from '../numeric/weights';
-import { type AttentionLayout, attention, attentionLayout } from '../ops/attention';
-import { type Lookup, lookUpSum, selectRows } from '../ops/embedding';
-import { gelu } from '../ops/gelu';
-import { addLayerNorm } from '../ops/layer-norm';
-import { linear } from '../ops/linear';
-import { multiplyByConstant } from '../ops/multiply-by-constant';
-import { adapt } from './adapters';
-import { type BertConfig, layerName } from './bert-config';
-import { doraLinear, magnitudeOf } from './dora';
-import { lowRankOf } from './lora';
-import { prefixOf } from './prefix';
+import type { Sequences } from '../../data/batch';
+import type { RandomStream } from '../../numeric/random';
+import type { Weights } from '../../numeric/weights';
+import { type AttentionLayout, attention, attentionLayout } from '../../ops/attention';
+import { type Lookup, lookUpSum, selectRows } from '../../ops/embedding';
+import { gelu } from '../../ops/gelu';
+import { addLayerNorm } from '../../ops/layer-norm';
+import { linear } from '../../ops/linear';
+import { multiplyByConstant } from '../../ops/multiply-by-constant';
+import type { ModelStates } from '../model';
+import { adapt } from '../peft/adapters';
+import { doraLinear, magnitudeOf } from '../peft/dora';
+import { lowRankOf } from '../peft/lora';
+import { prefixOf } from '../peft/prefix';
+import { layerName, type TransformerConfig } from './architecture';
 
-export interface BertOptions {
+export interface ForwardOptions {
   /**
    * `none` (default): every token-wise part runs on the tokens really there, and only attention pads; `batch`: padded to
    * the longest sequence throughout, as other implementations do. Same logits but for float32 rounding.
    */
   padding?: 'none' | 'batch';
-  /** By `loraScale`; read where `weights` holds LoRA matrices. */
+  /** Factor of the LoRA matrices in `weights`, by `loraScale`. */
   loraScale?: number;
   /** Dropout of hidden states, attention probabilities and the pooled state; null (default): none. */
   dropout?: { rate: number; random: RandomStream } | null;
-  /** Word vectors of the tokens, [n, d], in the place of those looked up; unpadded. */
+  /** Word vectors of the tokens, [n, d], to use in place of the embedding table; unpadded. */
   wordVectors?: Tensor2D | null;
-  /** States that enter a layer, [n, d], by `bertHiddenStates`: the layers below are not run. Not with padding or dropout. */
+  /** States that enter a layer, [n, d], by `statesEnteringLayer`: the layers below are skipped. Not with padding or dropout. */
   from?: { layer: number; states: Tensor2D } | null;
 }
 
 interface Pass {
   weights: Weights;
-  config: BertConfig;
+  config: TransformerConfig;
   layout: AttentionLayout;
-  /** Row of [n, d] of each sequence's [CLS]. */
+  /** Row of [n, d] of each sequence's first token, [CLS]. */
   firstTokens: Int32Array;
   loraScale: number;
-  /** A new dropout mask at every call; null: no dropout. */
+  /** Draws a new dropout mask at every call; null: no dropout. */
   dropoutMask: ((shape: number[]) => Tensor) | null;
 }
 
 /**
- * Logits of a BERT classifier (Devlin et al., 2019): embeddings, encoder, tanh pooler on [CLS], classifier. Of the last
- * layer only [CLS] is computed, which is all that the pooler reads.
+ * Logits of a transformer classifier (BERT: Devlin et al., 2019): embeddings, encoder, tanh pooler on [CLS], classifier. The last
+ * layer is computed at [CLS] alone, since the pooler reads nothing else.
  *
- * What is trained is for the caller to say: pass `{ ...frozen, ...trainable }` and ask `valueAndGradients` for the
- * gradient of `trainable` alone. Frozen matrices then get none, and with LoRA the backward pass ends at the lowest layer
+ * The caller chooses what is trained: pass `{ ...frozen, ...trainable }` and ask `valueAndGradients` for the
+ * gradient of `trainable` alone. Frozen matrices get no gradient, and with LoRA the backward pass ends at the lowest layer
  * that has LoRA matrices.
  *
- * @param weights by Hugging Face's names (`bertShapes`), and LoRA matrices (`initialiseLora`), magnitudes (`dora.ts`),
- *   adapters and prefixes if any
- * @param tokens word pieces with [CLS] first; token type 0 throughout
+ * @param weights by the names of `transformerShapes`, with any LoRA matrices (`initialiseLora`), magnitudes (`dora.ts`),
+ *   adapters and prefixes
+ * @param tokens word pieces, each sequence beginning with [CLS]; all of token type 0
  * @returns [b, c]
- * @throws RangeError where a sequence is longer than the model has positions
+ * @throws RangeError if a sequence is longer than the model has positions
  */
-export function bertLogits(
+export function transformerLogits(
   weights: Weights,
-  config: BertConfig,
+  config: TransformerConfig,
   tokens: Sequences,
-  options: BertOptions = {},
+  options: ForwardOptions = {},
 ): Tensor2D {
   const { padding = 'none', from = null } = options;
   const pass = preparePass(weights, config, tokens, options);
   if (from !== null && (padding === 'batch' || pass.dropoutMask !== null))
-    throw new Error('hidden states computed before are unpadded and without dropout, and so is what goes on from them');
+    throw new Error('a forward pass from given hidden states is unpadded and without dropout, as they are');
   const states = from?.states ?? embed(pass, tokens, padding === 'batch', options.wordVectors ?? null);
   const last = config.layers - 1;
-  const cls = encoderLayer(pass, last, encoderLayers(pass, from?.layer ?? 0, last, states), true); // [b, d]
-  const pooled = tf.tanh(dense(pass, 'pooler.dense', cls)); // [b, d]
-  return dense(pass, 'classifier', drop(pass, pooled));
+  return classify(pass, encoderLayer(pass, last, encoderLayers(pass, from?.layer ?? 0, last, states), true));
 }
 
 /**
- * The states that enter a layer, in evaluation mode; what `bertLogits` can go on from.
+ * The states that enter a layer, in evaluation mode; `transformerLogits` can go on from them.
  *
- * @param layer from 0, which the embeddings enter
+ * @param layer counted from 0, which the embeddings enter
  * @returns [n, d], n the sum of lengths
  */
-export function bertHiddenStates(weights: Weights, config: BertConfig, tokens: Sequences, layer: number): Tensor2D {
+export function statesEnteringLayer(
+  weights: Weights,
+  config: TransformerConfig,
+  tokens: Sequences,
+  layer: number,
+): Tensor2D {
   const pass = preparePass(weights, config, tokens, {});
   return encoderLayers(pass, 0, layer, embed(pass, tokens, false));
 }
 
 /**
- * The states that enter the first layer and those that leave every layer, in evaluation mode: one more than there are
- * layers, [n, d] each, and where in n the [CLS] of each sequence stands.
+ * Logits with the states that lead to them: those that enter the first layer and leave every layer, [n, d] each; the summary of a
+ * sequence is its [CLS].
  */
-export function bertStates(
+export function transformerStates(
   weights: Weights,
-  config: BertConfig,
+  config: TransformerConfig,
   tokens: Sequences,
-): { states: Tensor2D[]; firstTokens: Int32Array } {
-  const pass = preparePass(weights, config, tokens, {});
-  const states = [embed(pass, tokens, false)];
-  for (let index = 0; index < config.layers; index++) states.push(encoderLayer(pass, index, states[index]!, false));
-  return { states, firstTokens: pass.firstTokens };
+  options: Omit<ForwardOptions, 'padding' | 'from'> = {},
+): ModelStates {
+  const pass = preparePass(weights, config, tokens, options);
+  const layers = [embed(pass, tokens, false, options.wordVectors ?? null)];
+  for (let index = 0; index < config.layers; index++) layers.push(encoderLayer(pass, index, layers[index]!, false));
+  const summary = (layer: number) => selectRows(layers[layer]!, pass.firstTokens);
+  return { logits: classify(pass, summary(config.layers)), layers, summary, attention: null };
 }
 
-function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, options: BertOptions): Pass {
+/** Pooler and classifier, [b, d] -> [b, c]. */
+function classify(pass: Pass, cls: Tensor2D): Tensor2D {
+  const pooled = tf.tanh(dense(pass, 'pooler.dense', cls)); // [b, d]
+  return dense(pass, 'classifier', drop(pass, pooled));
+}
+
+function preparePass(weights: Weights, config: TransformerConfig, tokens: Sequences, options: ForwardOptions): Pass {
   const { padding = 'none', loraScale = 1, dropout = null } = options;
   const { lengths } = tokens;
   const layout = attentionLayout(lengths, config.heads, padding === 'batch');
   if (layout.time > config.maxPositions)
-    throw new RangeError(`a sequence of ${layout.time} tokens, but the teacher has ${config.maxPositions} positions`);
+    throw new RangeError(`a sequence of ${layout.time} tokens, but the model has ${config.maxPositions} positions`);
   const firstTokens = new Int32Array(lengths.length);
   for (let s = 1; s < lengths.length; s++)
     firstTokens[s] = firstTokens[s - 1]! + (padding === 'batch' ? layout.time : lengths[s - 1]!);
@@ -114,7 +126,7 @@ function preparePass(weights: Weights, config: BertConfig, tokens: Sequences, op
   return { weights, config, layout, firstTokens, loraScale, dropoutMask: drops ? dropoutMask : null };
 }
 
-/** What enters the first layer, [n, d]. */
+/** The states that enter the first layer, [n, d]. */
 function embed(pass: Pass, tokens: Sequences, paddedRows: boolean, wordVectors: Tensor2D | null = null): Tensor2D {
   const { ids, positions } = tokenRows(tokens, pass.layout, paddedRows);
   const table = (name: string) => pass.weights[`embeddings.${name}_embeddings.weight`] as Tensor2D;
@@ -153,16 +165,16 @@ function tokenRows(
   return rows;
 }
 
-/** One encoder layer, [n, d] -> [n, d], or -> [b, d] with `clsOnly`: then only [CLS] asks, while all tokens answer. */
+/** One encoder layer, [n, d] -> [n, d]; with `clsOnly` -> [b, d]: queries from [CLS] only, keys and values from all tokens. */
 function encoderLayer(pass: Pass, index: number, state: Tensor2D, clsOnly: boolean): Tensor2D {
   const { layout, firstTokens } = pass;
   const { sequences, heads, time } = layout;
   const layer = layerName(index);
   const prefix = prefixOf(pass.weights, layer);
   const keys = time + (prefix?.key.shape[0] ?? 0);
-  const asking = clsOnly ? selectRows(state, firstTokens) : state;
+  const queryStates = clsOnly ? selectRows(state, firstTokens) : state;
   const context = attention(layout, {
-    query: dense(pass, `${layer}.attention.self.query`, asking),
+    query: dense(pass, `${layer}.attention.self.query`, queryStates),
     key: dense(pass, `${layer}.attention.self.key`, state),
     value: dense(pass, `${layer}.attention.self.value`, state),
     queryPerSequence: clsOnly,
@@ -174,7 +186,7 @@ function encoderLayer(pass: Pass, index: number, state: Tensor2D, clsOnly: boole
     pass,
     `${layer}.attention.output.LayerNorm`,
     adapt(pass.weights, `${layer}.attention.output`, projected),
-    asking,
+    queryStates,
   );
   const widened = gelu(dense(pass, `${layer}.intermediate.dense`, attended)); // [., intermediate]
   const narrowed = drop(pass, dense(pass, `${layer}.output.dense`, widened));

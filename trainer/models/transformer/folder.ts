@@ -1,65 +1,47 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Checked, Problem } from '../../contract/run-spec';
-import { float32Values, readSafetensors, type StoredTensor, writeSafetensors } from '../checkpoint/safetensors';
-import type { RandomStream } from '../numeric/random';
-import type { Weights } from '../numeric/weights';
-import { type BertConfig, bertShapes, initialiseBertWeight } from './bert-config';
-import { formatHuggingFaceConfig, parseHuggingFaceConfig } from './hugging-face-config';
+import type { Checked, Problem } from '../../../contract/run-spec';
+import { float32Values, readSafetensors, type StoredTensor, writeSafetensors } from '../../checkpoint/safetensors';
+import type { RandomStream } from '../../numeric/random';
+import type { Weights } from '../../numeric/weights';
+import { initialiseWeight } from '../initialise-weight';
+import { localFolder, type ModelFiles } from '../model-files';
+import { headModules, type TransformerConfig, transformerShapes } from './architecture';
+import { formatConfigFile, parseConfigFile } from './config-file';
+import { families } from './families';
 
-export interface Teacher {
-  config: BertConfig;
-  /** Float32, by the names of `bertShapes`; the caller disposes of them. */
+/** A transformer read from files. */
+export interface StoredTransformer {
+  config: TransformerConfig;
+  /** Float32, by the names of `transformerShapes`; the caller disposes of them. */
   weights: Weights;
   /** Whether pooler and classifier were stored, not drawn: the scores of a drawn head mean nothing. */
   hasTrainedHead: boolean;
-  /** What a reader of the result must know: a pooler that was initialised, tensors that were not used. */
+  /** What a reader of the result should know: a pooler that was initialised, tensors that were not used. */
   notes: string[];
 }
 
-/** Parts that a pre-trained encoder may come without; both tensors of a part are drawn anew then. */
-const replaceableParts = ['pooler.dense', 'classifier'];
-
-/** The files of a Hugging Face folder, wherever they are. */
-export interface ModelFiles {
-  /** Their place, for messages. */
-  location: string;
-  /** null where there is no such file. */
-  read(file: string): Promise<Uint8Array | null>;
-}
-
-/** A folder of this machine. */
-export const localFolder = (location: string): ModelFiles => ({
-  location,
-  read: (file) =>
-    readFile(join(location, file)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
-      throw error;
-    }),
-});
-
-/** As `readTeacher`, from a folder of this machine. */
-export const loadTeacher = (
+/** As `readTransformer`, from a folder of this machine. */
+export const loadTransformer = (
   folder: string,
   classes: readonly string[],
   random: RandomStream,
-): Promise<Checked<Teacher>> => readTeacher(localFolder(folder), classes, random);
+): Promise<Checked<StoredTransformer>> => readTransformer(localFolder(folder), classes, random);
 
 /**
- * Loads a BERT encoder from a Hugging Face folder (`config.json`, `model.safetensors`). Names may have the prefix `bert.`, and
- * layer norms the old names gamma and beta. A missing pooler or classifier is initialised and noted.
+ * Loads a transformer from a Hugging Face folder (`config.json`, `model.safetensors`). A missing pooler or classifier is
+ * initialised and noted.
  *
  * @param classes names of the classes in the order of the logits
  * @param random draws what is missing
  * @returns all problems at once: any other tensor that is missing, of another shape or not a floating-point one, a
  *   classifier of other classes, a config that asks for what is not computed here
  */
-export async function readTeacher(
+export async function readTransformer(
   files: ModelFiles,
   classes: readonly string[],
   random: RandomStream,
-): Promise<Checked<Teacher>> {
+): Promise<Checked<StoredTransformer>> {
   const configFile = join(files.location, 'config.json');
   const weightsFile = join(files.location, 'model.safetensors');
   const [configBytes, weightsBytes] = await Promise.all([
@@ -70,7 +52,7 @@ export async function readTeacher(
   if (typeof configBytes === 'string' || typeof weightsBytes === 'string')
     return { kind: 'invalid', problems: unreadable.map((message) => ({ path: 'teacher.location', message })) };
 
-  const parsedConfig = parseHuggingFaceConfig(new TextDecoder().decode(configBytes), configFile);
+  const parsedConfig = parseConfigFile(new TextDecoder().decode(configBytes), configFile);
   const parsedWeights = readSafetensors(weightsBytes, weightsFile);
   const problems = [parsedConfig, parsedWeights].flatMap((parsed) =>
     parsed.kind === 'invalid' ? parsed.problems : [],
@@ -78,10 +60,10 @@ export async function readTeacher(
   if (parsedConfig.kind === 'invalid' || parsedWeights.kind === 'invalid') return { kind: 'invalid', problems };
 
   const { config, labels } = parsedConfig.value;
-  const { stored, unused } = bertTensors(parsedWeights.value.tensors, config, classes.length);
-  const shapes = bertShapes(config, classes.length);
-  const initialised = replaceableParts.filter((part) => !stored.has(`${part}.weight`) && !stored.has(`${part}.bias`));
-  const isInitialised = (name: string) => initialised.some((part) => name.startsWith(`${part}.`));
+  const { stored, unused } = namedTensors(parsedWeights.value.tensors, config, classes.length);
+  const shapes = transformerShapes(config, classes.length);
+  const initialised = headModules.filter((module) => ![...stored.keys()].some((name) => name.startsWith(`${module}.`)));
+  const isInitialised = (name: string) => initialised.some((module) => name.startsWith(`${module}.`));
   const values: Record<string, Float32Array> = {};
   for (const [name, shape] of Object.entries(shapes)) {
     if (isInitialised(name)) continue;
@@ -95,10 +77,12 @@ export async function readTeacher(
   const weights = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [
       name,
-      isInitialised(name) ? initialiseBertWeight(name, shape, config, random) : tf.tensor(values[name]!, [...shape]),
+      isInitialised(name)
+        ? initialiseWeight(name, shape, config.initializerRange, random)
+        : tf.tensor(values[name]!, [...shape]),
     ]),
   );
-  const notes = initialised.map((part) => `the teacher's ${part} was not in ${weightsFile} and was initialised`);
+  const notes = initialised.map((module) => `the model's ${module} was not in ${weightsFile} and was initialised`);
   if (unused.length > 0) notes.push(`tensors of ${weightsFile} that were not used: ${unused.join(', ')}`);
   return { kind: 'valid', value: { config, weights, hasTrainedHead: initialised.length === 0, notes } };
 }
@@ -114,22 +98,20 @@ async function readBytes(files: ModelFiles, name: string): Promise<Uint8Array | 
   }
 }
 
-/** Stored tensors by their names without `bert.`, and the names of those that belong to no part of the model. */
-function bertTensors(
+/** Stored tensors by their names in this program, and the names in the file of those that belong to no part of the model. */
+function namedTensors(
   tensors: ReadonlyMap<string, StoredTensor>,
-  config: BertConfig,
+  config: TransformerConfig,
   classes: number,
 ): { stored: Map<string, StoredTensor>; unused: string[] } {
-  const known = bertShapes(config, classes);
+  const known = transformerShapes(config, classes);
+  const { nameFromFile } = families[config.family]!;
   const stored = new Map<string, StoredTensor>();
   const unused: string[] = [];
-  for (const [fileName, tensor] of tensors) {
-    const name = fileName
-      .replace(/^bert\./, '')
-      .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
-      .replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
+  for (const [nameInFile, tensor] of tensors) {
+    const name = nameFromFile(nameInFile);
     if (name in known) stored.set(name, tensor);
-    else if (!name.endsWith('position_ids')) unused.push(fileName);
+    else if (!name.endsWith('position_ids')) unused.push(nameInFile);
   }
   return { stored, unused };
 }
@@ -175,25 +157,25 @@ function labelProblems(labels: string[] | null, classes: readonly string[], file
 }
 
 /**
- * A teacher as the files of a Hugging Face folder (`BertForSequenceClassification`); the vocabulary is the caller's to copy.
+ * A transformer as the files of a Hugging Face folder; the vocabulary is the caller's to add.
  *
- * @param weights by the names of `bertShapes`; merge LoRA and DoRA first (`mergeLora`)
- * @throws Error where a weight is missing
+ * @param weights by the names of `transformerShapes`; merge LoRA and DoRA first (`mergeLora`)
+ * @throws Error if a weight is missing
  */
-export async function exportTeacher(
+export async function transformerFiles(
   weights: Weights,
-  config: BertConfig,
+  config: TransformerConfig,
   classes: readonly string[],
 ): Promise<Record<'config.json' | 'model.safetensors', Uint8Array>> {
+  const { nameInFile } = families[config.family]!;
   const tensors: Record<string, { shape: readonly number[]; values: Float32Array }> = {};
-  for (const [name, shape] of Object.entries(bertShapes(config, classes.length))) {
+  for (const [name, shape] of Object.entries(transformerShapes(config, classes.length))) {
     const weight = weights[name];
-    if (weight === undefined) throw new Error(`cannot export a teacher without its weight ${name}`);
-    const stored = name.startsWith('classifier.') ? name : `bert.${name}`;
-    tensors[stored] = { shape, values: (await weight.data<'float32'>()) as Float32Array };
+    if (weight === undefined) throw new Error(`cannot save a transformer without its weight ${name}`);
+    tensors[nameInFile(name)] = { shape, values: (await weight.data<'float32'>()) as Float32Array };
   }
   return {
-    'config.json': new TextEncoder().encode(formatHuggingFaceConfig(config, classes)),
+    'config.json': new TextEncoder().encode(formatConfigFile(config, classes)),
     'model.safetensors': writeSafetensors(tensors, { format: 'pt' }),
   };
 }

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { doraLinear, mergedDora } from '../../../trainer/models/dora';
-import { loraScale } from '../../../trainer/models/lora';
-import { valueAndGradients } from '../../../trainer/numeric/gradients';
-import type { Weights } from '../../../trainer/numeric/weights';
-import { linear, withLowRank } from '../../../trainer/ops/linear';
-import { describeOnEveryEngine } from '../../testkit/engines';
-import { largestDifference } from '../../testkit/tensors';
+import { doraLinear, mergedDora } from '../../../../trainer/models/peft/dora';
+import { loraScale } from '../../../../trainer/models/peft/lora';
+import { valueAndGradients } from '../../../../trainer/numeric/gradients';
+import type { Weights } from '../../../../trainer/numeric/weights';
+import { linear, withLowRank } from '../../../../trainer/ops/linear';
+import { describeOnEveryEngine } from '../../../testkit/engines';
+import { largestDifference } from '../../../testkit/tensors';
 
 /**
  * Values of peft 0.21.2 on torch 2.15.0 in float64: LoraConfig(r=2, lora_alpha=3, target_modules=["lin"], use_dora=...,

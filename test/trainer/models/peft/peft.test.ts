@@ -1,17 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { ParameterOverrides } from '../../../contract/parameters';
-import { type BertOptions, bertLogits } from '../../../trainer/models/bert';
-import { initialiseBert } from '../../../trainer/models/bert-config';
-import { loraScale, mergeLora } from '../../../trainer/models/lora';
-import { loraSettings, type PartlyTrained, partlyTrained } from '../../../trainer/models/peft';
-import { valueAndGradients } from '../../../trainer/numeric/gradients';
-import { randomStream } from '../../../trainer/numeric/random';
-import type { Weights } from '../../../trainer/numeric/weights';
-import { describeOnEveryEngine } from '../../testkit/engines';
-import { centralDifference, type NaiveWeights, naiveBert, naiveDoraLengths } from '../../testkit/naive-models';
-import { largestDifference, redrawn, toFloat64 } from '../../testkit/tensors';
-import { tinyBertConfig as bare, tinySequences as sequences, tinyTokens as tokens } from '../../testkit/tiny-bert';
-import { parameters } from '../../testkit/training';
+import type { ParameterOverrides } from '../../../../contract/parameters';
+import { loraScale, mergeLora } from '../../../../trainer/models/peft/lora';
+import { loraSettings, type PartlyTrained, partlyTrained } from '../../../../trainer/models/peft/peft';
+import { initialiseTransformer, peftBaseOf } from '../../../../trainer/models/transformer/architecture';
+import { type ForwardOptions, transformerLogits } from '../../../../trainer/models/transformer/forward';
+import { valueAndGradients } from '../../../../trainer/numeric/gradients';
+import { randomStream } from '../../../../trainer/numeric/random';
+import type { Weights } from '../../../../trainer/numeric/weights';
+import { describeOnEveryEngine } from '../../../testkit/engines';
+import { centralDifference, type NaiveWeights, naiveBert, naiveDoraLengths } from '../../../testkit/naive-models';
+import { largestDifference, redrawn, toFloat64 } from '../../../testkit/tensors';
+import { tinyBertConfig as bare, tinySequences as sequences, tinyTokens as tokens } from '../../../testkit/tiny-bert';
+import { parameters } from '../../../testkit/training';
 
 const everyTarget = ['query', 'key', 'value', 'attention-output', 'intermediate', 'output'] as const;
 
@@ -38,25 +38,25 @@ const settingsOf = (choice: Choice, more: ParameterOverrides = {}) =>
     ...more,
   });
 const scaleOf = (choice: Choice) => loraScale(loraSettings(settingsOf(choice)));
-const tinyBert = (): Weights => redrawn(initialiseBert(bare, 3, randomStream(0, 'bert')), 0.5);
+const tinyBert = (): Weights => redrawn(initialiseTransformer(bare, 3, randomStream(0, 'bert')), 0.5);
 const partOf = (choice: Choice, more: ParameterOverrides = {}): PartlyTrained =>
-  partlyTrained(bare, tinyBert(), settingsOf(choice, more), randomStream(0, 'part'));
+  partlyTrained(peftBaseOf(bare), tinyBert(), settingsOf(choice, more), randomStream(0, 'part'));
+type Parts = Pick<PartlyTrained, 'frozen' | 'learning'>;
 /** As after some training: nothing is at its start. */
 const trainedPartOf = (choice: Choice): PartlyTrained => {
   const part = partOf(choice);
   return { ...part, learning: redrawn(part.learning, 0.5) };
 };
-const logitsOf = ({ config, frozen, learning }: PartlyTrained, choice: Choice, options: BertOptions = {}) =>
-  bertLogits({ ...frozen, ...learning }, config, tokens, { loraScale: scaleOf(choice), ...options });
+const logitsOf = ({ frozen, learning }: Parts, choice: Choice, options: ForwardOptions = {}) =>
+  transformerLogits({ ...frozen, ...learning }, bare, tokens, { loraScale: scaleOf(choice), ...options });
 
 const factors = [1, -2, 0.5, 3, -1, 0.25, -0.5, 2, 1.5];
-const gradientsOf = (
-  { config, frozen, learning }: PartlyTrained,
-  choice: Choice,
-  options: BertOptions = {},
-): Weights => {
+const gradientsOf = ({ frozen, learning }: Parts, choice: Choice, options: ForwardOptions = {}): Weights => {
   const loss = (weights: Weights): tf.Scalar => {
-    const logits = bertLogits({ ...frozen, ...weights }, config, tokens, { loraScale: scaleOf(choice), ...options });
+    const logits = transformerLogits({ ...frozen, ...weights }, bare, tokens, {
+      loraScale: scaleOf(choice),
+      ...options,
+    });
     return tf.sum(tf.mul(tf.square(logits), tf.tensor2d(factors, [3, 3])));
   };
   return valueAndGradients(loss, learning).gradients;
@@ -104,12 +104,12 @@ describeOnEveryEngine('a part of the teacher that learns', () => {
   });
 
   it.each(names.filter((name) => name !== 'prefix'))('%s: changes nothing at the start', (choice) => {
-    const plain = bertLogits(tinyBert(), bare, tokens);
+    const plain = transformerLogits(tinyBert(), bare, tokens);
     expect(largestDifference(logitsOf(partOf(choice), choice), plain)).toBe(0);
   });
 
   it('prefix: dilutes the softmax at the start, the less the fewer', () => {
-    const plain = bertLogits(tinyBert(), bare, tokens);
+    const plain = transformerLogits(tinyBert(), bare, tokens);
     const change = (prefixLength: number) =>
       largestDifference(logitsOf(partOf('prefix', { prefixLength }), 'prefix'), plain);
     expect(change(1)).toBeGreaterThan(0);
@@ -119,11 +119,11 @@ describeOnEveryEngine('a part of the teacher that learns', () => {
   it.each(['lora', 'rslora', 'dora'] as const)(
     '%s: merges into weights of BERT that give the same logits',
     (choice) => {
-      const { config, frozen, learning } = trainedPartOf(choice);
+      const { frozen, learning } = trainedPartOf(choice);
       const merged = mergeLora({ ...frozen, ...learning }, scaleOf(choice));
       expect(Object.keys(merged).sort()).toEqual(Object.keys(frozen).sort());
-      const before = logitsOf({ config, frozen, learning }, choice);
-      expect(largestDifference(bertLogits(merged, config, tokens), before)).toBeLessThan(2e-5);
+      const before = logitsOf({ frozen, learning }, choice);
+      expect(largestDifference(transformerLogits(merged, bare, tokens), before)).toBeLessThan(2e-5);
     },
   );
 
@@ -131,12 +131,12 @@ describeOnEveryEngine('a part of the teacher that learns', () => {
     for (const choice of ['adapters', 'prefix'] as const) {
       const first = trainedPartOf(choice);
       const again = partlyTrained(
-        first.config,
+        peftBaseOf({ ...bare, ...first.inserted }),
         { ...first.frozen, ...first.learning },
         settingsOf(choice),
         randomStream(1, 'another'),
       );
-      expect(again.config).toEqual(first.config);
+      expect(again.inserted).toEqual(first.inserted);
       expect(Object.keys(again.learning)).toEqual(Object.keys(first.learning));
       for (const [name, weight] of Object.entries(first.learning)) expect(again.learning[name]).toBe(weight);
     }

@@ -1,17 +1,22 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { readSafetensors, writeSafetensors } from '../../../trainer/checkpoint/safetensors';
-import { bertLogits } from '../../../trainer/models/bert';
-import { bertConfig, initialiseBert } from '../../../trainer/models/bert-config';
-import { formatHuggingFaceConfig, parseHuggingFaceConfig } from '../../../trainer/models/hugging-face-config';
-import { exportTeacher, loadTeacher, type Teacher } from '../../../trainer/models/teacher';
-import { valueAndGradients } from '../../../trainer/numeric/gradients';
-import { randomStream } from '../../../trainer/numeric/random';
-import type { Weights } from '../../../trainer/numeric/weights';
-import { describeOnEveryEngine, useEngine } from '../../testkit/engines';
-import { describeWithRealData, realData } from '../../testkit/real-data';
-import { largestDifference, redrawn } from '../../testkit/tensors';
-import { useTestFolder } from '../../testkit/test-folder';
+import { readSafetensors, writeSafetensors } from '../../../../trainer/checkpoint/safetensors';
+import { initialiseTransformer } from '../../../../trainer/models/transformer/architecture';
+import { formatConfigFile, parseConfigFile } from '../../../../trainer/models/transformer/config-file';
+import { bertConfig } from '../../../../trainer/models/transformer/families/bert';
+import {
+  loadTransformer,
+  type StoredTransformer,
+  transformerFiles,
+} from '../../../../trainer/models/transformer/folder';
+import { transformerLogits } from '../../../../trainer/models/transformer/forward';
+import { valueAndGradients } from '../../../../trainer/numeric/gradients';
+import { randomStream } from '../../../../trainer/numeric/random';
+import type { Weights } from '../../../../trainer/numeric/weights';
+import { describeOnEveryEngine, useEngine } from '../../../testkit/engines';
+import { describeWithRealData, realData } from '../../../testkit/real-data';
+import { largestDifference, redrawn } from '../../../testkit/tensors';
+import { useTestFolder } from '../../../testkit/test-folder';
 
 const config = bertConfig({ vocabularySize: 11, hidden: 8, layers: 2, heads: 2, intermediate: 12 });
 const classes = ['Bearish', 'Bullish', 'Neutral'];
@@ -33,21 +38,21 @@ describe('a teacher', () => {
   let weights: Weights;
   beforeAll(() => useEngine('portable'));
   beforeEach(() => {
-    weights = redrawn(initialiseBert(config, 3, random()), 0.5);
+    weights = redrawn(initialiseTransformer(config, 3, random()), 0.5);
   });
 
   function store(files: Files, changes: object = {}): void {
-    const text = formatHuggingFaceConfig(config, classes);
+    const text = formatConfigFile(config, classes);
     folder.write('config.json', JSON.stringify({ ...JSON.parse(text), ...changes }));
     folder.write('model.safetensors', writeSafetensors(files));
   }
-  async function loaded(): Promise<Teacher> {
-    const result = await loadTeacher(folder.path(), classes, random());
+  async function loaded(): Promise<StoredTransformer> {
+    const result = await loadTransformer(folder.path(), classes, random());
     if (result.kind === 'invalid') throw new Error(JSON.stringify(result.problems));
     return result.value;
   }
   async function problems(): Promise<string[]> {
-    const result = await loadTeacher(folder.path(), classes, random());
+    const result = await loadTransformer(folder.path(), classes, random());
     return result.kind === 'invalid' ? result.problems.map(({ message }) => message) : [];
   }
   const without = (files: Files, pattern: RegExp): Files =>
@@ -58,7 +63,9 @@ describe('a teacher', () => {
     const teacher = await loaded();
     expect(teacher.notes).toEqual([]);
     expect(teacher.config).toEqual(config);
-    expect(largestDifference(bertLogits(teacher.weights, config, tokens), bertLogits(weights, config, tokens))).toBe(0);
+    expect(
+      largestDifference(transformerLogits(teacher.weights, config, tokens), transformerLogits(weights, config, tokens)),
+    ).toBe(0);
   });
 
   it('may name its layer norms gamma and beta, as the first BERT files do', async () => {
@@ -68,18 +75,20 @@ describe('a teacher', () => {
     ]);
     store(Object.fromEntries(renamed));
     const teacher = await loaded();
-    expect(largestDifference(bertLogits(teacher.weights, config, tokens), bertLogits(weights, config, tokens))).toBe(0);
+    expect(
+      largestDifference(transformerLogits(teacher.weights, config, tokens), transformerLogits(weights, config, tokens)),
+    ).toBe(0);
   });
 
   it('gets a pooler and a classifier where it has none, says so, and draws them the same again', async () => {
     store(without(filesOf(weights), /pooler|classifier/));
     const [first, second] = [await loaded(), await loaded()];
     expect(first.notes).toEqual([
-      expect.stringContaining('pooler.dense was not in'),
+      expect.stringContaining('pooler was not in'),
       expect.stringContaining('classifier was not in'),
     ]);
     expect(first.weights['classifier.weight']!.shape).toEqual([3, 8]);
-    const drawn = (teacher: Teacher) => teacher.weights['pooler.dense.weight']!;
+    const drawn = (teacher: StoredTransformer) => teacher.weights['pooler.dense.weight']!;
     expect(largestDifference(drawn(first), drawn(second))).toBe(0);
     expect(largestDifference(drawn(first), weights['pooler.dense.weight']!)).toBeGreaterThan(0.1);
   });
@@ -93,9 +102,9 @@ describe('a teacher', () => {
     const extra = { shape: [1], values: Float32Array.of(0) };
     const files = { ...without(filesOf(weights), left), 'cls.classifier.bias': extra };
 
-    folder.write(`${name}/config.json`, formatHuggingFaceConfig(config, classes));
+    folder.write(`${name}/config.json`, formatConfigFile(config, classes));
     folder.write(`${name}/model.safetensors`, writeSafetensors(files));
-    const result = await loadTeacher(join(folder.path(), name), classes, random());
+    const result = await loadTransformer(join(folder.path(), name), classes, random());
     expect(result).toMatchObject({ kind: 'valid', value: { hasTrainedHead } });
   });
 
@@ -128,7 +137,7 @@ describe('a teacher', () => {
   });
 
   it('refuses a classifier of another number of classes', async () => {
-    store(filesOf(initialiseBert(config, 2, random())));
+    store(filesOf(initialiseTransformer(config, 2, random())));
     expect(await problems()).toEqual([
       expect.stringContaining('"classifier.weight" has shape [2,8], [3,8] was expected'),
       expect.stringContaining('"classifier.bias" has shape [2], [3] was expected'),
@@ -174,12 +183,14 @@ describe('a teacher', () => {
   });
 
   it('is exported as a folder that is read back to the same logits', async () => {
-    const files = await exportTeacher(weights, config, classes);
+    const files = await transformerFiles(weights, config, classes);
     for (const [name, bytes] of Object.entries(files)) folder.write(name, bytes);
     const teacher = await loaded();
     expect(teacher.notes).toEqual([]);
-    expect(largestDifference(bertLogits(teacher.weights, config, tokens), bertLogits(weights, config, tokens))).toBe(0);
-    expect(parseHuggingFaceConfig(new TextDecoder().decode(files['config.json']), '')).toEqual({
+    expect(
+      largestDifference(transformerLogits(teacher.weights, config, tokens), transformerLogits(weights, config, tokens)),
+    ).toBe(0);
+    expect(parseConfigFile(new TextDecoder().decode(files['config.json']), '')).toEqual({
       kind: 'valid',
       value: { config, labels: classes },
     });
@@ -216,8 +227,8 @@ const reference = {
 
 describeWithRealData('MiniLM', () => {
   describeOnEveryEngine('MiniLM against PyTorch', () => {
-    async function minilm(): Promise<Teacher> {
-      const result = await loadTeacher(realData.minilm, classes, random());
+    async function minilm(): Promise<StoredTransformer> {
+      const result = await loadTransformer(realData.minilm, classes, random());
       if (result.kind === 'invalid') throw new Error(JSON.stringify(result.problems));
       const classifier = tf.tensor2d(
         Array.from({ length: 3 * 384 }, (_, i) => (((31 * Math.floor(i / 384) + 17 * (i % 384)) % 7) - 3) / 10),
@@ -233,14 +244,14 @@ describeWithRealData('MiniLM', () => {
 
     it.each(['none', 'batch'] as const)('gives the logits, padding %s', async (padding) => {
       const teacher = await minilm();
-      const logits = bertLogits(teacher.weights, teacher.config, reference.tokens, { padding });
+      const logits = transformerLogits(teacher.weights, teacher.config, reference.tokens, { padding });
       expect(largestDifference(logits, reference.logits)).toBeLessThan(2e-5);
     });
 
     it('gives the loss and the norms of its gradients', async () => {
       const teacher = await minilm();
       const { value, gradients } = valueAndGradients((weights) => {
-        const logits = bertLogits(weights, teacher.config, reference.tokens);
+        const logits = transformerLogits(weights, teacher.config, reference.tokens);
         const labels = tf.oneHot(tf.tensor1d(reference.labels, 'int32'), 3);
         return tf.neg(tf.mean(tf.sum(tf.mul(tf.cast(labels, 'float32'), tf.logSoftmax(logits)), 1))) as tf.Scalar;
       }, teacher.weights);
