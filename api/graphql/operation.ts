@@ -1,8 +1,10 @@
 import {
+  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
   NoSchemaIntrospectionCustomRule,
   parse,
   specifiedRules,
@@ -11,7 +13,7 @@ import {
 import type { Access } from '../access/authentication';
 import type { ApiContext, Services } from '../shared/context';
 import { maskError } from '../shared/errors';
-import { checkLimits, limits } from '../shared/limits';
+import { checkCost, checkDocumentSize, checkText, limits } from '../shared/limits';
 
 /** What every way in to GraphQL needs. */
 export interface GraphqlOptions {
@@ -34,24 +36,69 @@ export const mostOperationsPerSocket = 100;
 
 /** An operation as it will be executed, or everything wrong with it: parsed, validated, held to the limits. */
 export function prepareOperation(
-  { schema, introspection }: Pick<GraphqlOptions, 'schema' | 'introspection'>,
+  options: Pick<GraphqlOptions, 'schema' | 'introspection'>,
   given: GivenOperation,
   contextValue: ApiContext,
 ): ExecutionArgs | readonly GraphQLError[] {
+  const document = parseText(given.query);
+  if (!('definitions' in document)) return document;
+  const problems = checkOperation(options, document, given);
+  if (problems.length > 0) return problems;
+  const { variables: variableValues, operationName } = given;
+  return { schema: options.schema, document, variableValues, operationName, contextValue };
+}
+
+/** The document of a text that is within the limits, or everything wrong with it. */
+function parseText(text: string): DocumentNode | readonly GraphQLError[] {
   try {
-    const document = parse(given.query, { maxTokens: limits.tokens });
-    const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
-    const invalid = validate(schema, document, rules);
-    if (invalid.length > 0) return invalid.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
-    // The cost is that of the variables, so they are read here first, and may be found not to fit.
-    const beyond = checkLimits(schema, document, given.variables ?? {}, given.operationName);
-    if (beyond.length > 0) return beyond;
-    return { schema, document, variableValues: given.variables, operationName: given.operationName, contextValue };
+    const beyond = checkText(text);
+    return beyond.length > 0 ? beyond : parse(text, { maxTokens: limits.tokens });
   } catch (error) {
-    if (!(error instanceof GraphQLError)) throw error;
-    return [withCode(error, /^Syntax Error/.test(error.message) ? 'GRAPHQL_PARSE_FAILED' : 'BAD_USER_INPUT')];
+    if (error instanceof GraphQLError) return [withCode(error, 'GRAPHQL_PARSE_FAILED')];
+    throw error;
   }
 }
+
+/** Everything for which an operation of a document is not executed. */
+export function checkOperation(...given: Parameters<typeof problemsOf>): readonly GraphQLError[] {
+  try {
+    return problemsOf(...given);
+  } catch (error) {
+    // Some rules of graphql-js throw where a variable is missing.
+    if (error instanceof GraphQLError) return [withCode(error, 'BAD_USER_INPUT')];
+    throw error;
+  }
+}
+
+/**
+ * Each check is called when those before it have
+ * bounded its time: size, validity, variables, cost.
+ * @throws GraphQLError for some mistakes
+ */
+function problemsOf(
+  { schema, introspection }: Pick<GraphqlOptions, 'schema' | 'introspection'>,
+  document: DocumentNode,
+  { operationName, variables }: Omit<GivenOperation, 'query'>,
+): readonly GraphQLError[] {
+  const { rules, valid } = introspection ? withIntrospection : withoutIntrospection;
+  if (!valid.has(document)) {
+    const beyond = checkDocumentSize(document);
+    if (beyond.length > 0) return beyond;
+    const invalid = validate(schema, document, rules, { maxErrors: limits.errors });
+    if (invalid.length > 0) return invalid.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
+    valid.add(document);
+  }
+  const operation = getOperationAST(document, operationName);
+  // Which operation is meant is told by the execution.
+  return operation == null ? [] : checkCost(schema, document, variables ?? {}, operation);
+}
+
+/** With the documents that were found valid: a transport that keeps documents has each validated once. */
+const withIntrospection = { rules: specifiedRules, valid: new WeakSet<DocumentNode>() };
+const withoutIntrospection = {
+  rules: [...specifiedRules, NoSchemaIntrospectionCustomRule],
+  valid: new WeakSet<DocumentNode>(),
+};
 
 /** The codes by which Apollo Server, which the other way in runs on, tells these mistakes apart. */
 function withCode(error: GraphQLError, code: string): GraphQLError {

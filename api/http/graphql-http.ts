@@ -1,14 +1,14 @@
 import type { Server } from 'node:http';
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server';
 import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHttpServer';
 import { expressMiddleware } from '@as-integrations/express5';
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { GraphQLError } from 'graphql';
 import { dashboardRoutes } from '../../dashboard/serve';
-import type { GraphqlOptions } from '../graphql/operation';
+import { checkOperation, type GraphqlOptions } from '../graphql/operation';
 import type { ApiContext } from '../shared/context';
 import { maskError } from '../shared/errors';
-import { checkLimits, limits } from '../shared/limits';
+import { checkText, limits } from '../shared/limits';
 import { explorerPage } from './explorer';
 import { exportRoutes } from './export-http';
 import { isFromHere } from './origin';
@@ -26,9 +26,10 @@ export async function serveGraphqlHttp(
     includeStacktraceInErrorResponses: false,
     // The server itself decides when to stop.
     stopOnTerminationSignals: false,
-    parseOptions: { maxTokens: limits.tokens },
+    // By the guard, which bounds its time.
+    dangerouslyDisableValidation: true,
     formatError: (_formatted, error) => maskError(error).toJSON(),
-    plugins: [limitsPlugin(options), ApolloServerPluginDrainHttpServer({ httpServer: http })],
+    plugins: [guardPlugin(options), ApolloServerPluginDrainHttpServer({ httpServer: http })],
   });
   await apollo.start();
   app.disable('x-powered-by');
@@ -50,6 +51,7 @@ export async function serveGraphqlHttp(
   app.use(
     '/graphql',
     express.json({ limit: limits.bodyBytes }),
+    textGuard,
     expressMiddleware(apollo, {
       context: async ({ req }): Promise<ApiContext> => {
         const outcome = await options.access.authenticate(req.headers.authorization);
@@ -62,40 +64,48 @@ export async function serveGraphqlHttp(
   return { close: () => apollo.stop() };
 }
 
-/** Refuses an operation that is beyond a limit, before anything of it is executed. */
-function limitsPlugin({ schema }: GraphqlOptions): ApolloServerPlugin<ApiContext> {
+/** Refuses a text that is beyond a limit before Apollo Server sees it: its parser calls itself for every level. */
+const textGuard: RequestHandler = (request, response, next) => {
+  const query: unknown = request.body?.query ?? request.query.query;
+  const problems = typeof query === 'string' ? textProblems(query) : [];
+  if (problems.length === 0) next();
+  else response.status(400).json({ errors: problems.map((error) => maskError(error)) });
+};
+
+function textProblems(text: string): readonly GraphQLError[] {
+  try {
+    return checkText(text);
+  } catch (error) {
+    // A syntax error, which Apollo Server tells in its own way.
+    if (error instanceof GraphQLError) return [];
+    throw error;
+  }
+}
+
+/** Validates in place of Apollo Server, which has no limit on the time that it takes. */
+function guardPlugin(options: GraphqlOptions): ApolloServerPlugin<ApiContext> {
   return {
     async requestDidStart() {
       return {
-        async didResolveOperation({ document, operation, request }) {
-          if (operation?.operation === 'subscription') throw refused(subscriptionsElsewhere, 'BAD_REQUEST');
-          const beyond = limitProblems(() =>
-            checkLimits(schema, document, request.variables ?? {}, request.operationName),
-          );
-          if (beyond !== null) throw beyond;
+        async responseForOperation({ document, operation, request }) {
+          if (operation?.operation === 'subscription') return refusal([subscriptionsElsewhere]);
+          const problems = checkOperation(options, document, request);
+          return problems.length === 0 ? null : refusal(problems);
         },
       };
     },
   };
 }
 
-/** What Apollo takes as the one error of a request that is not carried out. It answers 500 where no status is given. */
-function limitProblems(check: () => GraphQLError[]): GraphQLError | null {
-  try {
-    const beyond = check();
-    return beyond.length === 0 ? null : refused(beyond.map(({ message }) => message).join('; '), 'LIMIT_EXCEEDED');
-  } catch (error) {
-    // The cost is that of the variables, so they are read here first.
-    if (error instanceof GraphQLError) return refused(error.message, 'BAD_USER_INPUT');
-    throw error;
-  }
-}
+const refusal = (errors: readonly GraphQLError[]) => ({
+  body: { kind: 'single' as const, singleResult: { errors: errors.map((error) => maskError(error).toJSON()) } },
+  http: { status: 400, headers: new HeaderMap() },
+});
 
-const refused = (message: string, code: string) =>
-  new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
-
-const subscriptionsElsewhere =
-  'subscriptions are answered over a WebSocket alone: connect to this address by the protocol graphql-transport-ws';
+const subscriptionsElsewhere = new GraphQLError(
+  'subscriptions are answered over a WebSocket alone: connect to this address by the protocol graphql-transport-ws',
+  { extensions: { code: 'BAD_REQUEST' } },
+);
 
 const problem = (message: string) => ({ errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] });
 

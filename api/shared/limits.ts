@@ -1,13 +1,15 @@
 import {
   type DocumentNode,
-  type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
-  Kind,
-  type SelectionSetNode,
-  visit,
+  getVariableValues,
+  Lexer,
+  type OperationDefinitionNode,
+  Source,
+  TokenKind,
 } from 'graphql';
 import { fieldExtensionsEstimator, getComplexity, simpleEstimator } from 'graphql-query-complexity';
+import { measureDocument } from './document-size';
 
 /** A limit on everything a caller can make large. */
 export const limits = {
@@ -19,8 +21,28 @@ export const limits = {
   aliases: 50,
   /** Fields directly under query, mutation or subscription. */
   rootFields: 20,
-  /** Lexical tokens of a document: stops parsing early (`maxTokens` of graphql-js). */
+  /** Lexical tokens of a document. */
   tokens: 10_000,
+  /** Characters of a document; each error counts them up to its places. */
+  documentLength: 50_000,
+  /** Lines of a document, for the same reason. */
+  documentLines: 2000,
+  /** Brackets of a document within each other; the parser calls itself for each. */
+  nesting: 60,
+  operations: 20,
+  fragments: 50,
+  /** Fields, inline fragments and spreads of a document, each fragment counted wherever it is spread. */
+  selections: 5000,
+  /** Arguments of one field or directive, and variables of one operation. */
+  arguments: 100,
+  /** Pairs of selections of one field in one place, which validation compares; with long arguments they weigh more. */
+  repeatedFields: 1000,
+  /** Errors that are looked for in a document or in variables. */
+  errors: 20,
+  /** Values of the variables of an operation, at all levels. */
+  variableValues: 20_000,
+  /** Levels of the variables of an operation. */
+  variableDepth: 60,
   /** A request body; a definition with a large grid has some 20 KB. */
   bodyBytes: 1_000_000,
   pageSize: 200,
@@ -77,83 +99,108 @@ export const namedCost =
 export const pageCost = ({ args, childComplexity }: { args: Record<string, unknown>; childComplexity: number }) =>
   1 + (typeof args.first === 'number' ? Math.max(args.first, 1) : limits.defaultPageSize) * childComplexity;
 
+const opening = new Set<TokenKind>([TokenKind.PAREN_L, TokenKind.BRACKET_L, TokenKind.BRACE_L]);
+const closing = new Set<TokenKind>([TokenKind.PAREN_R, TokenKind.BRACKET_R, TokenKind.BRACE_R]);
+
 /**
- * Everything in which a validated operation is beyond a limit. To be called between validation and execution, on
- * every transport. `graphql-depth-limit` is not used: it has not been maintained for years, and looks at depth alone.
+ * In what a text is beyond a limit before it is parsed: parsing takes memory by the token, and stack by the level.
+ * @throws GraphQLError where the text has a syntax error
  */
-export function checkLimits(
+export function checkText(text: string): GraphQLError[] {
+  const length = exceeded('length', text.length, limits.documentLength, 'send the values as variables');
+  if (length !== null) return [length];
+  const lines = text.split(/\r\n|[\n\r]/).length;
+  const tooManyLines = exceeded('number of lines', lines, limits.documentLines, 'send several operations');
+  return tooManyLines === null ? tokenProblems(text) : [tooManyLines];
+}
+
+function tokenProblems(text: string): GraphQLError[] {
+  const lexer = new Lexer(new Source(text));
+  let [tokens, level, deepest] = [0, 0, 0];
+  for (let token = lexer.advance(); token.kind !== TokenKind.EOF && tokens <= limits.tokens; token = lexer.advance()) {
+    tokens += 1;
+    if (opening.has(token.kind)) level += 1;
+    else if (closing.has(token.kind)) level -= 1;
+    deepest = Math.max(deepest, level);
+  }
+  return [
+    exceeded('number of tokens', tokens, limits.tokens, 'send the values as variables'),
+    exceeded('nesting', deepest, limits.nesting, 'nest fewer fields and values'),
+  ].filter((error) => error !== null);
+}
+
+/**
+ * In what a parsed document is beyond a limit before it is validated: the time that validation and cost take grows with
+ * these figures, some of which grow exponentially in the text where fragments spread each other.
+ */
+export function checkDocumentSize(document: DocumentNode): GraphQLError[] {
+  const size = measureDocument(document, limits);
+  const { operations, fragments, selections, repeatedFields, depth, aliases, rootFields } = size;
+  if (size.circular)
+    return [invalid('a fragment spreads itself, directly or through others: leave out the last spread')];
+  return [
+    exceeded('number of operations', operations, limits.operations, 'send only the one to execute'),
+    exceeded('number of fragments', fragments, limits.fragments, 'leave out what is not spread'),
+    exceeded('number of selections', selections, limits.selections, 'ask for fewer fields, spread fewer fragments'),
+    exceeded('number of arguments in one place', size.arguments, limits.arguments, 'give each once'),
+    exceeded('number of repeated fields', repeatedFields, limits.repeatedFields, 'select each field once'),
+    exceeded('depth', depth, limits.depth, 'nest fewer fields'),
+    exceeded('aliases', aliases, limits.aliases, 'send several operations'),
+    exceeded('root fields', rootFields, limits.rootFields, 'send several operations'),
+  ].filter((error) => error !== null);
+}
+
+/**
+ * What is wrong with the variables of an operation, and whether it costs too much with them. For a document that is
+ * valid and has passed `checkDocumentSize`. `graphql-depth-limit` is not used: it has not been maintained for years, and
+ * looks at depth alone.
+ */
+export function checkCost(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Record<string, unknown>,
-  operationName?: string | null,
+  operation: OperationDefinitionNode,
 ): GraphQLError[] {
-  const shape = shapeOf(document);
+  const size = variableProblems(variables);
+  if (size.length > 0) return size;
+  const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables, {
+    maxErrors: limits.errors,
+  });
+  if (errors !== undefined) return errors.map(({ message }) => badInput(message));
   const cost = getComplexity({
     schema,
     query: document,
     variables,
-    ...(operationName ? { operationName } : {}),
+    ...(operation.name ? { operationName: operation.name.value } : {}),
     estimators: [fieldExtensionsEstimator(), simpleEstimator({ defaultComplexity: 1 })],
   });
+  return [exceeded('cost', cost, limits.cost, 'ask for a smaller page or fewer fields')].filter((e) => e !== null);
+}
+
+const invalid = (message: string) => new GraphQLError(message, { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
+const badInput = (message: string) => new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
+
+/** Reads them level by level without calling itself: they may be nested as deeply as a body is long. */
+export function variableProblems(variables: object): GraphQLError[] {
+  let [values, depth] = [0, 0];
+  for (let level: object[] = [variables]; level.length > 0 && depth <= limits.variableDepth; depth++) {
+    const next: object[] = [];
+    for (const parent of level)
+      for (const value of Object.values(parent)) {
+        values += 1;
+        if (typeof value === 'object' && value !== null) next.push(value);
+      }
+    level = next;
+  }
   return [
-    exceeded('depth', shape.depth, limits.depth, 'nest fewer fields'),
-    exceeded('aliases', shape.aliases, limits.aliases, 'send several operations'),
-    exceeded('root fields', shape.rootFields, limits.rootFields, 'send several operations'),
-    exceeded('cost', cost, limits.cost, 'ask for a smaller page or fewer fields'),
+    exceeded('number of values in its variables', values, limits.variableValues, 'send fewer'),
+    exceeded('depth of its variables', depth, limits.variableDepth, 'nest fewer values'),
   ].filter((error) => error !== null);
 }
 
-function exceeded(what: string, found: number, allowed: number, advice: string): GraphQLError | null {
+function exceeded(limit: string, found: number, allowed: number, advice: string): GraphQLError | null {
   if (found <= allowed) return null;
-  return new GraphQLError(`the operation has a ${what} of ${found}, allowed are ${allowed}: ${advice}`, {
-    extensions: { code: 'LIMIT_EXCEEDED', limit: what, found, allowed },
+  return new GraphQLError(`the operation has a ${limit} of ${found}, allowed are ${allowed}: ${advice}`, {
+    extensions: { code: 'LIMIT_EXCEEDED', limit, found, allowed },
   });
-}
-
-/** Depth, aliases and root fields, fragments followed; introspection has limits of its own in graphql-js. */
-function shapeOf(document: DocumentNode): { depth: number; aliases: number; rootFields: number } {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-
-  const depths = new Map<SelectionSetNode, number>();
-  const depthOf = (set: SelectionSetNode | undefined): number => {
-    if (set === undefined) return 0;
-    const known = depths.get(set);
-    if (known !== undefined) return known;
-    const depth = set.selections.reduce((deepest, selection) => {
-      if (selection.kind === Kind.FIELD)
-        return selection.name.value.startsWith('__') ? deepest : Math.max(deepest, 1 + depthOf(selection.selectionSet));
-      const inner =
-        selection.kind === Kind.INLINE_FRAGMENT
-          ? selection.selectionSet
-          : fragments.get(selection.name.value)?.selectionSet;
-      return Math.max(deepest, depthOf(inner));
-    }, 0);
-    depths.set(set, depth);
-    return depth;
-  };
-
-  const rootFieldsOf = (set: SelectionSetNode | undefined): number =>
-    (set?.selections ?? []).reduce((count, selection) => {
-      if (selection.kind === Kind.FIELD) return count + 1;
-      const inner =
-        selection.kind === Kind.INLINE_FRAGMENT
-          ? selection.selectionSet
-          : fragments.get(selection.name.value)?.selectionSet;
-      return count + rootFieldsOf(inner);
-    }, 0);
-
-  let aliases = 0;
-  visit(document, {
-    Field: (field) => {
-      if (field.alias !== undefined) aliases += 1;
-    },
-  });
-  const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
-  return {
-    depth: Math.max(0, ...operations.map((operation) => depthOf(operation.selectionSet))),
-    aliases,
-    rootFields: Math.max(0, ...operations.map((operation) => rootFieldsOf(operation.selectionSet))),
-  };
 }

@@ -1,9 +1,9 @@
-import { execute, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
+import { execute, type GraphQLError, type GraphQLSchema } from 'graphql';
 import type { Role } from '../../api/access/viewer';
+import { prepareOperation } from '../../api/graphql/operation';
 import { createApiSchema } from '../../api/graphql/schema';
 import type { Services } from '../../api/shared/context';
 import { maskError } from '../../api/shared/errors';
-import { checkLimits } from '../../api/shared/limits';
 
 let schema: Promise<GraphQLSchema> | null = null;
 
@@ -26,14 +26,11 @@ export async function ask(
   variables: Record<string, unknown> = {},
   { role = 'admin', log = () => {} }: { role?: Role; log?: (line: string) => void } = {},
 ): Promise<Answer> {
-  const document = parse(source);
   const built = await apiSchema();
-  const invalid = validate(built, document);
-  if (invalid.length > 0) return { data: null, errors: invalid };
-  const beyond = checkLimits(built, document, variables);
-  if (beyond.length > 0) return { data: null, errors: beyond };
   const contextValue = { services, viewer: { name: 'tester', role } };
-  const { data, errors } = await execute({ schema: built, document, variableValues: variables, contextValue });
+  const prepared = prepareOperation({ schema: built, introspection: true }, { query: source, variables }, contextValue);
+  if (!('schema' in prepared)) return { data: null, errors: prepared };
+  const { data, errors } = await execute(prepared);
   // As it reaches a client: plain JSON.
   return {
     data: JSON.parse(JSON.stringify(data ?? null)),

@@ -1,14 +1,17 @@
-import { getIntrospectionQuery, parse, validate } from 'graphql';
-import { checkLimits, limits } from '../../../api/shared/limits';
+import { getIntrospectionQuery } from 'graphql';
+import { type GivenOperation, prepareOperation } from '../../../api/graphql/operation';
+import { limits } from '../../../api/shared/limits';
 import { apiSchema } from '../../testkit/ask';
 
+const prepare = async (given: GivenOperation) =>
+  prepareOperation({ schema: await apiSchema(), introspection: true }, given, {} as never);
+
 /** Which limits a valid operation is beyond. */
-async function exceeded(source: string, variables: Record<string, unknown> = {}): Promise<unknown[]> {
-  const schema = await apiSchema();
-  const document = parse(source, { maxTokens: limits.tokens });
-  expect(validate(schema, document)).toEqual([]);
-  return checkLimits(schema, document, variables).map(({ extensions }) => {
-    expect(extensions.code).toBe('LIMIT_EXCEEDED');
+async function exceeded(query: string, variables: Record<string, unknown> = {}): Promise<unknown[]> {
+  const prepared = await prepare({ query, variables });
+  if ('schema' in prepared) return [];
+  return prepared.map(({ message, extensions }) => {
+    expect([message, extensions.code]).toEqual([message, 'LIMIT_EXCEEDED']);
     return extensions.limit;
   });
 }
@@ -60,7 +63,50 @@ describe('limits on operations', () => {
     expect(await exceeded(`{ ...all } fragment all on Query { ${fields} }`)).toEqual(['root fields']);
   });
 
-  it('stop parsing a document of too many tokens', () => {
-    expect(() => parse(`{ ${'a '.repeat(limits.tokens)} }`, { maxTokens: limits.tokens })).toThrow(/token/i);
+  it('refuse a text before it is parsed: too long, too many tokens or lines, nested too deeply', async () => {
+    expect(await exceeded(`{ ${'a '.repeat(limits.tokens)} }`)).toEqual(['number of tokens']);
+    expect(await exceeded(`{ viewer { name } } #${'x'.repeat(limits.documentLength)}`)).toEqual(['length']);
+    expect(await exceeded(`{ viewer { name } }${'\n'.repeat(limits.documentLines)}`)).toEqual(['number of lines']);
+    expect(await exceeded(`{ runs(filter: ${'{ NOT: '.repeat(2000)}{}${' }'.repeat(2000)}) { totalCount } }`)).toEqual([
+      'nesting',
+    ]);
+    expect(await exceeded(`{ ${'a{'.repeat(4000)}`)).toEqual(['nesting']);
+  });
+
+  it('refuse fragments that double, whatever they come to when written out', async () => {
+    const doubling = (count: number) =>
+      Array.from({ length: count }, (_, n) => `fragment f${n} on Query { ...f${n + 1} ...f${n + 1} }`).join('\n');
+    const query = (count: number) => `{ ...f0 } ${doubling(count)} fragment f${count} on Query { viewer { name } }`;
+    expect(await exceeded(query(3))).toEqual([]);
+    expect(await exceeded(query(30))).toEqual(['number of selections', 'root fields']);
+    expect(await exceeded(query(limits.fragments))).toEqual(['number of fragments']);
+  });
+
+  it('refuse fragments that spread themselves as invalid', async () => {
+    for (const query of [
+      '{ ...f } fragment f on Query { ...f }',
+      '{ run(id: "r") { ...f } } fragment f on Run { experiment { runs { nodes { ...g } } } } fragment g on Run { ...f }',
+    ]) {
+      const prepared = await prepare({ query });
+      expect(prepared).toMatchObject([{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }]);
+    }
+  });
+
+  it('refuse a field that is selected again and again in one place, which validation compares pair by pair', async () => {
+    expect(await exceeded(`{ viewer { ${'name '.repeat(40)} } }`)).toEqual([]);
+    expect(await exceeded(`{ viewer { ${'name '.repeat(50)} } }`)).toEqual(['number of repeated fields']);
+    const names = JSON.stringify(Array.from({ length: 100 }, () => 'a'));
+    const query = (count: number) => `{ run(id: "r") { ${`metrics(names: ${names}) { last } `.repeat(count)} } }`;
+    expect(await exceeded(query(5))).toEqual([]);
+    expect(await exceeded(query(20))).toEqual(['number of repeated fields']);
+  });
+
+  it('refuse variables of too many values and levels, however deep', async () => {
+    const query = 'query ($filter: RunFilterInput) { runs(filter: $filter) { totalCount } }';
+    const deep = JSON.parse(`${'{"NOT":'.repeat(200_000)}{}${'}'.repeat(200_000)}`);
+    expect(await exceeded(query, { filter: deep })).toEqual(['depth of its variables']);
+    expect(await exceeded(query, { filter: { AND: Array.from({ length: 30_000 }, () => ({})) } })).toEqual([
+      'number of values in its variables',
+    ]);
   });
 });
