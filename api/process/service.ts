@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import express from 'express';
 import { createAccess } from '../access/authentication';
+import { isOfStack } from '../database/grants';
 import { createApiSchema } from '../graphql/schema';
 import { serveGraphqlHttp } from '../http/graphql-http';
 import { serveGraphqlSocket } from '../http/graphql-socket';
@@ -50,6 +51,13 @@ export async function startService(settings: Settings, log: (line: string) => vo
     return stores;
   }
   const { database, objects, team } = stores;
+  if (settings.slots > 0 && (await isOfStack(database))) {
+    await stores.close();
+    lock.release();
+    const message =
+      'these records are those of a stack on AWS, where AWS Batch carries out the runs: start with --slots 0 to look at them, to create and to cancel';
+    return { kind: 'refused', message };
+  }
   const services: Services = {
     database,
     objects,
