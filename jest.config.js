@@ -6,7 +6,7 @@ const { delimiter, join } = require('node:path');
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
 process.env.TF_NUM_INTRAOP_THREADS ??= '1';
 
-const esmOnly = ['hyparquet', 'hyparquet-writer', 'csv-parse', 'kysely'];
+const esmOnly = ['oauth4webapi', 'hyparquet', 'hyparquet-writer', 'csv-parse', 'kysely'];
 
 const tests = {
   testEnvironment: 'node',

@@ -1,13 +1,6 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import {
-  CorsHttpMethod,
-  HttpApi,
-  HttpAuthorizer,
-  HttpAuthorizerType,
-  HttpMethod,
-  HttpStage,
-  LogGroupLogDestination,
-} from 'aws-cdk-lib/aws-apigatewayv2';
+import { CorsHttpMethod, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
+import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -25,8 +18,6 @@ const throttle = { rateLimit: 100, burstLimit: 200 };
 export class GraphqlApi extends Construct {
   /** Where clients reach it. */
   readonly url: string;
-  /** API Gateway asks the issuer for its configuration when it makes this. */
-  readonly authorizer: HttpAuthorizer;
 
   constructor(scope: Construct, id: string, handler: IFunction, parameters: Parameters) {
     super(scope, id);
@@ -39,22 +30,14 @@ export class GraphqlApi extends Construct {
         maxAge: Duration.hours(1),
       },
     });
-    this.authorizer = new HttpAuthorizer(this, 'Tokens', {
-      httpApi: api,
-      authorizerName: 'Tokens',
-      type: HttpAuthorizerType.JWT,
-      identitySource: ['$request.header.Authorization'],
+    const authorizer = new HttpJwtAuthorizer('Tokens', parameters.oidcIssuer, {
       jwtAudience: [parameters.oidcAudience],
-      jwtIssuer: parameters.oidcIssuer,
     });
     api.addRoutes({
       path: graphqlPath,
       methods: [HttpMethod.GET, HttpMethod.POST],
       integration: new HttpLambdaIntegration('Graphql', handler),
-      authorizer: HttpAuthorizer.fromHttpAuthorizerAttributes(this, 'TokensOfRoutes', {
-        authorizerId: this.authorizer.authorizerId,
-        authorizerType: 'JWT',
-      }),
+      authorizer,
     });
     const accessLogs = new LogGroup(this, 'AccessLogs', {
       retention: RetentionDays.THREE_MONTHS,

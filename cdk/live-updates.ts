@@ -41,16 +41,12 @@ export class LiveUpdates extends Construct {
 }
 
 /** Has a function take from a queue; what of a batch failed comes again, the rest does not. */
-export function takeFrom(
-  { queue }: WorkQueue,
-  taker: IFunction,
-  { gatherSeconds, atOnce }: { gatherSeconds: number; atOnce: number },
-): void {
+export function takeFrom({ queue }: WorkQueue, taker: IFunction, gatherSeconds: number): void {
   taker.addEventSource(
     new SqsEventSource(queue, {
       batchSize: 10,
       reportBatchItemFailures: true,
-      maxConcurrency: atOnce,
+      maxConcurrency: 5,
       maxBatchingWindow: Duration.seconds(gatherSeconds),
     }),
   );

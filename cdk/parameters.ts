@@ -8,18 +8,20 @@ export class Parameters extends Construct {
   readonly oidcAudience: string;
   readonly oidcRoleClaim: string;
   readonly oidcRoles: string;
+  /** How people sign in on the dashboard (page.ts). */
+  readonly oidcClientId: string;
+  readonly oidcScopes: string;
+  readonly oidcSignInParameters: string;
+  readonly oidcOrigins: string[];
   readonly prices: string;
   readonly allowedOrigins: string[];
   readonly alarmEmail: string;
   readonly monthlyBudgetDollars: number;
-  /** `true` or `false`. */
-  readonly protectDatabase: string;
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
     this.oidcIssuer = this.text('OidcIssuer', {
-      description:
-        'Issuer of the tokens, to the letter as their "iss" says it: a slash at the end counts. `npm run doctor -- --aws` checks it.',
+      description: 'Issuer of the tokens (iss), where /.well-known/openid-configuration is found.',
       allowedPattern: 'https://.+',
       constraintDescription: 'must be an address beginning with https://',
     });
@@ -36,6 +38,26 @@ export class Parameters extends Construct {
       default: '',
       description: 'What values of that claim mean: value=role with commas between; roles are viewer, editor, admin.',
     });
+    this.oidcClientId = this.text('OidcClientId', {
+      default: '',
+      description: 'Public client as which people sign in on the dashboard; empty: they paste a token.',
+    });
+    this.oidcScopes = this.text('OidcScopes', {
+      default: 'openid profile email',
+      description: 'Scopes of the sign-in; many issuers want offline_access to renew it silently.',
+      allowedPattern: '.*\\bopenid\\b.*',
+      constraintDescription: 'must have openid among the scopes',
+    });
+    this.oidcSignInParameters = this.text('OidcSignInParameters', {
+      default: '',
+      description: 'Further parameters of the sign-in, as in a query: audience=https://api.example (Auth0).',
+    });
+    this.oidcOrigins = this.parameter('OidcOrigins', {
+      type: 'CommaDelimitedList',
+      default: '',
+      description:
+        'Origins of the token endpoint where it is not at the issuer: https://NAME.auth.REGION.amazoncognito.com (Cognito).',
+    }).valueAsList;
     this.prices = this.text('Prices', {
       default: '',
       description:
@@ -54,16 +76,9 @@ export class Parameters extends Construct {
     this.monthlyBudgetDollars = this.parameter('MonthlyBudget', {
       type: 'Number',
       default: 200,
-      minValue: 0,
-      description:
-        'US dollars a month, of the whole account, of which 80 % and 100 % are told by e-mail; 0: no budget, as on a member account that may have none.',
+      minValue: 1,
+      description: 'US dollars a month, of the whole account, of which 80 % and 100 % are told by e-mail.',
     }).valueAsNumber;
-    this.protectDatabase = this.text('ProtectDatabase', {
-      default: 'false',
-      allowedValues: ['true', 'false'],
-      description:
-        'Whether the cluster with the records refuses to be deleted. Set it to true once the stack is there.',
-    });
   }
 
   private text(name: string, properties: ConstructorParameters<typeof CfnParameter>[2]): string {

@@ -1,27 +1,86 @@
 import { Presets, SingleBar } from 'cli-progress';
-import { isOver, type RunState } from '../contract/run-states';
-import { type Api, ApiError } from './graphql';
+import type { Api } from './graphql';
+import type { Live } from './subscription';
 
 /** A run as the progress bar needs it. */
 export interface FollowedRun {
   id: string;
   variant: string;
   seed: number;
-  state: RunState;
+  state: string;
+  isOver: boolean;
+  revision: number;
   failure: { message: string } | null;
   progress: { phase: string | null; step: number; totalSteps: number; epoch: number; totalEpochs: number };
 }
 
 const runFields = `
-  id variant seed state
+  id variant seed state isOver revision
   failure { message }
   progress { phase step totalSteps epoch totalEpochs }`;
 
-/** Follows all runs of an experiment by subscription, with a progress bar, until each is over. @throws ApiError */
+const followQuery = `subscription Follow($experimentId: ID!, $after: String) {
+  runUpdated(experimentId: $experimentId, after: $after) { cursor run { ${runFields} } }
+}`;
+
+const runsQuery = `query Runs($experimentId: String!, $after: String) {
+  runs(filter: { experimentId: { eq: $experimentId } }, first: 200, after: $after) {
+    totalCount
+    nodes { ${runFields} }
+    pageInfo { hasNextPage endCursor }
+  }
+}`;
+
+interface RunsPage {
+  totalCount: number;
+  nodes: FollowedRun[];
+  pageInfo: { hasNextPage: boolean; endCursor: string | null };
+}
+
+/**
+ * Follows all runs of an experiment with a progress bar until each is over: by subscription, or by asking again and
+ * again where no WebSocket can be reached. @throws ApiError
+ */
 export async function runUntilOver(api: Api, experimentId: string): Promise<FollowedRun[]> {
-  const total = await countRuns(api, experimentId);
-  const runs = new Map<string, FollowedRun>();
-  const bar = new SingleBar(
+  const { totalCount } = (await fetchRuns(api, experimentId, null)).runs;
+  const progress = new Progress(totalCount);
+  try {
+    await api.follow<{ runUpdated: { cursor: string; run: FollowedRun } }>({
+      query: followQuery,
+      variables: { experimentId },
+      endless: true,
+      receive({ runUpdated: { cursor, run } }) {
+        progress.take([run]);
+        return cursor;
+      },
+      async poll() {
+        for await (const runs of pagesOfRuns(api, experimentId)) progress.take(runs);
+        return 'changes';
+      },
+      isDone: () => progress.isDone(),
+      report: (live) => progress.report(live),
+    });
+  } finally {
+    progress.stop();
+  }
+  return progress.runs();
+}
+
+const fetchRuns = (api: Api, experimentId: string, after: string | null) =>
+  api.request<{ runs: RunsPage }>(runsQuery, { experimentId, after });
+
+async function* pagesOfRuns(api: Api, experimentId: string): AsyncGenerator<FollowedRun[]> {
+  for (let after: string | null = null, more = true; more; ) {
+    const { nodes, pageInfo }: RunsPage = (await fetchRuns(api, experimentId, after)).runs;
+    yield nodes;
+    [after, more] = [pageInfo.endCursor, pageInfo.hasNextPage];
+  }
+}
+
+/** The newest known revision of each run, and the bar that shows them. */
+class Progress {
+  private readonly known = new Map<string, FollowedRun>();
+  private readonly bar = new SingleBar(
     {
       format: '{bar} {percentage}% | {done} of {runs} runs | {duration_formatted} | {now}',
       noTTYOutput: true,
@@ -30,40 +89,50 @@ export async function runUntilOver(api: Api, experimentId: string): Promise<Foll
     },
     Presets.shades_classic,
   );
-  bar.start(total, 0, { done: 0, runs: total, now: 'starting' });
-  for await (const event of api.subscribe<{ runUpdated: { run: FollowedRun } }>(
-    `subscription Follow($experimentId: ID!) { runUpdated(experimentId: $experimentId) { run { ${runFields} } } }`,
-    { experimentId },
-  )) {
-    const { run } = event.runUpdated;
-    runs.set(run.id, run);
-    const all = [...runs.values()];
-    const done = all.filter(({ state }) => isOver(state)).length;
-    bar.update(
-      all.reduce((sum, each) => sum + fractionOf(each), 0),
-      { done, now: doing(all) },
-    );
-    if (done === total) {
-      bar.stop();
-      return all;
-    }
+  private connection: Live['state'] = 'connecting';
+
+  constructor(private readonly total: number) {
+    this.bar.start(total, 0, { done: 0, runs: total, now: 'starting' });
   }
-  bar.stop();
-  throw new ApiError('the server has ended the subscription: its runs go on, and its dashboard shows them');
+
+  runs = (): FollowedRun[] => [...this.known.values()];
+
+  isDone = (): boolean => this.doneCount() === this.total;
+
+  take(runs: readonly FollowedRun[]): void {
+    for (const run of runs) {
+      const before = this.known.get(run.id);
+      if (before === undefined || before.revision <= run.revision) this.known.set(run.id, run);
+    }
+    this.draw();
+  }
+
+  report({ state }: Live): void {
+    this.connection = state;
+    this.draw();
+  }
+
+  stop(): void {
+    this.bar.stop();
+  }
+
+  private doneCount = (): number => this.runs().filter(({ isOver }) => isOver).length;
+
+  private draw(): void {
+    const share = this.runs().reduce((sum, run) => sum + fractionOf(run), 0);
+    const note = connectionNotes[this.connection];
+    const now = note === undefined ? doing(this.runs()) : `${doing(this.runs())} (${note})`;
+    this.bar.update(share, { done: this.doneCount(), now });
+  }
 }
 
-async function countRuns(api: Api, experimentId: string): Promise<number> {
-  const { runs } = await api.request<{ runs: { totalCount: number } }>(
-    `query Count($experimentId: String!) {
-      runs(filter: { experimentId: { eq: $experimentId } }, first: 1) { totalCount }
-    }`,
-    { experimentId },
-  );
-  return runs.totalCount;
-}
+const connectionNotes: Partial<Record<Live['state'], string>> = {
+  polling: 'no WebSocket: asking every 5 s',
+  lost: 'connection lost, trying again',
+};
 
-function fractionOf({ state, progress }: FollowedRun): number {
-  if (isOver(state)) return 1;
+function fractionOf({ isOver, progress }: FollowedRun): number {
+  if (isOver) return 1;
   return progress.totalSteps === 0 ? 0 : progress.step / progress.totalSteps;
 }
 

@@ -1,67 +1,123 @@
-import { type Client, createClient } from 'graphql-ws';
+import type { Client } from 'graphql-ws';
 import WebSocket from 'ws';
+import { explainRefusal } from './refused-token';
+import { AccessRefused, createSocketClient, type Following, follow, type Live } from './subscription';
 
-/** The API answered with errors, or nobody answers as it does; the message says all that a person needs. */
+/** The API answered with errors, or not at all; the message says all that a person needs. */
 export class ApiError extends Error {}
 
-/** A server that starts again is waited for, for as long as this. */
-const reconnectAttempts = 40;
-const reconnectSeconds = 3;
+/** Milliseconds for which a server that answers neither by socket nor by HTTP is waited for: it may start again. */
+const longestLoss = 120_000;
+/** Keeps the connection through API Gateway, which ends one after 10 quiet minutes. */
+const pingMilliseconds = 5 * 60_000;
 
 /** One client of the API over HTTP and WebSocket. */
 export interface Api {
   request<T>(query: string, variables?: Record<string, unknown>): Promise<T>;
-  /** Events of a subscription, until the loop is left. The connection is made again when it breaks. */
-  subscribe<T>(query: string, variables?: Record<string, unknown>): AsyncIterableIterator<T>;
+  /**
+   * Follows a subscription until `isDone`, asked after each event and poll, or until it is over. A lost connection is
+   * made again.
+   * @throws ApiError where the service refuses, or is lost for good
+   */
+  follow<Data>(following: FollowedUntil<Data>): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface FollowedUntil<Data> extends Omit<Following<Data>, 'renewToken'> {
+  isDone(): boolean;
 }
 
 /**
  * @param server address of the server: http://127.0.0.1:4000
- * @param token where it asks for one
+ * @param token access token, where the server asks for one
  */
 export function connect(server: string, token?: string): Api {
-  const url = new URL('/graphql', server);
-  const socketUrl = url.href.replace(/^http/, 'ws');
-  const client: Client = createClient({
-    url: socketUrl,
-    webSocketImpl: WebSocket,
-    retryAttempts: reconnectAttempts,
-    retryWait: () => new Promise((resolve) => setTimeout(resolve, reconnectSeconds * 1000)),
-    // Also where nobody listens for a while, which is no closed connection yet.
-    shouldRetry: () => true,
-    lazy: true,
-    ...(token ? { connectionParams: { authorization: `Bearer ${token}` } } : {}),
-  });
+  const url = apiUrl(server);
+  const authorization = token === undefined ? null : `Bearer ${token}`;
+  const request = async <T>(query: string, variables: Record<string, unknown> = {}): Promise<T> => {
+    const response = await reach(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
+      body: JSON.stringify({ query, variables }),
+    });
+    const answer = (await response.json().catch(() => null)) as { data?: T; errors?: GivenError[] } | null;
+    if (response.status === 401) throw new AccessRefused(accessText(url, token, answer, response));
+    if (answer?.errors) throw new ApiError(textOf(answer.errors));
+    if (!answer?.data) throw new ApiError(`${url} answered ${response.status}, not as this service does: ${advice}`);
+    return answer.data;
+  };
+  let socket: Client | null = null;
+  const socketClient = () => {
+    socket ??= createSocketClient({
+      url: () => subscriptionsUrl(url, request),
+      authorization: async () => authorization,
+      keepAlive: pingMilliseconds,
+      webSocketImpl: WebSocket,
+    });
+    return socket;
+  };
   return {
-    async request<T>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
-      const response = await reach(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
-        body: JSON.stringify({ query, variables }),
-      });
-      const answer = (await response.json().catch(() => null)) as { data?: T; errors?: GivenError[] } | null;
-      if (answer?.errors) throw new ApiError(textOf(answer.errors));
-      if (!answer?.data) throw new ApiError(`${url} answered ${response.status}, not as this service does: ${advice}`);
-      return answer.data;
-    },
-    async *subscribe<T>(query: string, variables: Record<string, unknown> = {}): AsyncIterableIterator<T> {
-      try {
-        for await (const event of client.iterate<T>({ query, variables })) {
-          if (event.errors) throw new ApiError(textOf(event.errors));
-          yield event.data as T;
-        }
-      } catch (error) {
-        throw error instanceof ApiError ? error : new ApiError(lostConnection(url, error));
-      }
-    },
+    request,
+    follow: (following) => followUntil(socketClient(), following, url),
     // A connection that cannot be made any more is as good as closed.
-    close: () => Promise.resolve(client.dispose()).catch(() => {}),
+    close: async () => {
+      await Promise.resolve(socket?.dispose()).catch(() => {});
+    },
   };
 }
 
+/** The address of the API itself is taken as well: the stack's output GraphqlUrl ends in /graphql. */
+const apiUrl = (server: string): URL => new URL('/graphql', server);
+
+/** Where the service answers subscriptions; the address of its API where it does not say. */
+async function subscriptionsUrl(url: URL, request: Api['request']): Promise<string> {
+  const found = await request<{ service: { subscriptionsUrl: string } }>('{ service { subscriptionsUrl } }').catch(
+    () => null,
+  );
+  return new URL(found?.service.subscriptionsUrl ?? url, url).href.replace(/^http/, 'ws');
+}
+
+function followUntil<Data>(client: Client, following: FollowedUntil<Data>, url: URL): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let lostTimer: ReturnType<typeof setTimeout> | undefined;
+    let stop = () => {};
+    const end = (error?: ApiError) => {
+      clearTimeout(lostTimer);
+      // Not there yet where it ends at once.
+      queueMicrotask(() => stop());
+      if (error) reject(error);
+      else resolve();
+    };
+    const failed = (reason: string | null) =>
+      end(new ApiError(`the connection to ${url.origin} is lost (${reason ?? 'no answer'}): its runs go on`));
+    const report = (live: Live) => {
+      following.report(live);
+      clearTimeout(lostTimer);
+      if (live.state === 'over') end();
+      else if (live.state === 'refused') end(new ApiError(live.reason ?? 'the subscription is refused'));
+      else if (live.state === 'locked') failed(live.reason);
+      else if (live.state === 'lost') lostTimer = setTimeout(() => failed(live.reason), longestLoss);
+    };
+    stop = follow<Data>(client, {
+      ...following,
+      report,
+      receive(data) {
+        const cursor = following.receive(data);
+        if (following.isDone()) end();
+        return cursor;
+      },
+      ...(following.poll && {
+        async poll() {
+          const outcome = await following.poll!();
+          return following.isDone() ? 'over' : outcome;
+        },
+      }),
+    });
+  });
+}
+
 /** @throws ApiError where nobody answers */
-export function reach(url: URL, request: RequestInit): Promise<Response> {
+function reach(url: URL, request: RequestInit): Promise<Response> {
   return fetch(url, request).catch((error: Error) => {
     const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
     throw new ApiError(`${url.origin} does not answer (${code ?? message}): ${advice}`);
@@ -70,11 +126,9 @@ export function reach(url: URL, request: RequestInit): Promise<Response> {
 
 const advice = 'start a server there by npm start, or give the address of one by --server';
 
-/** @param error what ended a subscription: errors of GraphQL, or how the socket was closed */
-function lostConnection(url: URL, error: unknown): string {
-  if (Array.isArray(error)) return textOf(error);
-  const { code, reason, message } = error as { code?: number; reason?: string; message?: string };
-  return `the connection to ${url.origin} is lost (${reason || message || code}): its runs go on, and its dashboard shows them`;
+function accessText(url: URL, token: string | undefined, body: unknown, { headers }: Response): string {
+  const reason = explainRefusal({ token: token ?? null, body, challenge: headers.get('www-authenticate') });
+  return `${url.origin} does not let this command in: ${reason}. Give a token by --token or STILLHOUSE_TOKEN.`;
 }
 
 type GivenError = { message: string };

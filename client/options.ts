@@ -19,12 +19,19 @@ export const serverAddress = z.url({
   error: 'must be the address of a server, as in http://127.0.0.1:4000',
 });
 
+/** By an option, or by a variable, which other users of the machine do not see. */
+export const accessToken = z
+  .string()
+  .min(1)
+  .optional()
+  .transform((given) => given ?? (process.env.STILLHOUSE_TOKEN || undefined));
+
 export const commaList = z.string().transform((list) => list.split(',').map((name) => name.trim()));
 
 /** Options about the server, of every command that needs one; `dataDirectory` is where a server of its own keeps all. */
 export const serverOptions = (dataDirectory: string) => ({
   server: serverAddress.optional(),
-  token: z.string().min(1).optional(),
+  token: accessToken,
   'data-directory': z
     .string()
     .min(1)
@@ -38,7 +45,7 @@ export const serverOptions = (dataDirectory: string) => ({
 /** As the usage of a command tells them. */
 export const serverUsage = (dataDirectory: string): string => `\
   --server URL         use this server instead of starting one
-  --token TEXT         access token of that server
+  --token TEXT         access token of that server [the variable STILLHOUSE_TOKEN]
   --data-directory DIR of the server that is started [${dataDirectory}]
   --port N             of the server that is started [4000, or a free one if that is taken]
   --slots N            runs at a time [the cores of this machine, at most 4]

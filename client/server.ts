@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -76,8 +77,22 @@ function stopAlong(child: ChildProcess): void {
   });
 }
 
+/** The given server, the one that runs on the data directory, or one of its own that carries out no runs. */
+export async function serverOfRecords(options: {
+  server?: string | undefined;
+  'data-directory': string;
+}): Promise<RunningServer> {
+  const { server, 'data-directory': dataDirectory } = options;
+  const running = server ?? (await findServer(dataDirectory));
+  if (running === null && !existsSync(dataDirectory))
+    throw new ServerRefused(
+      `--data-directory: there is no ${dataDirectory}; give that of the experiment, or its --server`,
+    );
+  return startServer({ server: running ?? undefined, 'data-directory': dataDirectory, port: 0, slots: 0 });
+}
+
 /** The address of the server that runs on a data directory; null where none does. */
-export async function findServer(dataDirectory: string): Promise<string | null> {
+async function findServer(dataDirectory: string): Promise<string | null> {
   // Written by the server while it holds the directory.
   const holder = await readFile(join(dataDirectory, 'server.json'), 'utf8').catch(() => null);
   const address: string | undefined = holder === null ? undefined : JSON.parse(holder).address;

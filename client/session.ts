@@ -2,6 +2,7 @@ import { runUntilOver } from './follow';
 import { type Api, ApiError, connect } from './graphql';
 import type { ReadOptions } from './options';
 import { type ServerOptions, ServerRefused, startServer } from './server';
+import { AccessRefused } from './subscription';
 
 export interface SessionOptions extends ServerOptions {
   /** Where a given server asks for one. */
@@ -71,7 +72,10 @@ export function command<T>(
     .catch((error) => {
       // The file system and the network name what they refuse, and why.
       const isOfSystem = error?.syscall !== undefined;
-      const isTold = error instanceof ServerRefused || error instanceof ApiError || isOfSystem || isExpected(error);
+      const isTold =
+        [ServerRefused, ApiError, AccessRefused].some((kind) => error instanceof kind) ||
+        isOfSystem ||
+        isExpected(error);
       console.error(isTold ? error.message : error);
       return 1;
     })

@@ -1,28 +1,21 @@
+import { type ComparedGroup, type Comparison, compareQuery, fetchComparison } from './comparison';
 import type { Api } from './graphql';
-
-interface Group {
-  name: string;
-  n: number;
-  mean: number | null;
-  standardDeviation: number | null;
-  interval: { low: number; high: number } | null;
-  best: { seed: number; value: number } | null;
-  worst: { seed: number; value: number } | null;
-}
-
-/** What a comparison by one metric says, as far as it is printed. */
-export interface Comparison {
-  groups: Group[];
-  pairs: { verdict: { kind: string; text: string } }[];
-  warnings: { message: string }[];
-}
 
 const axisWidth = 32;
 
-/** Means over seeds with their spread, at the epoch best on dev: a table a metric, with the intervals on one axis. */
+/**
+ * Means over seeds with their spread, at the epoch best on dev: a table a metric, with the intervals on one axis.
+ * Different data are compared too: whoever defined the experiment chose them.
+ */
 export async function printComparison(api: Api, experimentId: string): Promise<void> {
   for (const metric of ['test/accuracy', 'test/macro-f1']) {
-    const comparison = await compare(api, experimentId, metric);
+    const comparison = await fetchComparison<Comparison>(api, compareQuery, {
+      experimentIds: [experimentId],
+      metric,
+      at: { point: 'BEST_ON_DEV' },
+      baseline: null,
+      allowDifferentData: true,
+    });
     console.log(`\n${metric} at the epoch best on dev, over seeds`);
     for (const line of comparisonLines(comparison)) console.log(line);
   }
@@ -66,41 +59,7 @@ function verdictLines(pairs: Comparison['pairs']): string[] {
   ];
 }
 
-/** All pairs are tested; of so many that the API refuses it, none. Different data was the wish of who defined the experiment. */
-async function compare(api: Api, experimentId: string, metric: string): Promise<Comparison> {
-  const ask = async (pairs: 'ALL' | 'WITH_BASELINE') => {
-    const variables = { experimentIds: [experimentId], metric, pairs };
-    const { compare } = await api.request<{ compare: Comparison & { problems?: { path: string; message: string }[] } }>(
-      compareQuery,
-      variables,
-    );
-    return compare;
-  };
-  const all = await ask('ALL');
-  const answer = all.problems?.every(({ path }) => path === 'pairs') ? await ask('WITH_BASELINE') : all;
-  if (answer.problems) throw new Error(answer.problems.map(({ message }) => message).join('; '));
-  return answer;
-}
-
-const compareQuery = `query Compare($experimentIds: [ID!]!, $metric: String!, $pairs: ComparedPairs!) {
-  compare(
-    experimentIds: $experimentIds, metric: $metric, at: { point: BEST_ON_DEV }, pairs: $pairs, allowDifferentData: true
-  ) {
-    ... on Comparison {
-      groups {
-        name n mean standardDeviation
-        interval { low high }
-        best { seed value }
-        worst { seed value }
-      }
-      pairs { verdict { kind text } }
-      warnings { message }
-    }
-    ... on Failure { problems { path message } }
-  }
-}`;
-
-const cells = ({ name, n, mean, standardDeviation, interval, worst, best }: Group): string[] => [
+const cells = ({ name, n, mean, standardDeviation, interval, worst, best }: ComparedGroup): string[] => [
   name,
   String(n),
   score(mean),
@@ -115,7 +74,7 @@ const leastWidths = [12, 3, 7, 7, 16, 14, 14];
 const score = (value: number | null): string => (value === null ? '-' : value.toFixed(4));
 
 /** One scale for all groups: an interval as a line, the mean as a dot. */
-function axisOf(groups: readonly Group[]): { title: string; draw: (group: Group) => string } {
+function axisOf(groups: readonly ComparedGroup[]): { title: string; draw: (group: ComparedGroup) => string } {
   const ends = groups.flatMap(({ mean, interval }) => [interval?.low ?? mean, interval?.high ?? mean]);
   const values = ends.filter((value) => value !== null);
   const [low, high] = [Math.min(...values), Math.max(...values)];

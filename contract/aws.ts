@@ -16,6 +16,8 @@ export const functionVariables = {
   liveUpdatesQueueUrl: 'STILLHOUSE_LIVE_UPDATES_QUEUE_URL',
   /** Where messages to WebSocket clients are posted: `https://<api>.execute-api.<region>.amazonaws.com/<stage>`. */
   connectionsEndpoint: 'STILLHOUSE_CONNECTIONS_ENDPOINT',
+  /** Where WebSocket clients connect: `wss://<api>.execute-api.<region>.amazonaws.com/<stage>`. */
+  subscriptionsUrl: 'STILLHOUSE_SUBSCRIPTIONS_URL',
   /** Who signs the tokens: `iss`, and where the keys are found (`/.well-known/openid-configuration`). */
   oidcIssuer: 'STILLHOUSE_OIDC_ISSUER',
   /** For whom the tokens must be meant: `aud`, or `client_id` of an access token of Amazon Cognito. */
@@ -32,8 +34,6 @@ export const functionVariables = {
   batchJobDefinition: 'STILLHOUSE_BATCH_JOB_DEFINITION',
   /** USD an hour of machines, `g5.xlarge=1.10,g5.xlarge:spot=0.42`, before the list prices. Optional. */
   prices: 'STILLHOUSE_PRICES',
-  /** Buckets whose objects trainers may read, with commas between: inputs of a run must lie in one of them. */
-  readableBuckets: 'STILLHOUSE_READABLE_BUCKETS',
 } as const;
 
 export type FunctionVariable = keyof typeof functionVariables;
@@ -46,9 +46,9 @@ const batch = ['batchQueues', 'batchJobDefinition'] as const;
 /** Every Lambda function (api/lambda/<name>.ts) with the variables it reads, and no others. */
 export const lambdaFunctions = {
   /** POST and GET /graphql of the HTTP API, payload version 2.0. */
-  graphql: [...stores, ...hints, ...access, 'prices', 'readableBuckets'],
+  graphql: [...stores, ...hints, ...access, 'subscriptionsUrl'],
   /** The routes `webSocketRoutes` of the WebSocket API. */
-  socket: [...stores, ...hints, ...access, 'connectionsEndpoint'],
+  socket: [...stores, ...hints, ...access, 'connectionsEndpoint', 'subscriptionsUrl'],
   /** Takes from the live updates queue; answers with partial batch failures. */
   'fan-out': [...stores, ...hints, 'connectionsEndpoint', 'prices'],
   /** `Batch Job State Change` from EventBridge. */
@@ -76,11 +76,6 @@ export const webSocketProtocol = 'graphql-transport-ws';
  * checkpoints' state files are told as well; the fan-out ignores them.
  */
 export const announcedObjects = { prefix: runsPrefix, suffixes: ['.json', '.jsonl'] } as const;
-
-/** Metrics that functions write themselves. */
-export const metricNamespace = 'Stillhouse';
-/** Runs that wait for a machine, longer than it takes to start one, without a reason of AWS Batch's. */
-export const stuckRunsMetric = 'StuckRuns';
 
 /** Role in the database of all functions but `migrate`, which is its `admin`. */
 export const databaseRole = 'stillhouse';

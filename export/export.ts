@@ -1,15 +1,15 @@
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
-import { connect, reach } from '../client/graphql';
+import { type Api, connect } from '../client/graphql';
 import { command } from '../client/session';
+import { type Cell, type Column, parquetBytes } from '../contract/parquet';
 import { type Options, readOptions } from './options';
 
 /** The export cannot be had; `message` says why. */
 class ExportFailed extends Error {}
 
 interface Page {
+  columns: { name: string; type: 'TEXT' | 'NUMBER' }[];
   content: string;
   rowCount: number;
   endCursor: string | null;
@@ -25,14 +25,14 @@ interface Progress {
 }
 
 async function exportTable(options: Options): Promise<number> {
-  if (options.output.endsWith('.parquet')) await downloadFile(options);
+  if (options.output.endsWith('.parquet')) await writeParquet(options);
   else await writePages(options);
   return 0;
 }
 
 /**
- * Page by page, so that it goes wherever GraphQL does. What a page was written of without its cursor, a killed process
- * leaves behind the size that the cursor stands for, and the next one writes over it.
+ * Page by page, and each with its cursor: where an export breaks off, the next one goes on behind the last cursor and
+ * overwrites what was written of a page without one.
  */
 async function writePages(options: Options): Promise<void> {
   const { table, output, filter = null, metrics = null, server, token } = options;
@@ -42,20 +42,11 @@ async function writePages(options: Options): Promise<void> {
   const api = connect(server, token);
   let file: FileHandle | null = null;
   try {
-    for (let more = true; more; ) {
-      const { page } = await api.request<{ page: Page }>(
-        `query Export($filter: RunFilterInput, $metrics: [String!], $format: ExportFormat!, $after: String) {
-          page: ${table === 'runs' ? 'exportRuns' : 'exportHistory'}(
-            filter: $filter, metrics: $metrics, format: $format, first: 10000, after: $after
-          ) { content rowCount endCursor hasNextPage }
-        }`,
-        { filter, metrics, format, after: progress.after },
-      );
-      // Not before there is a page: what an earlier export wrote is not lost to a server that refuses this one.
+    for await (const page of pagesOf(api, options, format, progress.after)) {
+      // Opened once there is a page: an earlier export is kept where the server refuses this one.
       file ??= await open(output, progress.after === null ? 'w' : 'r+');
       await append(file, page, progress);
       if (page.hasNextPage) await writeFile(progressFile(output), JSON.stringify(progress));
-      more = page.hasNextPage;
     }
     await file?.truncate(progress.sizeBytes);
   } finally {
@@ -64,6 +55,27 @@ async function writePages(options: Options): Promise<void> {
   }
   await rm(progressFile(output), { force: true });
   console.log(`${progress.rows} rows in ${output}`);
+}
+
+/** The pages of an export behind a cursor. They go wherever GraphQL does, also through the 6 MB of a Lambda function. */
+async function* pagesOf(
+  api: Api,
+  { table, filter = null, metrics }: Options,
+  format: 'CSV' | 'JSON_LINES',
+  begin: string | null,
+): AsyncGenerator<Page> {
+  for (let after = begin, more = true; more; ) {
+    const { page } = await api.request<{ page: Page }>(
+      `query Export($filter: RunFilterInput, $metrics: [String!], $format: ExportFormat!, $after: String) {
+        page: ${table === 'runs' ? 'exportRuns' : 'exportHistory'}(
+          filter: $filter, metrics: $metrics, format: $format, first: 10000, after: $after
+        ) { columns { name type } content rowCount endCursor hasNextPage }
+      }`,
+      { filter, metrics: metrics ?? null, format, after },
+    );
+    yield page;
+    [after, more] = [page.endCursor, page.hasNextPage];
+  }
 }
 
 async function append(file: FileHandle, page: Page, progress: Progress): Promise<void> {
@@ -85,27 +97,49 @@ async function readProgress(output: string, request: string): Promise<Progress> 
   throw new ExportFailed(`${progressFile(output)} is of another export: give another --output, or delete it`);
 }
 
-/** A Parquet file is one from its beginning to its end, so it is put in place only when it is whole. */
-async function downloadFile({ table, output, filter, metrics, server, token }: Options): Promise<void> {
-  const url = new URL(`/export/${table}.parquet`, server);
-  if (filter !== undefined) url.searchParams.set('filter', JSON.stringify(filter));
-  if (metrics !== undefined) url.searchParams.set('metrics', metrics.join(','));
-  const response = await reach(url, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
-  if (!response.ok || response.body === null) throw new ExportFailed(await refusalOf(response));
+/** A Parquet file ends with its table of contents, so it is put in place only when it is whole. */
+async function writeParquet(options: Options): Promise<void> {
+  const { output, server, token } = options;
   const partial = `${output}.partial`;
+  const api = connect(server, token);
   try {
-    await writeFile(partial, Readable.fromWeb(response.body as ReadableStream));
+    const pages = pagesOf(api, options, 'JSON_LINES', null);
+    const first = await pages.next();
+    if (first.done) throw new Error('an export has at least one page');
+    const { columns } = first.value;
+    let rowCount = 0;
+    await writeFile(partial, parquetBytes(columns.map(columnOf), batches(first.value)));
     await rename(partial, output);
+    console.log(`${rowCount} rows in ${output}`);
+
+    async function* batches(begin: Page): AsyncGenerator<{ rows: Cell[][] }> {
+      for (let page = begin; ; ) {
+        rowCount += page.rowCount;
+        yield { rows: rowsOf(page) };
+        const next = await pages.next();
+        if (next.done) return;
+        page = next.value;
+      }
+    }
   } finally {
+    await api.close();
     await rm(partial, { force: true });
   }
-  console.log(`written: ${output}`);
 }
 
-async function refusalOf(response: Response): Promise<string> {
-  const body = (await response.json().catch(() => null)) as { errors?: { message: string }[] } | null;
-  if (body?.errors) return body.errors.map(({ message }) => message).join('; ');
-  return `${response.url} answered ${response.status}: this server gives no Parquet files; take .csv or .jsonl`;
-}
+const columnOf = ({ name, type }: Page['columns'][number]): Column => ({
+  name,
+  type: type === 'TEXT' ? 'text' : 'number',
+});
+
+/** The lines of a page as rows, their values in the order of the columns. */
+const rowsOf = ({ content, columns }: Page): Cell[][] =>
+  content
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const row = JSON.parse(line) as Record<string, Cell>;
+      return columns.map(({ name }) => row[name] ?? null);
+    });
 
 command(readOptions(process.argv.slice(2)), exportTable, (error) => error instanceof ExportFailed);

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { commaList, type ReadOptions, readWords, serverAddress } from '../client/options';
+import { accessToken, commaList, type ReadOptions, readWords, serverAddress } from '../client/options';
 
 const usage = `Writes runs or their whole histories into a file, as a client of a running server.
 
@@ -13,7 +13,7 @@ const usage = `Writes runs or their whole histories into a file, as a client of 
   --metrics LIST   names with commas between: columns of runs [those that do not depend on the classes], lines of
                    histories [all]
   --server URL     [http://127.0.0.1:4000]
-  --token TOKEN    where the server asks for one
+  --token TOKEN    access token of that server [the variable STILLHOUSE_TOKEN]
   --help           this text
 
 An apostrophe stands before texts in CSV that a spreadsheet would take for a formula, or that begin with one.
@@ -37,7 +37,7 @@ const optionsSchema = z.strictObject({
   filter: json.optional(),
   metrics: commaList.optional(),
   server: serverAddress.default('http://127.0.0.1:4000'),
-  token: z.string().min(1).optional(),
+  token: accessToken,
 });
 export type Options = z.output<typeof optionsSchema>;
 

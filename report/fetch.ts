@@ -1,9 +1,11 @@
+import { fetchComparison } from '../client/comparison';
+import { findExperiment } from '../client/find-experiment';
 import type { Api } from '../client/graphql';
+import type { Moment } from '../client/moment';
 import { classScoreName } from '../contract/metric-names';
 import { isConfusionName } from '../contract/metrics';
 import { classesIn } from '../presentation/confusion';
 import { type MethodFacts, trainsTeacher, usualBaseline } from '../presentation/methods';
-import type { Moment } from './options';
 import * as queries from './queries';
 
 /** Everything a report tells, as the API has it now. */
@@ -39,7 +41,7 @@ export interface Wanted {
   allowDifferentData: boolean;
 }
 
-/** @throws NoReport where there is no such experiment, or nothing of it can be compared */
+/** @throws NoReport where no run has finished; ApiError where there is no such experiment, or it cannot be compared */
 export async function fetchReport(api: Api, wanted: Wanted): Promise<ReportData> {
   const id = await findExperiment(api, wanted.experiment);
   const { experiment } = await api.request<{ experiment: queries.Experiment }>(queries.experiment, { id });
@@ -48,7 +50,8 @@ export async function fetchReport(api: Api, wanted: Wanted): Promise<ReportData>
     throw new NoReport(`"${experiment.name}" has no finished run yet: there is nothing to report`);
   const { methods } = await api.request<{ methods: MethodFacts[] }>(queries.methods, {});
   const baseline = wanted.baseline ?? baselineOf(runs, methods);
-  const compare = (metric: string) => fetchComparison(api, { ...wanted, id, metric, baseline });
+  const compare = (metric: string) =>
+    fetchComparison<queries.Comparison>(api, queries.compare, { ...wanted, id, metric, baseline });
   const accuracy = await compare('test/accuracy');
   const finished = runs.filter(({ state }) => state === 'SUCCEEDED');
   return {
@@ -63,26 +66,6 @@ export async function fetchReport(api: Api, wanted: Wanted): Promise<ReportData>
     history: await fetchHistory(api, finished, ['test/accuracy', 'test/macro-f1']),
     confusion: await fetchConfusion(api, finished),
   };
-}
-
-async function findExperiment(api: Api, wanted: string): Promise<string> {
-  const { experiment } = await api.request<{ experiment: { id: string } | null }>(
-    'query ById($id: ID!) { experiment(id: $id) { id } }',
-    { id: wanted },
-  );
-  if (experiment !== null) return experiment.id;
-  const { experiments } = await api.request<{
-    experiments: { nodes: { id: string; name: string; createdAt: string }[] };
-  }>(queries.experimentsNamed, { name: wanted });
-  const exact = experiments.nodes.filter(({ name }) => name === wanted);
-  const found = exact.length > 0 ? exact : experiments.nodes;
-  if (found.length === 1) return found[0]!.id;
-  if (found.length === 0)
-    throw new NoReport(
-      `there is no experiment with the id or name "${wanted}" there: see --server and --data-directory`,
-    );
-  const list = found.map(({ id, name, createdAt }) => `  ${id}  ${name}, created ${createdAt}`).join('\n');
-  throw new NoReport(`"${wanted}" may be any of these; give the id of one:\n${list}`);
 }
 
 async function fetchRuns(api: Api, experimentId: string): Promise<queries.Run[]> {
@@ -101,23 +84,6 @@ function baselineOf(runs: readonly queries.Run[], methods: readonly MethodFacts[
   const student = runs.find(({ method }) => !trainsTeacher(methods, method));
   return (usualBaseline(runs, methods) ?? student ?? runs[0]!).variant;
 }
-
-async function fetchComparison(
-  api: Api,
-  wanted: { id: string; metric: string; at: Moment; baseline: string; allowDifferentData: boolean },
-): Promise<queries.Comparison> {
-  const ask = async (pairs: 'ALL' | 'WITH_BASELINE') =>
-    (await api.request<{ compare: queries.CompareOutcome }>(queries.compare, { ...wanted, pairs })).compare;
-  let outcome = await ask('ALL');
-  if ('problems' in outcome && outcome.problems.every(({ path }) => path === 'pairs'))
-    outcome = await ask('WITH_BASELINE');
-  if (!('problems' in outcome)) return outcome;
-  throw new NoReport(outcome.problems.map(({ path, message }) => `${optionOf(path)}: ${message}`).join('\n'));
-}
-
-/** The option of the command that gave an argument of the API. */
-const optionOf = (path: string): string =>
-  path.startsWith('at') ? '--at' : path === 'allowDifferentData' ? '--allow-different-data' : `--${path}`;
 
 async function fetchSettings(api: Api, runs: readonly queries.Run[]): Promise<Map<string, queries.Settings>> {
   const first = new Map<string, queries.Run>();

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { type ReadOptions, readWords, serverAddress } from '../client/options';
+import { momentSchema } from '../client/moment';
+import { accessToken, type ReadOptions, readWords, serverAddress } from '../client/options';
 
 const usage = `Writes one HTML page about an experiment: its answer in plain language, tables with intervals and tests, curves, confusion
 matrices, what it cost, and everything needed to repeat it. The page needs no network, and prints.
@@ -13,34 +14,10 @@ matrices, what it cost, and everything needed to repeat it. The page needs no ne
   --at MOMENT          best-on-dev, final, epoch=N, seconds=N; or best-on-test, which the page is marked with [best-on-dev]
   --allow-different-data  compare runs of different data or splits nevertheless; the page says so
   --server URL         ask this server
-  --token TEXT         access token of that server
+  --token TEXT         access token of that server [the variable STILLHOUSE_TOKEN]
   --data-directory DIR without --server: the server that runs on this directory, or one that is started for the report
                        and carries no runs out [data]
 `;
-
-/** A moment of the training, as the API takes it. */
-export interface Moment {
-  point: 'BEST_ON_DEV' | 'BEST_ON_TEST' | 'FINAL' | 'EPOCH' | 'WALL_CLOCK';
-  epoch?: number;
-  seconds?: number;
-}
-
-const moments: [RegExp, (value: number) => Moment][] = [
-  [/^best-on-dev$/, () => ({ point: 'BEST_ON_DEV' })],
-  [/^best-on-test$/, () => ({ point: 'BEST_ON_TEST' })],
-  [/^final$/, () => ({ point: 'FINAL' })],
-  [/^epoch=(\d+)$/, (epoch) => ({ point: 'EPOCH', epoch })],
-  [/^seconds=(\d+(?:\.\d+)?)$/, (seconds) => ({ point: 'WALL_CLOCK', seconds })],
-];
-
-const momentSchema = z.string().transform((text, context): Moment => {
-  for (const [form, moment] of moments) {
-    const match = form.exec(text);
-    if (match) return moment(Number(match[1]));
-  }
-  context.addIssue('must be best-on-dev, final, epoch=N, seconds=N or best-on-test');
-  return z.NEVER;
-});
 
 const optionsSchema = z.strictObject({
   experiment: z.string({ error: 'must be the id or the name of an experiment' }).min(1),
@@ -53,7 +30,7 @@ const optionsSchema = z.strictObject({
   at: momentSchema.prefault('best-on-dev'),
   'allow-different-data': z.boolean().default(false),
   server: serverAddress.optional(),
-  token: z.string().min(1).optional(),
+  token: accessToken,
   'data-directory': z
     .string()
     .min(1)

@@ -34,12 +34,6 @@ export interface ResultTable {
   rows: { label: string; cells: { value: number | null; standardDeviation: number | null; n: number }[] }[];
 }
 
-export const experimentsNamed = `query ExperimentsNamed($name: String!) {
-  experiments(filter: { OR: [{ name: { eq: $name } }, { name: { startsWith: $name } }] }, first: 20) {
-    nodes { id name createdAt }
-  }
-}`;
-
 export const experiment = `query Experiment($id: ID!) {
   experiment(id: $id) {
     id name question state stopReason tags definition createdAt launchedAt
@@ -200,8 +194,6 @@ export interface Comparison {
   families: { tTests: number; wilcoxons: number; mcNemars: number };
   warnings: { kind: string; message: string }[];
 }
-
-export type CompareOutcome = Comparison | { problems: { path: string; message: string }[] };
 
 export const compare = `query Compare(
   $id: ID!, $metric: String!, $at: ComparisonPointInput!, $baseline: String, $pairs: ComparedPairs!, $allowDifferentData: Boolean!

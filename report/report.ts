@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Api, connect } from '../client/graphql';
-import { findServer, type RunningServer, startServer } from '../client/server';
+import { serverOfRecords } from '../client/server';
 import { command } from '../client/session';
 import { fetchReport, NoReport } from './fetch';
 import { type Options, readOptions } from './options';
@@ -10,7 +9,7 @@ import { page } from './page';
 
 /** The page about an experiment, from whichever server has it. */
 async function report(options: Options): Promise<number> {
-  const server = await serverOf(options);
+  const server = await serverOfRecords(options);
   const api = connect(server.address, options.token);
   try {
     const file = await writeReport(api, options);
@@ -32,14 +31,6 @@ async function writeReport(api: Api, options: Options): Promise<string> {
   const file = options.output ?? resolve(`${fileNameOf(data.experiment.name)}.html`);
   await writeFile(file, text);
   return file;
-}
-
-/** The given server, the one that runs on the data directory, or one of its own that carries no runs out. */
-async function serverOf({ server, 'data-directory': dataDirectory }: Options): Promise<RunningServer> {
-  const running = server === undefined ? await findServer(dataDirectory) : server;
-  if (running === null && !existsSync(dataDirectory))
-    throw new NoReport(`--data-directory: there is no ${dataDirectory}; give that of the experiment, or its --server`);
-  return startServer({ server: running ?? undefined, 'data-directory': dataDirectory, port: 0, slots: 0 });
 }
 
 /** A token is nothing to print. */

@@ -1,4 +1,4 @@
-import type { Moment } from './options';
+import type { Moment } from '../client/moment';
 
 export function momentText({ point, epoch, seconds }: Moment): string {
   switch (point) {

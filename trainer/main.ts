@@ -94,10 +94,6 @@ async function main(): Promise<number> {
     const stored = await findRun(objects, run);
     if (stored.kind === 'refused') return refuse(stored.messages);
     const { runId } = stored;
-    const billed =
-      job === null && metadataAddress === null
-        ? null
-        : await findMachine(metadataAddress ?? instanceMetadataAddress, cacheDirectory);
     const outcome = await attemptRun({
       objects: ownObjects(objects, runId),
       runId,
@@ -105,13 +101,13 @@ async function main(): Promise<number> {
       s3,
       threads,
       job,
-      machine: billed?.machine ?? null,
+      machine:
+        job === null && metadataAddress === null ? null : await findMachine(metadataAddress ?? instanceMetadataAddress),
       code: await codeVersion(commit),
       signal,
       reporter,
     });
     reporter.end();
-    await billed?.accountUntilNow();
     await tellOutcome(objects, runId, outcome);
     return exitCodeOf(outcome);
   } catch (error) {

@@ -80,16 +80,30 @@ export function createTokenVerifier(options: OidcOptions): (token: string) => Pr
 
 type Verifier = { verify(token: string): Promise<JwtPayload> };
 
-async function createVerifier(issuer: string): Promise<Verifier> {
+const configurationSchema = z.object({
+  issuer: z.string(),
+  jwks_uri: issuerSchema,
+  token_endpoint: issuerSchema.optional(),
+  revocation_endpoint: issuerSchema.optional(),
+});
+
+/** What an issuer publishes about itself. @throws Error where it cannot be reached, or is another issuer */
+export async function fetchConfiguration(issuer: string): Promise<z.output<typeof configurationSchema>> {
   const place = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const text = Buffer.from(await fetcher.fetch(place)).toString();
-  const found = z.object({ issuer: z.string(), jwks_uri: issuerSchema }).safeParse(JSON.parse(text));
-  if (!found.success) throw new Error(`${place} is no configuration of an issuer: ${z.prettifyError(found.error)}`);
+  const found = configurationSchema.safeParse(JSON.parse(text));
+  if (!found.success)
+    throw new Error(`${place} is not the configuration of an issuer: ${z.prettifyError(found.error)}`);
   if (found.data.issuer !== issuer)
     throw new Error(`${place} is of the issuer "${found.data.issuer}": set that one instead of "${issuer}"`);
+  return found.data;
+}
+
+async function createVerifier(issuer: string): Promise<Verifier> {
+  const { jwks_uri: jwksUri } = await fetchConfiguration(issuer);
   // The audience is checked by `admit`: access tokens of Amazon Cognito have none.
   return JwtVerifier.create(
-    { issuer, audience: null, jwksUri: found.data.jwks_uri, graceSeconds: clockSkewSeconds },
+    { issuer, audience: null, jwksUri, graceSeconds: clockSkewSeconds },
     { jwksCache: new SimpleJwksCache({ fetcher }) },
   );
 }

@@ -1,3 +1,4 @@
+import type { Column } from '../../contract/parquet';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { filterProblems } from '../database/conditions';
 import type { RunFilter } from '../runs/run-filter';
@@ -22,6 +23,7 @@ export interface ExportRequest {
 
 /** A part of an export. Put behind each other, the parts are the whole. */
 export interface ExportPage {
+  columns: readonly Column[];
   content: string;
   rowCount: number;
   /** null where nothing was left. */
@@ -62,7 +64,7 @@ export async function exportPage(
   if (table.kind === 'invalid' || problems.length > 0) throw badArguments(problems);
 
   const { columns, batches } = table.value;
-  const page = { content: request.after === null ? headerOf(format, columns) : '', rowCount: 0 };
+  const page = { columns, content: request.after === null ? headerOf(format, columns) : '', rowCount: 0 };
   let endCursor: string | null = request.after;
   let sizeBytes = 0;
   for await (const { rows, cursorBehind } of batches()) {

@@ -1,5 +1,5 @@
 import { stringify } from 'csv-stringify/sync';
-import type { Cell, Column } from './table';
+import type { Cell, Column } from '../../contract/parquet';
 
 export const textFormats = ['csv', 'jsonl'] as const;
 export type TextFormat = (typeof textFormats)[number];

@@ -1,10 +1,11 @@
+import type { Cell, Column } from '../../contract/parquet';
 import type { Checked } from '../../contract/run-spec';
 import { decodeCursor, encodeCursor, orderName } from '../database/keyset';
 import { stitchedChunks } from '../metrics/stitched-chunks';
 import type { RunFilter } from '../runs/run-filter';
 import { findRunPlaces } from '../runs/run-search.store';
 import type { Services } from '../shared/context';
-import type { Batch, Cell, Column, ExportTable } from './table';
+import type { Batch, ExportTable } from './table';
 
 const runsAtATime = 200;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { metricNames, scoreName, scoreNames } from '../../contract/metric-names';
 import { type ParameterName, parametersSchema } from '../../contract/parameters';
+import type { Cell, Column } from '../../contract/parquet';
 import type { Checked } from '../../contract/run-spec';
 import { decodeCursor, encodeCursor, orderName } from '../database/keyset';
 import type { SummaryMetricTable } from '../database/tables';
@@ -8,7 +9,7 @@ import type { RunFilter } from '../runs/run-filter';
 import { findRunPlaces } from '../runs/run-search.store';
 import type { Services } from '../shared/context';
 import { exportedRuns, type RunFields, type RunValues } from './run-values.store';
-import type { Cell, Column, ExportTable } from './table';
+import type { ExportTable } from './table';
 
 /** Runs read at a time: the queries of a batch hold up everything else of the service. */
 const batchSize = 200;

@@ -1,10 +1,4 @@
-/** A value of an exported table; null where there is none. */
-export type Cell = string | number | null;
-
-export interface Column {
-  name: string;
-  type: 'text' | 'number';
-}
+import type { Cell, Column } from '../../contract/parquet';
 
 /** Rows in a row of a table, and the cursor behind any number of them. */
 export interface Batch {

@@ -14,6 +14,7 @@ import { PresetResolver } from './presets/preset.resolver';
 import { RunResolver } from './runs/run.resolver';
 import { RunMutationsResolver } from './runs/run-mutations.resolver';
 import { SearchResolver } from './search/search.resolver';
+import { ServiceResolver } from './service/service.resolver';
 import { MetricUpdatesResolver } from './subscriptions/metric-updates.resolver';
 import { RunUpdatesResolver } from './subscriptions/run-updates.resolver';
 
@@ -44,6 +45,7 @@ export function createApiSchema(): Promise<GraphQLSchema> {
       RunResolver,
       RunUpdatesResolver,
       SearchResolver,
+      ServiceResolver,
       ViewerResolver,
     ],
     orphanedTypes: [Failure, InvalidInput, NotFound, Conflict],

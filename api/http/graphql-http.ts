@@ -4,20 +4,19 @@ import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHt
 import { expressMiddleware } from '@as-integrations/express5';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { GraphQLError } from 'graphql';
-import { dashboardRoutes } from '../../dashboard/serve';
+import { dashboardRoutes, type PageOptions } from '../../dashboard/serve';
 import { checkOperation, type GraphqlOptions } from '../graphql/operation';
 import type { ApiContext } from '../shared/context';
 import { maskError } from '../shared/errors';
 import { checkText, limits } from '../shared/limits';
-import { explorerPage } from './explorer';
 import { exportRoutes } from './export-http';
 import { isFromHere } from './origin';
 
-/** Serves the dashboard at /, GraphQL at /graphql, its explorer at /explorer, exports at /export and whether all is well at /health. */
+/** Serves the dashboard at /, its explorer at /explorer, GraphQL at /graphql, exports at /export and whether all is well at /health. */
 export async function serveGraphqlHttp(
   app: Express,
   http: Server,
-  options: GraphqlOptions & { health(): object },
+  options: GraphqlOptions & { health(): object; page: PageOptions },
 ): Promise<{ close(): Promise<void> }> {
   const apollo = new ApolloServer<ApiContext>({
     schema: options.schema,
@@ -41,13 +40,7 @@ export async function serveGraphqlHttp(
     response.json(options.health());
   });
   app.use(exportRoutes(options));
-  app.use(dashboardRoutes());
-  app.get('/explorer', async (request, response) => {
-    const { plain, compressed } = await explorerPage();
-    response.set({ 'Content-Type': 'text/html; charset=utf-8', Vary: 'Accept-Encoding' });
-    if (request.acceptsEncodings('gzip')) response.set('Content-Encoding', 'gzip').send(compressed);
-    else response.send(plain);
-  });
+  app.use(dashboardRoutes(options.page));
   app.use(
     '/graphql',
     express.json({ limit: limits.bodyBytes }),

@@ -18,6 +18,10 @@ const variables = {
   reconcileQueueUrl: address('the URL of the reconcile queue'),
   liveUpdatesQueueUrl: address('the URL of the live updates queue'),
   connectionsEndpoint: address('the endpoint of the WebSocket API with its stage'),
+  subscriptionsUrl: z.url({
+    protocol: /^wss?$/,
+    error: 'must be the address of the WebSocket API, beginning with wss://',
+  }),
   oidcIssuer: issuerSchema,
   oidcAudience: text('the audience for whom tokens must be meant'),
   oidcRoleClaim: z.string().default(defaultRoleClaim),
@@ -34,7 +38,6 @@ const variables = {
   }),
   prices: pricesSchema,
   batchJobDefinition: text('the job definition of the trainer'),
-  readableBuckets: text('the buckets that trainers may read').transform((names) => names.split(',')),
 } satisfies Record<FunctionVariable, z.ZodType>;
 
 type Values = { [Variable in FunctionVariable]: z.output<(typeof variables)[Variable]> };

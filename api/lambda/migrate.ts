@@ -1,7 +1,7 @@
 import type { MigrationRequest } from '../../contract/aws';
 import { grantAccess } from '../database/grants';
 import { readEnvironment } from './environment';
-import { openRecords } from './records';
+import { openRecords } from './stores';
 
 const environment = readEnvironment('migrate');
 

@@ -4,11 +4,11 @@ import { apiGatewayConnections } from './connections';
 import { oidcOf, readEnvironment } from './environment';
 import { invocations } from './invocation';
 import { queueHints } from './queues';
-import { openStoresForReading } from './stores-for-reading';
+import { openStores } from './stores';
 import { createWebSocketHandler } from './web-socket-api';
 
 const environment = readEnvironment('socket');
-const [schema, stores] = await Promise.all([createApiSchema(), openStoresForReading(environment)]);
+const [schema, stores] = await Promise.all([createApiSchema(), openStores(environment)]);
 const hints = queueHints(environment);
 
 export const handler = createWebSocketHandler({
@@ -16,6 +16,6 @@ export const handler = createWebSocketHandler({
   access: createAccess({ tokens: [], oidc: oidcOf(environment) }),
   introspection: environment.introspection,
   hints,
-  begin: invocations(stores, hints),
+  begin: invocations({ ...stores, subscriptionsUrl: environment.subscriptionsUrl }, hints),
   connections: apiGatewayConnections(environment),
 });

@@ -66,6 +66,20 @@ export const settingsSchema = z.object({
   oidc_roles: roleMappingSchema.describe(
     'What values of that claim mean, `value=role` with commas between; default: the names of the roles themselves.',
   ),
+  oidc_client_id: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Client of the issuer as which people sign in on the dashboard; default: they paste a token.'),
+  oidc_scopes: z
+    .string()
+    .regex(/\bopenid\b/, { error: 'must have "openid" among the scopes' })
+    .default('openid profile email')
+    .describe('Scopes that the dashboard asks for; many issuers want offline_access to renew a sign-in silently.'),
+  oidc_parameters: z
+    .string()
+    .default('')
+    .describe('Further parameters of the sign-in, as in a query: `audience=https://api.example`.'),
   introspection: flag.default(true).describe('Whether clients may ask for the schema; the explorer needs it.'),
   price_per_hour: number(z.number(), 'number', 0, 10_000)
     .optional()
@@ -108,6 +122,8 @@ export interface Settings {
   tokens: AccessToken[];
   prices: PriceSettings;
   oidc: OidcOptions | null;
+  /** How people sign in on the dashboard. */
+  signIn: { clientId: string; scopes: string; parameters: string };
   introspection: boolean;
   crashLimit: number;
   stallMilliseconds: number;
@@ -155,6 +171,8 @@ export function readSettings(environment: NodeJS.ProcessEnv, words: readonly str
       message: `is not set: tokens of an issuer need ${issuer ? 'their audience' : 'their issuer'} as well`,
     });
   }
+  if (given.has('oidc_client_id') && !issuer)
+    problems.push({ path: sourceOf('oidc_client_id'), message: 'needs the issuer of that client: set it as well' });
   const host = given.get('host') ?? '127.0.0.1';
   if (!isThisMachine(host) && tokens.kind === 'valid' && accessTokens.length === 0 && !issuer)
     problems.push({
@@ -207,6 +225,11 @@ function resolveSettings(
     tokens,
     prices: { perHour: settings.price_per_hour ?? null, machines: settings.prices },
     oidc: oidcOptions(settings),
+    signIn: {
+      clientId: settings.oidc_client_id ?? '',
+      scopes: settings.oidc_scopes,
+      parameters: settings.oidc_parameters,
+    },
     introspection: settings.introspection,
     crashLimit: settings.crash_limit,
     stallMilliseconds: settings.stall_seconds * 1000,

@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import express from 'express';
+import type { PageConfig } from '../../contract/page';
 import { createAccess } from '../access/authentication';
-import { isOfStack } from '../database/grants';
+import { issuerOrigins } from '../access/issuer-origins';
 import { createApiSchema } from '../graphql/schema';
 import { serveGraphqlHttp } from '../http/graphql-http';
 import { serveGraphqlSocket } from '../http/graphql-socket';
@@ -51,13 +52,6 @@ export async function startService(settings: Settings, log: (line: string) => vo
     return stores;
   }
   const { database, objects, team } = stores;
-  if (settings.slots > 0 && (await isOfStack(database))) {
-    await stores.close();
-    lock.release();
-    const message =
-      'these records are those of a stack on AWS, where AWS Batch carries out the runs: start with --slots 0 to look at them, to create and to cancel';
-    return { kind: 'refused', message };
-  }
   const services: Services = {
     database,
     objects,
@@ -79,7 +73,8 @@ export async function startService(settings: Settings, log: (line: string) => vo
 
   const app = express();
   const http = createHttpServer(app);
-  const served = await serveGraphqlHttp(app, http, { ...graphql, health });
+  const page = { config: pageConfig(settings), issuerOrigins: issuerOrigins(settings.oidc?.issuer ?? null) };
+  const served = await serveGraphqlHttp(app, http, { ...graphql, health, page });
   const socket = serveGraphqlSocket(http, graphql);
   const close = async () => {
     // Runner first: subscribers see their runs go back to waiting.
@@ -101,6 +96,15 @@ export async function startService(settings: Settings, log: (line: string) => vo
   await runner.start();
   return { kind: 'started', service: { address, runner: launcher.description, services, http, close } };
 }
+
+/** The page finds everything at its own address; a server that went away is noticed within seconds. */
+const pageConfig = ({ oidc, signIn }: Settings): PageConfig => ({
+  api: '/graphql',
+  socket: '/graphql',
+  keepAliveSeconds: 12,
+  issuer: oidc?.issuer ?? '',
+  ...signIn,
+});
 
 function createLocalRunner(services: Services, team: Team, settings: Settings, log: (line: string) => void): Runner {
   const paths = dataPaths(settings.dataDirectory);

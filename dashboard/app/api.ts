@@ -1,8 +1,10 @@
-import { type Client, createClient } from 'graphql-ws';
-import { type Follower, followWith } from './follow';
+import type { Client } from 'graphql-ws';
+import { explainRefusal } from '../../client/refused-token';
+import { AccessRefused, createSocketClient, type Following, follow as followWith } from '../../client/subscription';
+import { authorization, currentPage } from './page';
 import type { Operation } from './queries';
 
-/** `unreachable` is worth trying again as it is, `unauthorised` with a token, `refused` not at all. */
+/** `unreachable` is worth trying again as it is, `unauthorised` with another token, `refused` not at all. */
 export class RequestFailure extends Error {
   constructor(
     readonly kind: 'unreachable' | 'unauthorised' | 'refused',
@@ -12,15 +14,13 @@ export class RequestFailure extends Error {
   }
 }
 
-const tokenKey = 'stillhouse.token';
-
-/** What the last request met: an answer, nothing, or a door that opens with a token alone. */
-export type ServiceState = 'answers' | 'unreachable' | 'locked';
-let serviceState: ServiceState = 'answers';
+/** The outcome of the last request. `locked`: the service wants a token, or another one; `reason` says why. */
+export type ServiceState = { kind: 'answers' } | { kind: 'unreachable' } | { kind: 'locked'; reason: string | null };
+let serviceState: ServiceState = { kind: 'answers' };
 const listeners = new Set<(state: ServiceState) => void>();
 
-function meet(state: ServiceState): void {
-  if (state === serviceState) return;
+function note(state: ServiceState): void {
+  if (state.kind === serviceState.kind) return;
   serviceState = state;
   for (const listener of listeners) listener(state);
 }
@@ -31,29 +31,10 @@ export function onServiceState(listener: (state: ServiceState) => void): () => v
   return () => listeners.delete(listener);
 }
 
-/** The token lives as long as the tab. The page is loaded anew, so that nothing asked without it is left. */
-export function rememberToken(token: string): void {
-  sessionStorage.setItem(tokenKey, token);
-  location.reload();
+function unreachable(message: string): RequestFailure {
+  note({ kind: 'unreachable' });
+  return new RequestFailure('unreachable', message);
 }
-
-export function forgetToken(): void {
-  sessionStorage.removeItem(tokenKey);
-  location.reload();
-}
-
-export const hasToken = (): boolean => sessionStorage.getItem(tokenKey) !== null;
-
-function authorization(): { authorization?: string } {
-  const token = sessionStorage.getItem(tokenKey);
-  return token === null ? {} : { authorization: `Bearer ${token}` };
-}
-
-function failure(kind: RequestFailure['kind'], message: string): RequestFailure {
-  meet(({ unreachable: 'unreachable', unauthorised: 'locked', refused: 'answers' } as const)[kind]);
-  return new RequestFailure(kind, message);
-}
-const turnedAway = () => failure('unauthorised', 'The service asks for an access token.');
 
 /** Sends a query or mutation. @throws RequestFailure, or the DOMException of an abort */
 export async function request<Data, Variables>(
@@ -61,66 +42,86 @@ export async function request<Data, Variables>(
   variables: Variables,
   signal?: AbortSignal,
 ): Promise<Data> {
-  const response = await fetch('/graphql', {
+  let response = await send(operation, variables, signal);
+  // It was not carried out: sending it again does nothing twice.
+  if (response.status === 401 && (await currentPage().session.renew()))
+    response = await send(operation, variables, signal);
+  const answer = (await response.json().catch(() => null)) as Answer<Data> | null;
+  if (response.status === 401) throw await turnedAway(answer, response.headers.get('www-authenticate'));
+  if (answer?.errors) {
+    note({ kind: 'answers' });
+    throw new RequestFailure('refused', answer.errors.map(({ message }) => message).join('; '));
+  }
+  if (!answer?.data) throw unreachable(`The service answered with HTTP ${response.status}.`);
+  note({ kind: 'answers' });
+  return answer.data;
+}
+
+interface Answer<Data> {
+  data?: Data | null;
+  errors?: { message: string }[];
+}
+
+async function send<Data, Variables>(
+  operation: Operation<Data, Variables>,
+  variables: Variables,
+  signal?: AbortSignal,
+): Promise<Response> {
+  const given = await authorization();
+  return fetch(currentPage().config.api, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...authorization() },
+    headers: { 'content-type': 'application/json', ...(given && { authorization: given }) },
     body: JSON.stringify({ query: operation.text, variables }),
     ...(signal ? { signal } : {}),
   }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
-    throw failure('unreachable', 'The service does not answer.');
+    throw unreachable('The service does not answer.');
   });
-  if (response.status === 401) throw turnedAway();
-  const answer = (await response.json().catch(() => null)) as {
-    data?: Data | null;
-    errors?: { message: string }[];
-  } | null;
-  if (answer?.errors) throw failure('refused', answer.errors.map(({ message }) => message).join('; '));
-  if (!answer?.data) throw failure('unreachable', `The service answered with HTTP ${response.status}.`);
-  meet('answers');
-  return answer.data;
+}
+
+async function turnedAway(body: unknown, challenge: string | null): Promise<RequestFailure> {
+  const token = await currentPage().session.token();
+  const reason = token === null ? null : explainRefusal({ token, body, challenge });
+  note({ kind: 'locked', reason });
+  return new RequestFailure('unauthorised', reason ?? 'The service asks for a token.');
 }
 
 let client: Client | null = null;
-const pingMilliseconds = 12_000;
-const pongMilliseconds = 6_000;
 
-/** One socket for all subscriptions. A server that stops answering pings is taken for lost. */
 function socketClient(): Client {
-  if (client !== null) return client;
-  let socket: WebSocket | null = null;
-  let overdue: ReturnType<typeof setTimeout>;
-  client = createClient({
-    url: `${location.origin.replace(/^http/, 'ws')}/graphql`,
-    connectionParams: authorization,
-    keepAlive: pingMilliseconds,
-    // `followWith` tries again itself, since each try goes on behind the newest cursor.
-    retryAttempts: 0,
-    on: {
-      connected: (connected) => {
-        socket = connected as WebSocket;
-      },
-      ping: (received) => {
-        if (!received) overdue = setTimeout(() => socket?.close(4408, 'no pong'), pongMilliseconds);
-      },
-      pong: (received) => {
-        if (received) clearTimeout(overdue);
-      },
-    },
+  const { config } = currentPage();
+  client ??= createSocketClient({
+    url: new URL(config.socket, location.href).href.replace(/^http/, 'ws'),
+    authorization,
+    keepAlive: config.keepAliveSeconds * 1000,
   });
   return client;
 }
 
-/** `followWith` on the socket of this page. */
+/** Follows a subscription on the socket of this page; the function it returns ends that. */
 export const follow = <Data, Variables extends { after: string | null }>(
   operation: Operation<Data, Variables>,
-  variables: Variables,
-  follower: Follower<Data>,
+  variables: Omit<Variables, 'after'>,
+  following: Omit<Following<Data>, 'query' | 'variables' | 'renewToken'>,
 ): (() => void) =>
-  followWith(socketClient(), operation, variables, {
-    ...follower,
+  followWith<Data>(socketClient(), {
+    ...following,
+    query: operation.text,
+    variables,
+    renewToken: () => currentPage().session.renew(),
+    ...(following.poll && { poll: () => asPoll(following.poll!) }),
     report(live) {
-      if (live.state === 'locked') meet('locked');
-      follower.report(live);
+      if (live.state === 'locked') note({ kind: 'locked', reason: live.reason });
+      following.report(live);
     },
   });
+
+/** A page that nobody sees asks nothing. */
+async function asPoll(poll: () => Promise<'changes' | 'over'>): Promise<'changes' | 'over'> {
+  if (document.hidden) return 'changes';
+  try {
+    return await poll();
+  } catch (error) {
+    throw error instanceof RequestFailure && error.kind === 'unauthorised' ? new AccessRefused(error.message) : error;
+  }
+}

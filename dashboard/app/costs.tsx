@@ -1,7 +1,6 @@
 import { useState } from 'preact/hooks';
 import { durationText, energyText, moneyText, parseLimit } from '../../presentation/format';
-import { Fact } from './definition';
-import { ChangeButton, Problems } from './parts';
+import { ChangeButton, Fact, Problems } from './parts';
 import { type ExperimentCosts, type ExperimentDetails, type RunDetails, setMaxCost } from './queries';
 
 /** What a run has taken so far; nothing where no machine was at work. */

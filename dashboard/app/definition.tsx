@@ -1,7 +1,7 @@
 import { countText } from '../../presentation/format';
 import { useQuery } from './hooks';
 import type { Variant } from './live-runs';
-import { Scroll, TroubleNotice } from './parts';
+import { Fact, Scroll, TroubleNotice } from './parts';
 import { type Definition, most, parametersOfRuns } from './queries';
 
 /** What was compared: data, teacher, seeds, and the hyper-parameters in which variants differ. */
@@ -23,13 +23,6 @@ export function DefinitionCard({ definition, variants }: { definition: Definitio
     </section>
   );
 }
-
-export const Fact = ({ name, children }: { name: string; children: string | number }) => (
-  <div>
-    <dt>{name}</dt>
-    <dd>{children}</dd>
-  </div>
-);
 
 const valuesText = (values: Record<string, unknown>): string =>
   Object.entries(values)

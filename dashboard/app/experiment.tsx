@@ -1,17 +1,27 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { isConfusionName } from '../../contract/metrics';
-import { isOver, type RunState } from '../../contract/run-states';
+import type { RunState } from '../../contract/run-states';
 import { countText } from '../../presentation/format';
 import { ComparisonCard } from './comparison';
 import { ConfusionCard } from './confusion-card';
 import { ExperimentCostLine, MaxCostButton } from './costs';
 import { CurvesCard } from './curves';
 import { DefinitionCard } from './definition';
-import { Tags } from './experiments';
 import { useQuery, useThrottled } from './hooks';
 import { useLiveRuns, variantsOf } from './live-runs';
-import { Ago, ChangeButton, ExperimentMark, LiveMark, Notice, PageTitle, RunsBar, TroubleNotice } from './parts';
+import {
+  Ago,
+  ChangeButton,
+  ExperimentMark,
+  LiveMark,
+  Notes,
+  Notice,
+  PageTitle,
+  RunsBar,
+  Tags,
+  TroubleNotice,
+} from './parts';
 import * as queries from './queries';
 import { RunsTable } from './runs-table';
 
@@ -29,7 +39,7 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
   const { data, trouble } = useQuery(queries.experiment, { id }, { version: versionOf(`${states} ${limits}`) });
   // Moves when a run ends an epoch or ends: there are new results.
   const version = useThrottled(
-    runs.reduce((sum, { progress, state }) => sum + progress.epoch + (isOver(state) ? 1 : 0), 0),
+    runs.reduce((sum, { progress, isOver }) => sum + progress.epoch + (isOver ? 1 : 0), 0),
     resultsMilliseconds,
   );
   const variants = useMemo(() => variantsOf(runs), [runs]);
@@ -87,7 +97,7 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
         <RunsBar counts={counts} />
       </div>
       {experiment.stopReason && <Notice kind="trouble">Launching ceased: {experiment.stopReason}</Notice>}
-      <InOrder runsFirst={runs.some(({ state }) => !isOver(state) || state === 'FAILED')} runs={runsCard}>
+      <InOrder runsFirst={runs.some(({ state, isOver }) => !isOver || state === 'FAILED')} runs={runsCard}>
         <ComparisonCard experimentId={id} {...{ variants, metrics, version }} />
         <CurvesCard {...{ variants, metrics, version }} />
       </InOrder>
@@ -107,9 +117,12 @@ function InOrder(props: { runsFirst: boolean; runs: ComponentChildren; children:
 }
 
 function countStates(runs: readonly queries.LiveRun[]): queries.RunCount[] {
-  const counts = new Map<RunState, number>();
-  for (const { state } of runs) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return [...counts].map(([state, count]) => ({ state, count }));
+  const counts = new Map<RunState, queries.RunCount>();
+  for (const { state, isOver } of runs) {
+    const { count } = counts.get(state) ?? { count: 0 };
+    counts.set(state, { state, isOver, count: count + 1 });
+  }
+  return [...counts.values()];
 }
 
 /** A number that tells texts apart well enough to notice a change. */
@@ -132,7 +145,7 @@ function Changes(props: { experiment: queries.ExperimentDetails; counts: queries
   const { experiment, counts, onLimit } = props;
   const { id, name, state } = experiment;
   const failed = counts.find((entry) => entry.state === 'FAILED')?.count ?? 0;
-  const going = counts.filter((entry) => !isOver(entry.state)).reduce((sum, { count }) => sum + count, 0);
+  const going = counts.filter(({ isOver }) => !isOver).reduce((sum, { count }) => sum + count, 0);
   // What changed comes back through the subscription.
   const onDone = () => {};
   return (
@@ -167,29 +180,5 @@ function Changes(props: { experiment: queries.ExperimentDetails; counts: queries
         />
       )}
     </div>
-  );
-}
-
-export function Notes({ notes }: { notes: readonly queries.Note[] }) {
-  return (
-    <section class="card" aria-labelledby="notes">
-      <h2 id="notes">Notes</h2>
-      {notes.length === 0 && <p class="quiet">None. Leave one with the mutation annotate.</p>}
-      <ul class="notes">
-        {notes.map(({ id, runId, text, author, createdAt }) => (
-          <li key={id}>
-            <p>{text}</p>
-            <p class="quiet">
-              {author}, <Ago time={createdAt} />
-              {runId && (
-                <>
-                  , on <a href={`#/runs/${runId}`}>a run</a>
-                </>
-              )}
-            </p>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { countText } from '../../presentation/format';
 import { useQuery, useSettled } from './hooks';
-import { Ago, ExperimentMark, Notice, PageTitle, RunsBar, TroubleNotice } from './parts';
+import { Ago, ExperimentMark, Notice, PageTitle, RunsBar, Tags, TroubleNotice } from './parts';
 import { type ExperimentRow, experiments, most } from './queries';
 
 const refreshMilliseconds = 5000;
@@ -60,7 +60,7 @@ export function ExperimentsPage({ search }: { search: URLSearchParams }) {
           {given ? `Nothing is found for "${given}".` : 'There is no experiment yet.'}{' '}
           {!given && (
             <>
-              Create one with <code>npm run demo</code> or in the <a href="/explorer">GraphQL explorer</a>.
+              Create one with <code>npm run demo</code> or in the <a href="/explorer.html">GraphQL explorer</a>.
             </>
           )}
         </Notice>
@@ -101,12 +101,3 @@ function Row({ experiment }: { experiment: ExperimentRow }) {
     </li>
   );
 }
-
-export const Tags = ({ tags }: { tags: readonly string[] }) =>
-  tags.length === 0 ? null : (
-    <ul class="tags" aria-label="Tags">
-      {tags.map((tag) => (
-        <li key={tag}>{tag}</li>
-      ))}
-    </ul>
-  );

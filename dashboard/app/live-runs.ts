@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
-import { follow } from './api';
-import { connecting, type Live } from './follow';
-import { type LiveRun, runUpdated } from './queries';
+import { connecting, type Live } from '../../client/subscription';
+import { follow, request } from './api';
+import { type LiveRun, most, runsOfExperiment, runUpdated } from './queries';
 
 /** Events come in bursts (at first one for every run): the page is drawn once for all within this time. */
 const batchMilliseconds = 60;
@@ -13,19 +13,28 @@ export function useLiveRuns(experimentId: string): { runs: LiveRun[]; live: Live
   useEffect(() => {
     const known = new Map<string, LiveRun>();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const take = (runs: readonly LiveRun[]) => {
+      for (const run of runs) {
+        const before = known.get(run.id);
+        if (before === undefined || before.revision < run.revision) known.set(run.id, run);
+      }
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        setRuns([...known.values()].sort((a, b) => a.position - b.position));
+      }, batchMilliseconds);
+    };
     const stop = follow(
       runUpdated,
-      { experimentId, after: null },
+      { experimentId },
       {
         endless: true,
         receive({ runUpdated: { cursor, run } }) {
-          const before = known.get(run.id);
-          if (before === undefined || before.revision < run.revision) known.set(run.id, run);
-          timer ??= setTimeout(() => {
-            timer = undefined;
-            setRuns([...known.values()].sort((a, b) => a.position - b.position));
-          }, batchMilliseconds);
+          take([run]);
           return cursor;
+        },
+        async poll() {
+          for await (const runs of pagesOfRuns(experimentId)) take(runs);
+          return 'changes';
         },
         report: setLive,
       },
@@ -36,6 +45,20 @@ export function useLiveRuns(experimentId: string): { runs: LiveRun[]; live: Live
     };
   }, [experimentId]);
   return { runs, live };
+}
+
+type RunsPage = { nodes: LiveRun[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
+
+async function* pagesOfRuns(experimentId: string): AsyncGenerator<LiveRun[]> {
+  for (let after: string | null = null, more = true; more; ) {
+    const { runs }: { runs: RunsPage } = await request(runsOfExperiment, {
+      experimentId,
+      first: most.polledRuns,
+      after,
+    });
+    yield runs.nodes;
+    [after, more] = [runs.pageInfo.endCursor, runs.pageInfo.hasNextPage];
+  }
 }
 
 /** A variant of an experiment: the runs that differ in the seed alone. */

@@ -1,12 +1,15 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { forgetToken, hasToken, onServiceState, rememberToken, type ServiceState } from './api';
+import { onServiceState, type ServiceState } from './api';
 import { ExperimentPage } from './experiment';
 import { ExperimentsPage } from './experiments';
 import { useQuery } from './hooks';
+import { openPage } from './page';
 import { TroubleNotice } from './parts';
 import { viewer as viewerQuery } from './queries';
 import { RunPage } from './run';
+import { Session, SignInFailed } from './session';
+import { EndNotice, SignInCard, ViewerMark } from './sign-in';
 import './style.css';
 import './data.css';
 
@@ -23,14 +26,14 @@ function useRoute(): { page: string; id: string; search: URLSearchParams } {
   return { page, id, search: new URLSearchParams(search) };
 }
 
-function App() {
-  const { page, id, search } = useRoute();
-  const [service, setService] = useState<ServiceState>('answers');
+/** @param signInFailure why the sign-in failed that led to this address; null: it did not, or none did */
+function App({ signInFailure }: { signInFailure: string | null }) {
+  const [service, setService] = useState<ServiceState>(
+    signInFailure === null ? { kind: 'answers' } : { kind: 'locked', reason: signInFailure },
+  );
   useEffect(() => onServiceState(setService), []);
-  const locked = service === 'locked';
-  const { data, trouble } = useQuery(viewerQuery, locked ? null : {});
-  const mayEdit = data !== null && data.viewer.role !== 'VIEWER';
-
+  const { data, trouble } = useQuery(viewerQuery, service.kind === 'locked' ? null : {});
+  const viewer = service.kind === 'locked' ? null : (data?.viewer ?? null);
   return (
     <>
       <header class="top">
@@ -40,38 +43,22 @@ function App() {
         </a>
         <nav aria-label="Site">
           <a href="#/">Experiments</a>
-          <a href="/explorer">GraphQL explorer</a>
+          <a href="/explorer.html">GraphQL explorer</a>
         </nav>
-        <span class="viewer quiet">
-          {data && (
-            <>
-              {data.viewer.name} · {data.viewer.role.toLowerCase()}
-            </>
-          )}
-          {hasToken() && (
-            <button type="button" class="link" onClick={forgetToken}>
-              Forget token
-            </button>
-          )}
-        </span>
+        <ViewerMark viewer={viewer} />
       </header>
       <main>
-        {locked ? (
-          <TokenForm />
+        {service.kind === 'locked' ? (
+          <SignInCard reason={service.reason} />
         ) : (
           <>
+            <EndNotice />
             <TroubleNotice trouble={trouble} />
-            {page === 'experiments' ? (
-              <ExperimentPage key={id} id={id} mayEdit={mayEdit} />
-            ) : page === 'runs' ? (
-              <RunPage key={id} id={id} mayEdit={mayEdit} />
-            ) : (
-              <ExperimentsPage search={search} />
-            )}
+            <CurrentPage mayEdit={viewer !== null && viewer.role !== 'VIEWER'} />
           </>
         )}
       </main>
-      {service === 'unreachable' && (
+      {service.kind === 'unreachable' && (
         <p class="unreachable" role="alert">
           The service does not answer. Trying again; what is shown may be old.
         </p>
@@ -80,27 +67,36 @@ function App() {
   );
 }
 
-function TokenForm() {
-  return (
-    <form
-      class="card token"
-      onSubmit={(event) => {
-        event.preventDefault();
-        rememberToken(String(new FormData(event.currentTarget).get('token')).trim());
-      }}
-    >
-      <h1>Access token</h1>
-      <p>{hasToken() ? 'The service does not know this token.' : 'This service answers only to those with a token.'}</p>
-      <label class="field">
-        <span>Token</span>
-        <input name="token" type="password" autocomplete="off" required />
-      </label>
-      <p class="quiet">It is kept until this tab is closed, and sent to this service alone.</p>
-      <button type="submit" class="primary">
-        Come in
-      </button>
-    </form>
-  );
+function CurrentPage({ mayEdit }: { mayEdit: boolean }) {
+  const { page, id, search } = useRoute();
+  if (page === 'experiments') return <ExperimentPage key={id} id={id} mayEdit={mayEdit} />;
+  if (page === 'runs') return <RunPage key={id} id={id} mayEdit={mayEdit} />;
+  return <ExperimentsPage search={search} />;
 }
 
-render(<App />, document.body);
+/** Takes the issuer's answer where the address holds one. @returns why the sign-in failed; null: it did not */
+async function endSignIn(session: Session): Promise<string | null> {
+  const url = new URL(location.href);
+  if (!Session.isAnswer(url)) return null;
+  try {
+    const hash = await session.comeBack(url);
+    history.replaceState(null, '', `/${hash}`);
+    return null;
+  } catch (error) {
+    if (!(error instanceof SignInFailed)) throw error;
+    history.replaceState(null, '', '/');
+    return error.message;
+  }
+}
+
+async function main(): Promise<void> {
+  try {
+    const { session } = await openPage();
+    const signInFailure = await endSignIn(session);
+    render(<App signInFailure={signInFailure} />, document.body);
+  } catch (error) {
+    document.body.textContent = `The dashboard cannot start: ${(error as Error).message}. Load it again.`;
+  }
+}
+
+void main();

@@ -1,10 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { isOver, type RunState } from '../../contract/run-states';
+import type { Live, LiveState } from '../../client/subscription';
+import type { RunState } from '../../contract/run-states';
 import { agoText, countText, timeText } from '../../presentation/format';
 import { RequestFailure, request } from './api';
-import type { Live, LiveState } from './follow';
-import type { Operation, Problem, RunCount } from './queries';
+import type { Note, Operation, Problem, RunCount } from './queries';
 
 /** In the order of a run's life; the bar shows what is done first. */
 export const runStates: RunState[] = [
@@ -25,7 +25,7 @@ export const StateMark = ({ state }: { state: string }) => (
 /** Where an experiment is, for a reader: a launched one whose runs are all over has finished. */
 export function ExperimentMark(props: { state: string; archived: boolean; counts: readonly RunCount[] }) {
   const { state, archived, counts } = props;
-  const isFinished = state === 'launched' && counts.every((entry) => isOver(entry.state));
+  const isFinished = state === 'launched' && counts.every(({ isOver }) => isOver);
   return <StateMark state={archived ? 'archived' : isFinished ? 'finished' : state} />;
 }
 
@@ -79,10 +79,11 @@ export const Problems = ({ problems }: { problems: readonly Problem[] }) => (
 const liveWords: Record<LiveState, string> = {
   connecting: 'connecting',
   live: 'live',
+  polling: 'no WebSocket: asking every 5 s',
   lost: 'connection lost, trying again',
   over: 'complete',
   refused: 'not followed',
-  locked: 'needs a token',
+  locked: 'signed out',
 };
 
 export const LiveMark = ({ live: { state, reason } }: { live: Live }) => (
@@ -211,3 +212,44 @@ export const Scroll = (props: { label: string; tall?: boolean; children: Compone
     {props.children}
   </section>
 );
+
+/** A name and its value, in a list of `facts`. */
+export const Fact = ({ name, children }: { name: string; children: string | number }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+export const Tags = ({ tags }: { tags: readonly string[] }) =>
+  tags.length === 0 ? null : (
+    <ul class="tags" aria-label="Tags">
+      {tags.map((tag) => (
+        <li key={tag}>{tag}</li>
+      ))}
+    </ul>
+  );
+
+export function Notes({ notes }: { notes: readonly Note[] }) {
+  return (
+    <section class="card" aria-labelledby="notes">
+      <h2 id="notes">Notes</h2>
+      {notes.length === 0 && <p class="quiet">None. Leave one with the mutation annotate.</p>}
+      <ul class="notes">
+        {notes.map(({ id, runId, text, author, createdAt }) => (
+          <li key={id}>
+            <p>{text}</p>
+            <p class="quiet">
+              {author}, <Ago time={createdAt} />
+              {runId && (
+                <>
+                  , on <a href={`#/runs/${runId}`}>a run</a>
+                </>
+              )}
+            </p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

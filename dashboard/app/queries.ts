@@ -18,6 +18,10 @@ export const most = {
   variants: 200,
   /** Runs whose confusion matrices are added up. */
   confusionRuns: 50,
+  /** Runs of a page where they are polled. */
+  polledRuns: 200,
+  /** Metrics of one run that are polled. */
+  polledMetrics: 60,
   /** Runs drawn in a chart, and points of each. */
   curveRuns: 60,
   curvePoints: 400,
@@ -25,6 +29,7 @@ export const most = {
 
 export interface RunCount {
   state: RunState;
+  isOver: boolean;
   count: number;
 }
 export interface Problem {
@@ -70,7 +75,7 @@ export const experiments = operation<
   { filter: object | null; includeArchived: boolean; first: number; after: string | null }
 >(`query Experiments($filter: ExperimentFilterInput, $includeArchived: Boolean!, $first: Int!, $after: String) {
   experiments(filter: $filter, includeArchived: $includeArchived, first: $first, after: $after) {
-    nodes { id name question state tags createdAt archivedAt runCounts { state count } }
+    nodes { id name question state tags createdAt archivedAt runCounts { state isOver count } }
     pageInfo { hasNextPage endCursor }
     totalCount
   }
@@ -116,7 +121,7 @@ export const experiment = operation<{ experiment: ExperimentDetails | null }, { 
   `query Experiment($id: ID!) {
   experiment(id: $id) {
     id name question state stopReason maxCost tags definition clonedFrom createdAt launchedAt archivedAt
-    runCounts { state count }
+    runCounts { state isOver count }
     costs { cost unpricedRuns billedSeconds energyWattHours estimatedEnergyRuns }
     notes { id runId text author createdAt }
   }
@@ -131,6 +136,7 @@ export interface LiveRun {
   method: string;
   seed: number;
   state: RunState;
+  isOver: boolean;
   attempt: number;
   waitingReason: string | null;
   cancelRequested: boolean;
@@ -147,7 +153,7 @@ export interface LiveRun {
 }
 
 const liveRunFields = `fragment LiveRun on Run {
-  id position variant groupId method seed state attempt waitingReason cancelRequested revision
+  id position variant groupId method seed state isOver attempt waitingReason cancelRequested revision
   failure { kind message problems { path message } }
   progress { phase step totalSteps epoch totalEpochs elapsedSeconds }
 }`;
@@ -157,6 +163,18 @@ export const runUpdated = operation<
   { experimentId: string; after: string | null }
 >(`subscription RunUpdated($experimentId: ID!, $after: String) {
   runUpdated(experimentId: $experimentId, after: $after) { cursor run { ...LiveRun } }
+}
+${liveRunFields}`);
+
+/** What `runUpdated` tells, for browsers that reach no WebSocket. */
+export const runsOfExperiment = operation<
+  { runs: { nodes: LiveRun[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } },
+  { experimentId: string; first: number; after: string | null }
+>(`query RunsOfExperiment($experimentId: String!, $first: Int!, $after: String) {
+  runs(filter: { experimentId: { eq: $experimentId } }, first: $first, after: $after) {
+    nodes { ...LiveRun }
+    pageInfo { hasNextPage endCursor }
+  }
 }
 ${liveRunFields}`);
 

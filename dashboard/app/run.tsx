@@ -1,19 +1,36 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import { connecting, type Live } from '../../client/subscription';
 import { isConfusionName } from '../../contract/metrics';
-import { isOver } from '../../contract/run-states';
 import { bytesText, durationText, metricText, timeText } from '../../presentation/format';
-import { follow } from './api';
+import { follow, request } from './api';
 import { Chart } from './chart';
 import { colourName } from './colours';
 import { RunCosts } from './costs';
-import { Fact } from './definition';
-import { Notes } from './experiment';
-import { connecting, type Live } from './follow';
 import { useQuery } from './hooks';
-import { ChangeButton, LiveMark, Notice, PageTitle, Scroll, Select, StateMark, TroubleNotice } from './parts';
+import {
+  ChangeButton,
+  Fact,
+  LiveMark,
+  Notes,
+  Notice,
+  PageTitle,
+  Scroll,
+  Select,
+  StateMark,
+  TroubleNotice,
+} from './parts';
 import * as queries from './queries';
 import { RunProgress, RunSays } from './runs-table';
-import { type Axis, lineOf, pointsByName, type StitchedRecord, sharedAxis, summarise, withEvent } from './series';
+import {
+  type Axis,
+  lineOf,
+  pointsByName,
+  recordsOf,
+  type StitchedRecord,
+  sharedAxis,
+  summarise,
+  withEvent,
+} from './series';
 
 const refreshMilliseconds = 2000;
 const batchMilliseconds = 60;
@@ -26,7 +43,7 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
   const refresh = { refreshMilliseconds: over ? 0 : refreshMilliseconds, version: changes };
   const { data, trouble } = useQuery(queries.run, { id }, refresh);
   const run = data?.run ?? null;
-  const isRunOver = run !== null && isOver(run.state);
+  const isRunOver = run?.isOver ?? false;
   useEffect(() => setOver(isRunOver), [isRunOver]);
   const { history, live } = useLoggedMetrics(run === null ? null : id, run?.attempt ?? 0);
 
@@ -107,7 +124,7 @@ function useLoggedMetrics(runId: string | null, attempt: number): { history: Sti
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = follow(
       queries.metricsLogged,
-      { runId, after: null },
+      { runId },
       {
         endless: false,
         receive({ metricsLogged: event }) {
@@ -118,6 +135,11 @@ function useLoggedMetrics(runId: string | null, attempt: number): { history: Sti
           }, batchMilliseconds);
           return event.cursor;
         },
+        async poll() {
+          const { run, history } = await pollMetrics(runId);
+          if (history.length > 0) setHistory(history);
+          return run === null || run.isOver ? 'over' : 'changes';
+        },
         report: setLive,
       },
     );
@@ -127,6 +149,20 @@ function useLoggedMetrics(runId: string | null, attempt: number): { history: Sti
     };
   }, [runId, attempt]);
   return { history, live };
+}
+
+/** What `metricsLogged` would tell of a run, down-sampled. */
+async function pollMetrics(runId: string) {
+  const [{ run }, { runs }] = await Promise.all([
+    request(queries.run, { id: runId }),
+    request(queries.metricsOfRuns, { ids: [runId], first: 1 }),
+  ]);
+  const logged = runs.nodes[0]?.metrics.map(({ name }) => name) ?? [];
+  const names = logged.filter((name) => !isConfusionName(name)).slice(0, queries.most.polledMetrics);
+  if (names.length === 0) return { run, history: [] };
+  const variables = { runIds: [runId], names, maxPoints: queries.most.curvePoints };
+  const { metricHistory } = await request(queries.metricHistory, variables);
+  return { run, history: recordsOf(metricHistory, run?.attempt ?? 0) };
 }
 
 const axes: { value: Axis; label: string }[] = [

@@ -1,4 +1,3 @@
-import { isOver } from '../../contract/run-states';
 import { durationText } from '../../presentation/format';
 import { Problems, Scroll, StateMark } from './parts';
 import type { LiveRun } from './queries';
@@ -71,7 +70,7 @@ export function RunSays({ run }: { run: LiveRun }) {
         {run.failure.problems.length > 0 ? <Problems problems={run.failure.problems} /> : run.failure.message}
       </div>
     );
-  if (isOver(run.state)) return null;
+  if (run.isOver) return null;
   const attempt = run.attempt > 1 ? `attempt ${run.attempt}` : null;
   const says = run.cancelRequested ? 'is being cancelled' : (run.waitingReason ?? run.progress.phase);
   return <span class="quiet">{[says, attempt].filter((part) => part !== null).join(' · ')}</span>;

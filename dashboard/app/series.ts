@@ -97,6 +97,27 @@ export function withEvent(history: readonly StitchedRecord[], event: MetricsEven
   return [...kept, ...records.map((record) => ({ ...record, attempt }))];
 }
 
+/**
+ * The records in which a run logged some series. Figures of the training are of a step, those of dev and test close an
+ * epoch.
+ */
+export function recordsOf(
+  series: readonly { name: string; points: readonly MetricPoint[] }[],
+  attempt: number,
+): StitchedRecord[] {
+  const records = new Map<string, StitchedRecord>();
+  for (const { name, points } of series) {
+    const scope = /^(dev|test)\//.test(name) ? 'epoch' : 'step';
+    for (const { step, epoch, elapsedSeconds, value } of points) {
+      const key = `${step} ${scope}`;
+      const record = records.get(key) ?? { step, epoch, elapsedSeconds, scope, values: [], attempt };
+      record.values.push({ name, value });
+      records.set(key, record);
+    }
+  }
+  return [...records.values()].sort((a, b) => a.step - b.step);
+}
+
 /** The values of each metric of a history. */
 export function pointsByName(history: readonly StitchedRecord[]): Map<string, MetricPoint[]> {
   const byName = new Map<string, MetricPoint[]>();

@@ -1,4 +1,5 @@
-import { type Comparison, comparisonLines } from '../../client/tables';
+import type { Comparison } from '../../client/comparison';
+import { comparisonLines } from '../../client/tables';
 
 const group = (name: string, mean: number) => ({
   ...{ name, mean, n: 2, standardDeviation: 0.01, interval: { low: mean - 0.1, high: mean + 0.1 } },

@@ -26,21 +26,12 @@ describeWithBrowser('the page of an experiment', (open) => {
   });
   beforeEach(async () => {
     page = await open(`${server.address}/#/experiments/${id}`);
-    await page.until(
-      `[...document.querySelectorAll('button')].some(({ textContent }) => textContent === 'Limit cost')`,
-    );
   });
 
-  const click = (label: string, within = '') =>
-    page.evaluate(
-      `[...document.querySelectorAll('${within} button')].find((one) => one.textContent === '${label}').click()`,
-    );
-  const type = (text: string) =>
-    page.evaluate(`{
-      const input = document.querySelector('dialog[open] input');
-      input.value = '${text}';
-      input.dispatchEvent(new Event('input', { bubbles: true }));
-    }`);
+  const click = (label: string) => page.getByRole('button', { name: label, exact: true }).click();
+  const dialog = () => page.getByRole('dialog');
+  const confirm = (label: string) => dialog().getByRole('button', { name: label, exact: true }).click();
+  const type = (text: string) => dialog().getByRole('textbox').fill(text);
   const maxCost = async () => {
     const query = 'query ($id: ID!) { experiment(id: $id) { maxCost } }';
     return (await request<{ experiment: { maxCost: number | null } }>(server.address, query, { id })).experiment
@@ -50,30 +41,31 @@ describeWithBrowser('the page of an experiment', (open) => {
   it('sets the limit of its cost, shows it, and lifts it', async () => {
     await click('Limit cost');
     await type('12.50');
-    await click('Limit cost', 'dialog[open]');
-    await page.until(`document.body.textContent.includes('of at most $12.50')`);
+    await confirm('Limit cost');
+    await page.getByText('of at most $12.50').waitFor();
     expect(await maxCost()).toBe(12.5);
-    await page.until(`document.querySelector('dialog[open]') === null`);
+    await dialog().waitFor({ state: 'hidden' });
 
     await click('Limit cost');
     await type('');
-    await click('Limit cost', 'dialog[open]');
-    await page.until(`!document.body.textContent.includes('of at most')`);
+    await confirm('Limit cost');
+    await page.getByText('of at most').waitFor({ state: 'hidden' });
     expect(await maxCost()).toBeNull();
   });
 
-  it('sends no limit that is none, and says what to write', async () => {
+  it('sends no invalid limit, and says what to write', async () => {
     await click('Limit cost');
     await type('ten');
-    await page.until(`document.querySelector('dialog[open] [role=alert]') !== null`);
-    await click('Limit cost', 'dialog[open]');
-    expect(await page.evaluate(`document.querySelector('dialog[open]').textContent`)).toContain('"ten" is no limit');
+    await dialog().getByRole('alert').waitFor();
+    expect(await dialog().getByRole('button', { name: 'Limit cost' }).isDisabled()).toBe(true);
+    expect(await dialog().textContent()).toContain('"ten" is no limit');
     expect(await maxCost()).toBeNull();
   });
 
   it('is live, and says that it lost the server', async () => {
-    await page.until(`document.querySelector('.live').textContent === 'live'`);
+    const live = page.locator('.live');
+    await live.getByText('live', { exact: true }).waitFor();
     await server.end('SIGTERM');
-    await page.until(`document.querySelector('.live').textContent.startsWith('connection lost, trying again')`);
+    await live.getByText('connection lost, trying again').waitFor();
   });
 });

@@ -11,6 +11,7 @@ const ids = (count: number) => Array.from({ length: count }, (_, place) => `run$
 /** The costliest variables the pages send; operations that are not named take an id alone. */
 const largest: Record<string, Record<string, unknown>> = {
   experiments: { filter: null, includeArchived: true, first: most.experiments, after: null },
+  runsOfExperiment: { experimentId: 'e', first: most.polledRuns, after: null },
   parametersOfRuns: { ids: ids(most.variants), first: most.variants },
   metricsOfRuns: { ids: ids(most.confusionRuns), first: most.confusionRuns },
   metricHistory: { runIds: ids(most.curveRuns), names: ['train/loss'], maxPoints: most.curvePoints },

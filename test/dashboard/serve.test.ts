@@ -2,12 +2,27 @@ import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import express from 'express';
+import type { PageConfig } from '../../contract/page';
 import { dashboardRoutes } from '../../dashboard/serve';
+
+const config: PageConfig = {
+  api: '/graphql',
+  socket: '/graphql',
+  keepAliveSeconds: 12,
+  issuer: 'https://issuer.example',
+  clientId: 'dashboard',
+  scopes: 'openid',
+  parameters: '',
+};
 
 let server: Server;
 let port: number;
 beforeAll(async () => {
-  server = createServer(express().use(dashboardRoutes()));
+  server = createServer(
+    express().use(
+      dashboardRoutes({ config, issuerOrigins: async () => ['https://issuer.example', 'https://tokens.example'] }),
+    ),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   port = (server.address() as AddressInfo).port;
 });
@@ -43,7 +58,10 @@ describe('the pages of the dashboard', () => {
   it('forbid the browser everything else', async () => {
     const { headers } = await get('/');
     expect(headers['content-security-policy']).toMatch(/^default-src 'none'/);
-    expect(headers['content-security-policy']).not.toMatch(/unsafe|\*|https?:/);
+    expect(headers['content-security-policy']).not.toMatch(/unsafe|\*/);
+    expect(headers['content-security-policy']).toContain(
+      "connect-src 'self' https://issuer.example https://tokens.example;",
+    );
     expect(headers['x-content-type-options']).toBe('nosniff');
   });
 
@@ -64,6 +82,12 @@ describe('the pages of the dashboard', () => {
     const { headers } = await get('/dashboard.js');
     const again = await get('/dashboard.js', { 'if-none-match': String(headers.etag) });
     expect([again.status, again.body.length]).toEqual([304, 0]);
+  });
+
+  it('are told how to reach the service, and how people sign in', async () => {
+    const { headers, body } = await get('/config.json');
+    expect(JSON.parse(body.toString())).toEqual(config);
+    expect(headers['cache-control']).toBe('no-cache');
   });
 
   it('leave all other addresses to the service', async () => {

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSchema, parse, validate } from 'graphql';
-import type { Api } from '../../client/graphql';
+import { type Api, ApiError } from '../../client/graphql';
 import { curveChart } from '../../report/charts';
-import { fetchReport, NoReport } from '../../report/fetch';
+import { fetchReport } from '../../report/fetch';
 import { readOptions } from '../../report/options';
 import { page } from '../../report/page';
 import * as queries from '../../report/queries';
@@ -18,7 +18,7 @@ const services = useTestServices();
 /** The API without a transport: the same operations, held to the same limits. */
 const api: Api = {
   request: (query, variables) => dataOf(services(), query, variables),
-  subscribe: () => {
+  follow: () => {
     throw new Error('a report follows nothing');
   },
   close: async () => {},
@@ -250,7 +250,7 @@ describe('a report', () => {
 
   it('finds the experiment by its name', async () => {
     expect(textOf(await write({ experiment: 'Does it' }))).toContain('Is kd better');
-    await expect(write({ experiment: 'nothing' })).rejects.toThrow(NoReport);
+    await expect(write({ experiment: 'nothing' })).rejects.toThrow(ApiError);
   });
 });
 

@@ -12,11 +12,14 @@ import { startWebSocketGateway, type WebSocketGateway } from './web-socket-gatew
 
 const token = 'a-secret-of-some-length';
 
+const viewerAccess = () => createAccess({ tokens: [{ name: 'ann', role: 'viewer', token }], oidc: null });
+
 /** The live side of the functions: a gateway with the socket handler behind it, a queue, and the fan-out. */
 export interface LiveStack {
   gateway: WebSocketGateway;
   /** Bodies of messages that wait for the fan-out. */
   queue: string[];
+  hints: Hints;
   wakes: number;
   /** Hands messages to the fan-out as one batch. @returns those that it reports as failed */
   fanOut(bodies: readonly string[]): Promise<string[]>;
@@ -60,7 +63,8 @@ export function useLiveStack() {
   };
 }
 
-async function startLiveStack(services: TestServices): Promise<LiveStack> {
+/** @param access default: one viewer's token */
+export async function startLiveStack(services: TestServices, access = viewerAccess()): Promise<LiveStack> {
   // The SDK signs its requests; the gateway takes any signature.
   process.env.AWS_ACCESS_KEY_ID ??= 'test';
   process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
@@ -71,7 +75,6 @@ async function startLiveStack(services: TestServices): Promise<LiveStack> {
     },
     announce: async (announcement: Announcement) => void queue.push(JSON.stringify(announcement)),
   };
-  const access = createAccess({ tokens: [{ name: 'ann', role: 'viewer', token }], oidc: null });
   const graphql = { schema: await apiSchema(), introspection: true };
   const connectionsOf = (connectionsEndpoint: string) =>
     apiGatewayConnections({ connectionsEndpoint, region: 'eu-central-1' });
@@ -93,6 +96,7 @@ async function startLiveStack(services: TestServices): Promise<LiveStack> {
   const stack: LiveStack = {
     gateway,
     queue,
+    hints,
     wakes: 0,
     async fanOut(bodies) {
       const { batchItemFailures } = await handler(sqsEvent(bodies), { getRemainingTimeInMillis: () => 60_000 });

@@ -16,6 +16,7 @@ export const serviceSettings = (folder: string, given: Partial<Settings> = {}): 
   tokens: [],
   prices: noPrices,
   oidc: null,
+  signIn: { clientId: '', scopes: 'openid profile email', parameters: '' },
   introspection: true,
   crashLimit: 2,
   stallMilliseconds: 60_000,

@@ -11,8 +11,7 @@ export interface ProgressReport {
   stop(): Promise<void>;
 }
 
-/** On AWS each is a request and a message, which are paid for. */
-export const heartbeatSeconds = { local: 3, batch: 15 } as const;
+const heartbeatSeconds = 3;
 
 export interface ProgressEvents {
   /** A heartbeat could not be written; the run goes on, since a heartbeat is no result. */
@@ -28,7 +27,6 @@ export function startProgress(
   attempt: number,
   events: ProgressEvents,
   energy?: () => Energy,
-  beatSeconds: number = heartbeatSeconds.local,
 ): ProgressReport {
   let progress: Progress = {
     attempt,
@@ -56,7 +54,7 @@ export function startProgress(
       });
   };
   beat();
-  const timer = setInterval(beat, beatSeconds * 1000);
+  const timer = setInterval(beat, heartbeatSeconds * 1000);
   timer.unref();
   return {
     update: (change) => {

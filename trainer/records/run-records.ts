@@ -28,15 +28,7 @@ export function openRunRecords(
     elapsedBefore,
     startedAt,
     energy,
-    beatSeconds,
-  }: {
-    runId: string;
-    attempt: number;
-    elapsedBefore: number;
-    startedAt: number;
-    energy?: () => Energy;
-    beatSeconds?: number;
-  },
+  }: { runId: string; attempt: number; elapsedBefore: number; startedAt: number; energy?: () => Energy },
   watcher: { record(record: MetricRecord): void; note(text: string): void; superseded(): void },
 ): RunRecords {
   const log = openMetricLog(objects, runId, attempt);
@@ -60,7 +52,6 @@ export function openRunRecords(
         superseded: watcher.superseded,
       },
       energy,
-      beatSeconds,
     ),
     elapsedSeconds: () => elapsedBefore + (performance.now() - startedAt) / 1000,
   };

@@ -1,4 +1,5 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Query, Resolver, Root } from 'type-graphql';
+import { isOver } from '../../../contract/run-states';
 import { searchExperiments } from '../../experiments/experiment.service';
 import { searchRuns } from '../../runs/run.service';
 import type { ApiContext } from '../../shared/context';
@@ -67,8 +68,9 @@ export class ExperimentResolver {
   @FieldResolver(() => [RunCount], {
     description: 'How many runs are in each state; states without runs are left out.',
   })
-  runCounts(@Root() { id }: ExperimentType, @Ctx() context: ApiContext): Promise<RunCount[]> {
-    return loadersOf(context).experiment.runCounts.load(id);
+  async runCounts(@Root() { id }: ExperimentType, @Ctx() context: ApiContext): Promise<RunCount[]> {
+    const counts = await loadersOf(context).experiment.runCounts.load(id);
+    return counts.map(({ state, count }) => ({ state, isOver: isOver(state), count }));
   }
 
   @FieldResolver(() => ExperimentCosts, { description: 'What its runs have taken so far.' })

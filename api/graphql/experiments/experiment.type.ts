@@ -27,6 +27,9 @@ export class RunCount {
   @Field(() => RunState, { description: 'The state.' })
   state: RunStateName;
 
+  @Field(() => Boolean, { description: 'Whether runs in it have ended.' })
+  isOver: boolean;
+
   @Field(() => Int, { description: 'Runs in it.' })
   count: number;
 }

@@ -1,4 +1,5 @@
 import { Arg, Args, ArgsType, Ctx, Field, Int, ObjectType, Query, Resolver, registerEnumType } from 'type-graphql';
+import type { Column } from '../../../contract/parquet';
 import { type ExportPage as ExportPageData, exportPage } from '../../exports/export.service';
 import type { TextFormat } from '../../exports/formats';
 import type { ApiContext } from '../../shared/context';
@@ -8,7 +9,7 @@ import { RunFilterInput } from '../runs/run.input';
 export const ExportFormat = { CSV: 'csv', JSON_LINES: 'jsonl' } as const;
 registerEnumType(ExportFormat, {
   name: 'ExportFormat',
-  description: 'How rows are written. A Parquet file is had from a server at `/export`.',
+  description: 'How rows are written. `npm run export` makes a Parquet file of JSON lines.',
   valuesConfig: {
     CSV: {
       description:
@@ -18,8 +19,30 @@ registerEnumType(ExportFormat, {
   },
 });
 
+export const ColumnType = { TEXT: 'text', NUMBER: 'number' } as const;
+registerEnumType(ColumnType, {
+  name: 'ColumnType',
+  description: 'What the values of a column are.',
+  valuesConfig: {
+    TEXT: { description: 'Texts; flags, lists and dates too.' },
+    NUMBER: { description: 'Numbers of double precision.' },
+  },
+});
+
+@ObjectType({ description: 'A column of an export.' })
+export class ExportColumn implements Column {
+  @Field(() => String, { description: 'Its name.' })
+  name: string;
+
+  @Field(() => ColumnType, { description: 'What its values are; any may be missing.' })
+  type: Column['type'];
+}
+
 @ObjectType({ description: 'A part of an export; the parts behind each other are the whole.' })
 export class ExportPage implements ExportPageData {
+  @Field(() => [ExportColumn], { description: 'The columns, the same on every page.' })
+  columns: readonly ExportColumn[];
+
   @Field(() => String, { description: 'The rows, each with the end of its line.' })
   content: string;
 

@@ -1,3 +1,4 @@
+import { isOver } from '../../../contract/run-states';
 import type { AttemptTable, RunTable, SummaryMetricTable } from '../../database/tables';
 import type { Attempt, RunType, SummaryMetric } from './run.type';
 
@@ -14,6 +15,7 @@ export function runView(row: RunTable): RunType {
     method: row.method,
     seed: row.seed,
     state: row.state,
+    isOver: isOver(row.state),
     dependsOn: row.depends_on,
     // Parsed where it is asked for: a page of runs seldom is.
     get spec() {

@@ -215,6 +215,9 @@ export class RunType {
   @Field(() => RunState, { description: 'Where it is in its life.' })
   state: RunStateName;
 
+  @Field(() => Boolean, { description: 'Whether it has ended: nothing changes it any more but a retry.' })
+  isOver: boolean;
+
   @Field(() => ID, { nullable: true, description: 'The run whose model it takes as its teacher.' })
   dependsOn: string | null;
 

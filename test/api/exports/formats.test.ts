@@ -1,8 +1,8 @@
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { headerOf, textOf } from '../../../api/exports/formats';
-import { parquetBytes } from '../../../api/exports/parquet';
-import type { Batch, Cell, Column } from '../../../api/exports/table';
+import type { Batch } from '../../../api/exports/table';
+import { type Cell, type Column, parquetBytes } from '../../../contract/parquet';
 
 const columns: readonly Column[] = [
   { name: 'text', type: 'text' },

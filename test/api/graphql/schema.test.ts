@@ -56,11 +56,13 @@ describe('the GraphQL schema', () => {
         'exportRuns',
         'methods',
         'metricHistory',
+        'metrics',
         'planExperiment',
         'planPreset',
         'presets',
         'run',
         'runs',
+        'service',
         'viewer',
       ].sort(),
     );

@@ -10,11 +10,11 @@ const everything: Record<string, string> = {
   STILLHOUSE_RECONCILE_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/1/reconcile',
   STILLHOUSE_LIVE_UPDATES_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/1/live',
   STILLHOUSE_CONNECTIONS_ENDPOINT: 'https://abc.execute-api.eu-central-1.amazonaws.com/live',
+  STILLHOUSE_SUBSCRIPTIONS_URL: 'wss://abc.execute-api.eu-central-1.amazonaws.com/live',
   STILLHOUSE_OIDC_ISSUER: 'https://issuer.example',
   STILLHOUSE_OIDC_AUDIENCE: 'stillhouse',
   STILLHOUSE_BATCH_QUEUES: 'g5:spot=g5-spot,g5:on-demand=arn:aws:batch:eu-central-1:1:job-queue/g5',
   STILLHOUSE_BATCH_JOB_DEFINITION: 'trainer',
-  STILLHOUSE_READABLE_BUCKETS: 'objects,inputs',
 };
 
 describe('the environment of a function', () => {

@@ -1,4 +1,10 @@
-import type { Batch, Cell, Column } from './table';
+/** A value of a table; null: missing. */
+export type Cell = string | number | null;
+
+export interface Column {
+  name: string;
+  type: 'text' | 'number';
+}
 
 /** Values of a row group: larger groups compress better, and each is held in memory once. */
 const cellsPerGroup = 500_000;
@@ -9,7 +15,7 @@ const cellsPerGroup = 500_000;
  */
 export async function* parquetBytes(
   columns: readonly Column[],
-  batches: AsyncIterable<Batch>,
+  batches: AsyncIterable<{ rows: Cell[][] }>,
 ): AsyncGenerator<Uint8Array> {
   // ES modules, and not needed to serve anything else.
   const { ByteWriter, ParquetWriter, schemaFromColumnData } = await import('hyparquet-writer');
