@@ -16,19 +16,32 @@ export const methodNames = [
 ] as const;
 export type MethodName = (typeof methodNames)[number];
 
-export type TeacherUse = 'none' | 'logits' | 'states' | 'learns';
+/**
+ * What a method needs of a teacher, each level including those before it: nothing; its logits, which a file of labels can give; the
+ * states inside it; gradients through it, for attributions; or its weights, because it learns.
+ */
+export type TeacherNeed = 'none' | 'logits' | 'states' | 'attributions' | 'weights';
 
-/** What a method is, what it needs, and which hyper-parameters it reads. */
+/** A method's kind, needs, hyper-parameters and source; everything that decides on a method reads it here. */
 export interface MethodDescription {
   name: MethodName;
   title: string;
   description: string;
-  /** What the run trains and leaves behind: a student, or a teacher that other runs take as input. */
+  /** `train`: epochs of steps, each of which changes a model. */
+  kind: 'train';
+  /** The model that the run leaves behind: a student, or a teacher that other runs take as input. */
   trains: 'student' | 'teacher';
-  needsTeacher: boolean;
-  /** What it does with a teacher: nothing, reads the logits or also the inner states of a frozen one, or teaches it as well. */
-  teacherUse: TeacherUse;
-  usesQuiz: boolean;
+  needs: {
+    teacher: TeacherNeed;
+    /** `attention`: the student must pool its words by attention. */
+    student: 'any' | 'attention';
+    /** Whether it learns from quiz rows, which it then keeps out of the training rows. */
+    quiz: boolean;
+  };
+  /** The part of the teacher that learns; `part`: the one that the hyper-parameter `peft` chooses. */
+  teacherLearns: 'nothing' | 'all' | 'part';
+  /** Its source; null: none needed. */
+  paper: string | null;
   /** Defaults that differ from those of `parametersSchema`, with the reason in `defaultsReason`. */
   defaults: ParameterOverrides;
   defaultsReason: string;
@@ -102,10 +115,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     name: 'scratch',
     title: 'Training from scratch',
     description: 'The student learns from the labels alone: the baseline every distillation has to beat.',
+    kind: 'train',
     trains: 'student',
-    needsTeacher: false,
-    teacherUse: 'none',
-    usesQuiz: false,
+    needs: { teacher: 'none', student: 'any', quiz: false },
+    teacherLearns: 'nothing',
+    paper: null,
     defaults: {},
     defaultsReason: '',
     parameters: [...data, ...training, ...student, 'trainOnQuiz'],
@@ -114,10 +128,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     name: 'kd',
     title: 'Knowledge distillation',
     description: 'The student learns from labels and from the logits of a frozen teacher (Hinton et al., 2015).',
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'logits',
-    usesQuiz: false,
+    needs: { teacher: 'logits', student: 'any', quiz: false },
+    teacherLearns: 'nothing',
+    paper: 'Hinton et al., 2015, arXiv:1503.02531',
     defaults: {},
     defaultsReason: '',
     parameters: [...data, ...training, ...student, ...distillation, 'trainOnQuiz'],
@@ -127,10 +142,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     title: 'Patient knowledge distillation',
     description:
       "Kl distillation in which the student's state also imitates the [CLS] states of the teacher's layers, every second or the last ones, through projections that are thrown away after training (Sun et al., 2019).",
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'states',
-    usesQuiz: false,
+    needs: { teacher: 'states', student: 'any', quiz: false },
+    teacherLearns: 'nothing',
+    paper: 'Sun et al., 2019, arXiv:1908.09355',
     defaults: { hintWeight: 100 },
     defaultsReason: 'Its authors search 10, 100, 500 and 1,000: the distance of two directions is small.',
     parameters: [...data, ...training, ...student, ...distilling, 'hintWeight', 'patientLayers', 'trainOnQuiz'],
@@ -140,10 +156,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     title: 'Distillation as for DistilBERT',
     description:
       "Soft cross-entropy, cross-entropy and the angle between the student's state and the teacher's last [CLS], through a projection that is thrown away after training (Sanh et al., 2019).",
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'states',
-    usesQuiz: false,
+    needs: { teacher: 'states', student: 'any', quiz: false },
+    teacherLearns: 'nothing',
+    paper: 'Sanh et al., 2019, arXiv:1910.01108',
     defaults: { hintWeight: 0.5 },
     defaultsReason: 'With alpha at 0.5 all three terms weigh the same.',
     parameters: [...data, ...training, ...student, ...distilling, 'hintWeight', 'trainOnQuiz'],
@@ -153,10 +170,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     title: 'Hints of TinyBERT',
     description:
       "Soft cross-entropy while the student's word vectors and states imitate, word by word, the teacher's embeddings and last states, through projections that are thrown away after training (Jiao et al., 2020).",
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'states',
-    usesQuiz: false,
+    needs: { teacher: 'states', student: 'any', quiz: false },
+    teacherLearns: 'nothing',
+    paper: 'Jiao et al., 2020, arXiv:1909.10351',
     defaults: { alpha: 1, temperature: 1 },
     defaultsReason: 'Its authors distil by soft cross-entropy at temperature 1 alone, without the labels.',
     parameters: [...data, ...training, ...student, ...distilling, 'hintWeight', 'trainOnQuiz'],
@@ -166,10 +184,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     title: 'Distillation with explanations',
     description:
       "DiXtill (Cantini et al., 2024): distillation by 1 - exp(-kl), while the student's attention over its words imitates what they did for the teacher's prediction by Integrated Gradients (Sundararajan et al., 2017), computed once and kept.",
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'states',
-    usesQuiz: false,
+    needs: { teacher: 'attributions', student: 'attention', quiz: false },
+    teacherLearns: 'nothing',
+    paper: 'Cantini et al., 2024',
     defaults: { studentPooling: 'attention' },
     defaultsReason: 'Its student is the one with attention.',
     parameters: [...data, ...training, ...student, ...distilling, 'attributionSteps', 'trainOnQuiz'],
@@ -179,10 +198,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     title: 'Meta-distillation',
     description:
       'MetaDistil (Zhou et al., 2022): at every step the teacher first changes all its weights so that a pilot update of the student does better on the quiz set, then the student learns from it.',
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'learns',
-    usesQuiz: true,
+    needs: { teacher: 'weights', student: 'any', quiz: true },
+    teacherLearns: 'all',
+    paper: 'Zhou et al., 2022, arXiv:2106.04570',
     defaults: { teacherLearningRate: 1e-5 },
     defaultsReason: 'All teacher weights move, so each moves little.',
     parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...meta],
@@ -192,10 +212,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     title: 'Parameter-efficient meta-distillation',
     description:
       'Meta-distillation in which only a small part of the teacher learns: LoRA matrices, or what `peft` names instead.',
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'learns',
-    usesQuiz: true,
+    needs: { teacher: 'weights', student: 'any', quiz: true },
+    teacherLearns: 'part',
+    paper: 'Zhou et al., 2022, arXiv:2106.04570; Hu et al., 2021, arXiv:2106.09685',
     defaults: { teacherLearningRate: 1e-4 },
     defaultsReason: 'LoRA matrices start at no effect and take larger steps than full weights.',
     parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...peft, ...meta],
@@ -205,10 +226,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     title: 'Meta Pseudo Labels feedback',
     description:
       'As meta-full, but the teacher learns from one number a step, by how much labels drawn from it helped a pilot update of the student (Meta Pseudo Labels, Pham et al., 2021): a cheap baseline for the exact meta-gradient.',
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'learns',
-    usesQuiz: true,
+    needs: { teacher: 'weights', student: 'any', quiz: true },
+    teacherLearns: 'all',
+    paper: 'Pham et al., 2021, arXiv:2003.10580',
     defaults: { teacherLearningRate: 1e-5 },
     defaultsReason: 'As meta-full.',
     parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...pilot],
@@ -217,10 +239,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     name: 'mpl-lora',
     title: 'Meta Pseudo Labels feedback, parameter-efficient',
     description: 'As mpl, but only that of the teacher learns that learns in meta-lora.',
+    kind: 'train',
     trains: 'student',
-    needsTeacher: true,
-    teacherUse: 'learns',
-    usesQuiz: true,
+    needs: { teacher: 'weights', student: 'any', quiz: true },
+    teacherLearns: 'part',
+    paper: 'Pham et al., 2021, arXiv:2003.10580; Hu et al., 2021, arXiv:2106.09685',
     defaults: { teacherLearningRate: 1e-4 },
     defaultsReason: 'As meta-lora.',
     parameters: [...data, ...training, ...student, ...distillation, ...teacher, ...peft, ...pilot],
@@ -229,10 +252,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     name: 'finetune',
     title: 'Teacher fine-tuning',
     description: 'The teacher learns the task from the labels, all weights; other runs take its model as input.',
+    kind: 'train',
     trains: 'teacher',
-    needsTeacher: true,
-    teacherUse: 'learns',
-    usesQuiz: false,
+    needs: { teacher: 'weights', student: 'any', quiz: false },
+    teacherLearns: 'all',
+    paper: 'Devlin et al., 2019, arXiv:1810.04805',
     defaults: { ...finetuneDefaults, teacherLearningRate: 5e-5 },
     defaultsReason: 'The usual recipe for BERT: 5e-5, a tenth of the steps to warm up, then linearly to 0.',
     parameters: [...data, ...training, 'maxTokens', 'minWordCount', ...teacher, 'teacherDropout', 'trainOnQuiz'],
@@ -242,10 +266,11 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
     title: 'Parameter-efficient teacher fine-tuning',
     description:
       'The teacher learns the task through LoRA matrices, or what `peft` names instead, pooler and classifier; what can be merged into its weights is.',
+    kind: 'train',
     trains: 'teacher',
-    needsTeacher: true,
-    teacherUse: 'learns',
-    usesQuiz: false,
+    needs: { teacher: 'weights', student: 'any', quiz: false },
+    teacherLearns: 'part',
+    paper: 'Hu et al., 2021, arXiv:2106.09685',
     defaults: { ...finetuneDefaults, teacherLearningRate: 5e-4 },
     defaultsReason: 'As full fine-tuning, with the ten times larger step that LoRA matrices take.',
     parameters: [

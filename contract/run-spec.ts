@@ -131,11 +131,12 @@ export const runSpecSchema = z
   })
   .check((context) => {
     const { method, teacher, parameters, data, selectBy } = context.value;
+    const { needs } = methods[method];
     const problem = (path: (string | number)[], message: string, input: unknown) =>
       context.issues.push({ code: 'custom', path, message, input });
     const wrongSelection = selectByProblem(selectBy);
     if (wrongSelection !== null) problem(['selectBy'], wrongSelection, selectBy);
-    if (methods[method].needsTeacher && teacher === null)
+    if (needs.teacher !== 'none' && teacher === null)
       problem(
         ['teacher'],
         `method "${method}" needs a teacher: give a folder, a random size or a fine-tuning run`,
@@ -148,11 +149,10 @@ export const runSpecSchema = z
         teacher.heads,
       );
     if (teacher?.kind === 'labels') {
-      const { teacherUse } = methods[method];
-      if (teacherUse === 'states' || teacherUse === 'learns')
+      if (needs.teacher !== 'none' && needs.teacher !== 'logits')
         problem(
           ['teacher', 'kind'],
-          `method "${method}" ${teacherUse === 'learns' ? 'teaches the teacher' : "reads the teacher's inner states"}, which a file of labels does not allow: give a folder, a random size or a fine-tuning run, or use kd`,
+          `method "${method}" ${needs.teacher === 'weights' ? 'teaches the teacher' : "reads the teacher's inner states"}, which a file of labels does not allow: give a folder, a random size or a fine-tuning run, or use kd`,
           teacher.kind,
         );
       const { gives, columns } = teacher;
@@ -164,13 +164,13 @@ export const runSpecSchema = z
           columns,
         );
     }
-    if (method === 'dixtill' && parameters.studentPooling !== 'attention')
+    if (needs.student === 'attention' && parameters.studentPooling !== 'attention')
       problem(
         ['parameters', 'studentPooling'],
-        'dixtill teaches the attention of its student: studentPooling must be "attention"',
+        `${method} teaches the attention of its student: studentPooling must be "attention"`,
         parameters.studentPooling,
       );
-    if (methods[method].usesQuiz && parameters.quizShare === 0)
+    if (needs.quiz && parameters.quizShare === 0)
       problem(['parameters', 'quizShare'], `method "${method}" learns from quiz rows: quizShare must be above 0`, 0);
   });
 

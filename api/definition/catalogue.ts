@@ -16,6 +16,7 @@ export const catalogue = methodNames.map((methodName) => {
   const resolved: Record<string, unknown> = parametersSchema.parse(defaults);
   return {
     ...method,
+    needsTeacher: method.needs.teacher !== 'none',
     parameters: parameters.map((name) => ({ ...allowedValues[name], name, default: resolved[name] })),
   };
 });

@@ -64,7 +64,7 @@ export function checkTags(tags: readonly string[], path = 'tags'): Problem[] {
 
 function checkTeacher({ teacher, variants }: ExperimentDefinition, problem: Report): void {
   if (teacher === null) {
-    const needing = variants.filter(({ method }) => isMethod(method) && methods[method].needsTeacher);
+    const needing = variants.filter(({ method }) => isMethod(method) && methods[method].needs.teacher !== 'none');
     if (needing.length > 0)
       problem(
         'teacher',

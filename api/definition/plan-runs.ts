@@ -54,7 +54,7 @@ export function planRuns(definition: ExperimentDefinition, experimentId: string)
   const base = baseTeacher(definition.teacher);
   const models: TeacherDefinition | null = finetune ? { kind: 'run', runId: runId(0) } : base;
   const specOf = (point: VariantPoint, teacher: TeacherDefinition | null): Checked<RunSpec> =>
-    resolve(definition, point, methods[point.method].needsTeacher ? teacher : null, experimentId);
+    resolve(definition, point, methods[point.method].needs.teacher !== 'none' ? teacher : null, experimentId);
 
   const teacherPoint = teacherPointOf(definition);
   const resolved = [

@@ -56,7 +56,7 @@ async function prepare(folder: string, trainShare: number) {
   const texts = valid(prepareTexts(spec, data, false));
   const teacher = valid(await buildTeacher(spec, localFolder(files.teacher), data.classes, texts.trainTexts));
   const student = valid(await buildStudent(spec, null, data.classes, texts.trainTexts));
-  const train: Examples = encodeExamples(spec, texts, student.model, teacher.model).train;
+  const train: Examples = encodeExamples(texts, student.model, teacher.model, true).train;
   return { teacher, train };
 }
 

@@ -28,17 +28,17 @@ export interface PreparedRun {
 export async function prepareRun(step: MeasuredStep, folder: string, count: number): Promise<PreparedRun> {
   const files = dataFiles(folder);
   const spec = specOf(step, folder);
-  const { needsTeacher, trains, usesQuiz } = methods[step.method];
+  const { needs, trains } = methods[step.method];
   const data = valid(await loadDataSet(spec.data, { cacheDirectory: folder, s3: { endpoint: null, region: null } }));
-  const texts = valid(prepareTexts(spec, data, usesQuiz));
+  const texts = valid(prepareTexts(spec, data, needs.quiz));
   // In kd the cached logits are any numbers: the teacher itself takes no part in a step.
   const teacher =
-    needsTeacher && step.method !== 'kd'
+    needs.teacher !== 'none' && step.method !== 'kd'
       ? valid(await buildTeacher(spec, localFolder(files.teacher), data.classes, texts.trainTexts))
       : null;
   const student =
     trains === 'student' ? valid(await buildStudent(spec, files.vectors, data.classes, texts.trainTexts)) : null;
-  const { train, quiz } = encodeExamples(spec, texts, student?.model ?? null, teacher?.model ?? null);
+  const { train, quiz } = encodeExamples(texts, student?.model ?? null, teacher?.model ?? null, false);
   const { batchSize, quizBatchSize, epochs } = spec.parameters;
   const all = epochOrder(train, batchSize, true, spec.seed, 1)
     .filter((positions) => positions.length === batchSize)
@@ -68,7 +68,7 @@ export async function prepareRun(step: MeasuredStep, folder: string, count: numb
     },
     takeStep: async (index) => {
       const random = randomStream(spec.seed, 'step', steps);
-      const inputs = { batch: batches[index]!, quiz: usesQuiz ? quizBatches[index]! : null, step: steps, random };
+      const inputs = { batch: batches[index]!, quiz: needs.quiz ? quizBatches[index]! : null, step: steps, random };
       const outcome = tidied(() => method.step(state, { ...inputs, teacherLogits: logits && tf.clone(logits) }));
       tf.dispose(state as unknown as tf.TensorContainer);
       state = outcome.state;
@@ -86,7 +86,7 @@ function specOf({ method, parameters }: MeasuredStep, folder: string): RunSpec {
       runId: 'bench',
       method,
       data: { train, test },
-      teacher: methods[method].needsTeacher ? { kind: 'folder', location: teacher } : null,
+      teacher: methods[method].needs.teacher !== 'none' ? { kind: 'folder', location: teacher } : null,
       vectors: methods[method].trains === 'student' ? vectors : null,
       parameters,
     }),

@@ -99,11 +99,11 @@ describe('problems', () => {
     expect(outcome.problems).toEqual([{ path: 'method', message: expect.stringContaining('"meta-lora"') }]);
   });
 
-  test.each(methodNames.filter((name) => methods[name].needsTeacher))('%s without a teacher', (method) => {
+  test.each(methodNames.filter((name) => methods[name].needs.teacher !== 'none'))('%s without a teacher', (method) => {
     expect(problemPaths({ runId: 'r1', method, data })).toEqual(['teacher']);
   });
 
-  test.each(methodNames.filter((name) => ['states', 'learns'].includes(methods[name].teacherUse)))(
+  test.each(methodNames.filter((name) => !['none', 'logits'].includes(methods[name].needs.teacher)))(
     '%s with a file of labels for a teacher',
     (method) => {
       const labels = { kind: 'labels', location: '/data/said.csv' };
@@ -138,7 +138,7 @@ describe('problems', () => {
     expect(problemPaths({ runId: 'r1', method: 'kd', data, teacher: random })).toEqual(['teacher.heads']);
   });
 
-  test.each(methodNames.filter((name) => methods[name].usesQuiz))('%s without quiz rows', (method) => {
+  test.each(methodNames.filter((name) => methods[name].needs.quiz))('%s without quiz rows', (method) => {
     const parameters = { quizShare: 0 };
 
     expect(problemPaths({ runId: 'r1', method, data, teacher, parameters })).toEqual(['parameters.quizShare']);

@@ -71,8 +71,8 @@ export const tinyHints = (rate = 0, seed = 0): HintSetting => ({
   random: randomStream(seed, 'projections'),
 });
 
-/** Made-up hints of the shape that a method reads on a batch; of two words the second is none the teacher reads. */
-export function tinyTeacherHints(method: MethodName, { inputs, labels }: Batch): tf.Tensor2D | null {
+/** Made-up hints of the shapes that a method reads on a batch; the teacher reads every other word. */
+export function tinyTeacherHints(method: MethodName, { inputs, labels }: Batch): Record<string, tf.Tensor2D> | null {
   const words = inputs.student;
   const random = randomStream(words!.ids.length, 'hints');
   const { hidden } = tinyBert;
@@ -81,16 +81,19 @@ export function tinyTeacherHints(method: MethodName, { inputs, labels }: Batch):
   const [examples, pieces] = [labels.length, words!.ids.length];
   switch (method) {
     case 'pkd':
+      return { 'summary.1': tf.tensor2d(drawn(examples, hidden)) };
     case 'distilbert':
-      return tf.tensor2d(drawn(examples, hidden));
-    case 'tinybert':
-      return tf.tensor2d(
-        drawn(pieces, 2 * hidden)
-          .map((row, word) => (word % 2 ? row.map(() => 0) : row))
-          .map((row, word) => [1 - (word % 2), ...row]),
-      );
+      return { 'summary.2': tf.tensor2d(drawn(examples, hidden)) };
+    case 'tinybert': {
+      const rows = drawn(pieces, 2 * hidden).map((row, word) => (word % 2 ? row.map(() => 0) : row));
+      return {
+        isRead: tf.tensor2d(rows.map((_, word) => [1 - (word % 2)])),
+        'states.0': tf.tensor2d(rows.map((row) => row.slice(0, hidden))),
+        'states.2': tf.tensor2d(rows.map((row) => row.slice(hidden))),
+      };
+    }
     case 'dixtill':
-      return tf.tensor2d(drawn(pieces, 1));
+      return { attributions: tf.tensor2d(drawn(pieces, 1)) };
     default:
       return null;
   }

@@ -3,7 +3,6 @@ import type { Examples } from '../data/batches';
 import type { DataSet, LabelledTexts } from '../data/dataset';
 import { preprocess } from '../data/preprocess';
 import { type Splits, splitRows } from '../data/splits';
-import { hintRowsOf } from '../methods';
 import type { Model } from '../models/model';
 import { encodeAligned, encodeTexts } from '../tokenizers/encoder';
 
@@ -32,18 +31,17 @@ export function prepareTexts({ parameters, seed }: RunSpec, data: DataSet, usesQ
 
 export type RunExamples = Readonly<Record<'train' | 'quiz' | 'dev' | 'test', Examples>>;
 
-/** Encodes every row that is used, for the models that read it. */
+/** Encodes every row that is used, for the models that read it. @param alignsWords whether the two are compared word by word */
 export function encodeExamples(
-  { method }: RunSpec,
   { train, test, splits }: RunTexts,
   student: Model | null,
   teacher: Model | null,
+  alignsWords: boolean,
 ): RunExamples {
-  const comparesWords = hintRowsOf[method] === 'word';
   const examples = ({ texts, labels }: LabelledTexts, rows: Int32Array): Examples => {
     const used = Array.from(rows, (row) => texts[row]!);
     const ofRows = { rows, labels: rows.map((row) => labels[row]!) };
-    if (student && teacher && comparesWords) {
+    if (student && teacher && alignsWords) {
       const { alignment, ...inputs } = encodeAligned(student.encoder, teacher.encoder, used);
       return { ...ofRows, inputs, alignment };
     }

@@ -10,8 +10,8 @@ import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches
 import { type DataSet, loadDataSet } from '../data/dataset';
 import type { Splits } from '../data/splits';
 import { readTeacherLabels, type TeacherLabels } from '../data/teacher-labels';
-import { createMethod } from '../methods';
-import type { Method, TrainingState } from '../methods/method';
+import { createMethod, methodDefinitions } from '../methods';
+import type { HintRequest, Method, TrainingState } from '../methods/method';
 import type { ModelFiles } from '../models/model-files';
 import { randomStream } from '../numeric/random';
 import { locateFile } from '../sources/input-file';
@@ -22,6 +22,7 @@ import { encodeExamples, prepareTexts, type RunExamples } from './run-examples';
 import { buildStudent, buildTeacher, type RunModel } from './run-model';
 import { labellingTeacher, scoredTeacher, type TeacherOfRun } from './scored-teacher';
 import type { InputSetting } from './setting';
+import { alignsWords } from './teacher-hints';
 
 /** All that a run trains on and with. What changes while it trains is the session. */
 export interface RunInputs extends TeacherOfRun {
@@ -59,7 +60,7 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   const sources = await locateSources(spec, setting);
   if (sources.kind === 'invalid') return sources;
   const { data, teacherFiles, vectorsFile } = sources.value;
-  const prepared = prepareTexts(spec, data, method.usesQuiz);
+  const prepared = prepareTexts(spec, data, method.needs.quiz);
   const selection = checkSelection(spec, data.classes);
   if (prepared.kind === 'invalid' || selection.kind === 'invalid') return allProblems([prepared, selection]);
   const { trainTexts } = prepared.value;
@@ -67,7 +68,7 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
 
   setting.onPhase('loading the models');
   const labels = await labelsOfTeacher(spec, data, prepared.value.splits, setting);
-  const hasModel = method.needsTeacher && spec.teacher?.kind !== 'labels';
+  const hasModel = method.needs.teacher !== 'none' && spec.teacher?.kind !== 'labels';
   const teacher = hasModel ? await buildTeacher(spec, teacherFiles, data.classes, trainTexts) : absent;
   const student =
     method.trains === 'student' ? await buildStudent(spec, vectorsFile, data.classes, trainTexts) : absent;
@@ -75,11 +76,17 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
     return allProblems([labels, teacher, student]);
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
-  const examples = encodeExamples(spec, prepared.value, student.value?.model ?? null, teacher.value?.model ?? null);
+  const hintRequest = hintsAskedFor(spec, teacher.value);
+  const examples = encodeExamples(
+    prepared.value,
+    student.value?.model ?? null,
+    teacher.value?.model ?? null,
+    hintRequest !== null && alignsWords(hintRequest),
+  );
   const models = { student: student.value, teacher: teacher.value };
   const ofTeacher = labels.value
     ? labellingTeacher(labels.value, examples)
-    : await scoredTeacher(spec, models.teacher, examples, setting);
+    : await scoredTeacher(spec, models.teacher, hintRequest, examples, setting);
   if (ofTeacher === 'interrupted') return 'interrupted';
   const notes = [...sources.value.notes, ...(models.student?.notes ?? []), ...(models.teacher?.notes ?? [])];
   const run = assemble(spec, data.classes, examples, models);
@@ -101,6 +108,12 @@ function checkSelection({ selectBy }: RunSpec, classes: readonly string[]): Chec
   return message === null ? absent : { kind: 'invalid', problems: [{ path: 'selectBy', message }] };
 }
 
+/** The hints that the method asks for; null: none. */
+function hintsAskedFor({ method, parameters }: RunSpec, teacher: RunModel | null): HintRequest | null {
+  const { hints } = methodDefinitions[method];
+  return hints && teacher ? hints(parameters, teacher.model.sizes) : null;
+}
+
 /** What the file of a teacher that is labels says of the rows that are used; null for any other teacher. */
 async function labelsOfTeacher(
   { method, teacher }: RunSpec,
@@ -108,7 +121,7 @@ async function labelsOfTeacher(
   splits: Splits,
   setting: InputSetting,
 ): Promise<Checked<TeacherLabels | null>> {
-  if (teacher?.kind !== 'labels' || !methods[method].needsTeacher) return absent;
+  if (teacher?.kind !== 'labels' || methods[method].needs.teacher === 'none') return absent;
   const wanted = { ...train, rows: splits.train, dev: splits.dev, testTexts: test.texts, classes };
   return readTeacherLabels(teacher, wanted, setting);
 }
@@ -178,13 +191,13 @@ function assemble(spec: RunSpec, classes: readonly string[], examples: RunExampl
     trainBatches: (epoch: number) =>
       epochOrder(train, batchSize, lengthAwareBatching, seed, epoch).map((positions) => batchOf(train, positions)),
     quizBatch: (step: number) =>
-      methods[method].usesQuiz ? batchOf(quiz, quizOrder(quiz, quizBatchSize ?? batchSize, seed, step)) : null,
+      methods[method].needs.quiz ? batchOf(quiz, quizOrder(quiz, quizBatchSize ?? batchSize, seed, step)) : null,
     evaluationBatches: { dev: evaluationBatches(dev), test: evaluationBatches(test) },
     method: created,
     begin: () =>
       created.begin({
         student: student?.learning ?? null,
-        teacher: methods[method].teacherUse === 'learns' ? (teacher?.learning ?? null) : null,
+        teacher: methods[method].teacherLearns !== 'nothing' ? (teacher?.learning ?? null) : null,
       }),
     subject,
     adapterFiles: teacher?.adapterFiles ?? null,

@@ -2,7 +2,7 @@ import { modelKey } from '../../contract/keys';
 import { methods } from '../../contract/methods';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
 import type { Role } from '../data/batch';
-import { patientLayers } from '../methods/pkd';
+import { methodDefinitions } from '../methods';
 import {
   type Classifier,
   inputsOf,
@@ -129,11 +129,7 @@ function misfits({ method, parameters }: RunSpec, { sizes, peft }: Model): Probl
       path: 'parameters.maxTokens',
       message: `${parameters.maxTokens} tokens, but the teacher has ${sizes.positions} positions`,
     });
-  if (method === 'pkd' && patientLayers(parameters.patientLayers, sizes.layers).length === 0)
-    problems.push({
-      path: 'parameters.patientLayers',
-      message: `"${parameters.patientLayers}" leaves no layer of a teacher of ${sizes.layers}: ${parameters.patientLayers === 'skip' && sizes.layers === 2 ? 'use "last", or ' : ''}give a deeper teacher`,
-    });
+  problems.push(...(methodDefinitions[method].problems?.(parameters, sizes) ?? []));
   if (!trainsPart(method) || peft === null) return problems;
   const beyond = (parameters.loraLayers ?? []).filter((layer) => layer >= sizes.layers);
   if (beyond.length > 0) {
@@ -150,8 +146,8 @@ function misfits({ method, parameters }: RunSpec, { sizes, peft }: Model): Probl
   return problems;
 }
 
-/** Whether only a part of the teacher learns, the one that `peft` names. */
-const trainsPart = (method: RunSpec['method']): boolean => method.endsWith('-lora');
+/** Whether only the part of the teacher learns that `peft` chooses. */
+const trainsPart = (method: RunSpec['method']): boolean => methods[method].teacherLearns === 'part';
 
 function leavesAdapter({ method, teacher, parameters: { peft } }: RunSpec, { inserted }: PeftBase): boolean {
   const isPlain = teacher?.kind !== 'random' && inserted.adapters === null && inserted.prefixes === null;
@@ -168,7 +164,7 @@ function divided(
   { method, parameters, seed }: RunSpec,
   { model, weights }: LoadedModel,
 ): { model: Model; parts: Parts } {
-  if (methods[method].teacherUse !== 'learns') return { model, parts: { learning: {}, frozen: weights } };
+  if (methods[method].teacherLearns === 'nothing') return { model, parts: { learning: {}, frozen: weights } };
   if (!trainsPart(method)) return { model, parts: { learning: weights, frozen: {} } };
   if (model.peft === null) throw new Error(`${model.description} has no part that could learn by itself`);
   const { inserted, ...parts } = partlyTrained(model.peft.base, weights, parameters, randomStream(seed, 'lora'));
@@ -183,7 +179,7 @@ function divided(
 /** Cache of the states that enter the lowest layer in which something learns: without dropout they never change. */
 function unchangingStates({ method, parameters }: RunSpec, model: Model, frozen: Weights): HiddenStates | null {
   const lowest = Math.min(...(parameters.loraLayers ?? [0]));
-  const drops = method === 'finetune-lora' && parameters.teacherDropout > 0;
+  const drops = methods[method].trains === 'teacher' && parameters.teacherDropout > 0;
   if (!trainsPart(method) || drops || lowest === 0) return null;
   return hiddenStateCache(lowest, model.sizes.hidden, (inputs) => model.statesEntering(frozen, inputs, lowest));
 }

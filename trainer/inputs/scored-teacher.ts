@@ -7,7 +7,7 @@ import type { Batch } from '../data/batch';
 import { batchOf, type Examples, evaluationOrder } from '../data/batches';
 import type { TeacherLabels } from '../data/teacher-labels';
 import { predict } from '../evaluation/predict';
-import type { TrainingState } from '../methods/method';
+import type { HintRequest, Hints, TrainingState } from '../methods/method';
 import { inputsOf } from '../models/model';
 import type { Predictions } from '../records/predictions';
 import { hiddenStateLimitBytes } from '../teacher/hidden-states';
@@ -32,8 +32,8 @@ const bothSplits = ['dev', 'test'] as const satisfies Split[];
 export interface TeacherOfRun {
   /** Logits of a frozen teacher on rows of the train file, [b, c]; null where the teacher learns or is absent. */
   teacherLogits: ((rows: Int32Array) => Tensor2D) | null;
-  /** What a frozen teacher tells of its inside, a row an example or a word; null where the method does not ask. */
-  hints: ((batch: Batch) => Tensor2D) | null;
+  /** Hints of a frozen teacher; null if the method asks for none. */
+  hints: ((batch: Batch) => Hints) | null;
   /** null in scratch. */
   teacher: ScoredTeacher | null;
   /** What a reader of the result must know. */
@@ -47,6 +47,7 @@ export interface TeacherOfRun {
 export async function scoredTeacher(
   spec: RunSpec,
   teacher: RunModel | null,
+  hintRequest: HintRequest | null,
   examples: RunExamples,
   setting: InputSetting,
 ): Promise<TeacherOfRun | 'interrupted'> {
@@ -56,7 +57,7 @@ export async function scoredTeacher(
   const circumstances = { constants: model.constants, engine: `${engine.name} ${engine.version} ${engine.device}` };
   const kept = keptOutputs({ classifier, weights, frozen, circumstances }, cacheDirectory);
   const cache = teacherLogitsCache({ classifier, weights, frozen, circumstances }, cacheDirectory, kept);
-  if (methods[spec.method].teacherUse === 'learns') {
+  if (methods[spec.method].teacherLearns !== 'nothing') {
     const notes = await keepHiddenStates(teacher, examples.train, setting);
     if (notes === 'interrupted') return 'interrupted';
     return { teacher: learningTeacher(spec, teacher, examples, cache), teacherLogits: null, hints: null, notes };
@@ -69,7 +70,7 @@ export async function scoredTeacher(
     if (ofSplit === null) return 'interrupted';
     logits[split] = ofSplit;
   }
-  const hints = await teacherHints(spec, teacher, examples.train, kept, setting);
+  const hints = await teacherHints(hintRequest, teacher, examples.train, kept, setting);
   if (hints === 'interrupted') return 'interrupted';
   if (!hints.computes) tf.dispose(Object.values(frozen));
   const width = logits.train!.length / examples.train.rows.length;

@@ -1,77 +1,73 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { RunSpec } from '../../contract/run-spec';
 import type { Batch } from '../data/batch';
 import type { Examples } from '../data/batches';
-import { patientLayers } from '../methods/pkd';
+import type { HintRequest, Hints } from '../methods/method';
 import { attributeExamples, completenessNote } from '../teacher/attributions';
 import { hiddenStateLimitBytes } from '../teacher/hidden-states';
 import type { KeptOutputs } from '../teacher/kept-outputs';
-import { readStates, rowOffsets, type StateReader, summaryStates, wordStates } from '../teacher/teacher-states';
+import { type HintReader, readHints, rowOffsets, summaryReader, wordStateReader } from '../teacher/teacher-states';
 import type { RunModel } from './run-model';
 import type { InputSetting } from './setting';
 
-/** What a frozen teacher tells besides its logits. */
+/** Hints of a frozen teacher for the batches of a run. */
 export interface TeacherHints {
-  /** Of the rows of a batch, [rows, width]; null: the method asks for none. */
-  of: ((batch: Batch) => Tensor2D) | null;
+  /** null: the method asks for none. */
+  of: ((batch: Batch) => Hints) | null;
   /** Whether the teacher is still needed, since hints are computed at every step. */
   computes: boolean;
   notes: string[];
 }
 
-/** Computes what the method reads of the inside of its teacher, once for all runs that ask for the same. */
+/** Hints that belong to words of the student, so that both models' inputs must be aligned. */
+export const alignsWords = ({ kind }: HintRequest): boolean => kind !== 'summaries';
+
+/** Computes the hints that a method asks for, once for all runs that ask for the same. */
 export async function teacherHints(
-  { method, parameters }: RunSpec,
+  request: HintRequest | null,
   teacher: RunModel,
   train: Examples,
   kept: KeptOutputs,
   setting: InputSetting,
 ): Promise<TeacherHints | 'interrupted'> {
   const { frozen, model } = teacher;
-  const last = model.sizes.layers;
-  const cls = (layers: readonly number[]) => summaryStates(model, frozen, layers);
-  switch (method) {
-    case 'pkd': {
-      const layers = patientLayers(parameters.patientLayers, last);
-      return stateHints(cls(layers), { cls: layers }, train, kept, setting);
-    }
-    case 'distilbert':
-      return stateHints(cls([last]), { cls: [last] }, train, kept, setting);
-    case 'tinybert':
-      return stateHints(wordStates(model, frozen), { words: [0, last] }, train, kept, setting);
-    case 'dixtill':
-      return attributionHints(parameters.attributionSteps, teacher, train, kept, setting);
-    default:
-      return { of: null, computes: false, notes: [] };
+  if (request === null) return { of: null, computes: false, notes: [] };
+  switch (request.kind) {
+    case 'summaries':
+      return stateHints(summaryReader(model, frozen, request.layers), request, train, kept, setting);
+    case 'states':
+      return stateHints(wordStateReader(model, frozen, request.layers), request, train, kept, setting);
+    case 'attributions':
+      return attributionHints(request.steps, teacher, train, kept, setting);
   }
 }
 
 async function stateHints(
-  reader: StateReader,
-  settings: object,
+  reader: HintReader,
+  request: HintRequest,
   train: Examples,
   kept: KeptOutputs,
   { signal, onPhase }: InputSetting,
 ): Promise<TeacherHints | 'interrupted'> {
-  const rows = rowOffsets(train, reader.per).at(-1)!;
-  if (rows * reader.width * Float32Array.BYTES_PER_ELEMENT > hiddenStateLimitBytes) {
+  const offsets = rowOffsets(train, reader.per);
+  const width = Object.values(reader.widths).reduce((sum, width) => sum + width, 0);
+  if (offsets.at(-1)! * width * Float32Array.BYTES_PER_ELEMENT > hiddenStateLimitBytes) {
     const gibibytes = hiddenStateLimitBytes / 2 ** 30;
     const note = `the teacher's states were computed at every step: together they would take over ${gibibytes} GiB of memory`;
     return { of: (batch) => reader.read(batch), computes: true, notes: [note] };
   }
-  const told = (done: number) => onPhase(`computing the teacher's states: ${done} of ${train.rows.length} rows`);
+  const onProgress = (done: number) => onPhase(`computing the teacher's states: ${done} of ${train.rows.length} rows`);
   const outputs = await kept.of(
-    { folder: 'teacher-states', settings, byWord: reader.per === 'word' },
+    { folder: 'teacher-states', settings: request, byWord: reader.per === 'word' },
     train,
-    async () => {
-      const values = await readStates(reader, train, signal, told);
-      return values && { states: { rows, values } };
-    },
+    () => readHints(reader, train, signal, onProgress),
   );
   if (outputs === null) return 'interrupted';
-  const byRow = valuesByRow(train, outputs.states!.values, rowOffsets(train, reader.per), reader.width);
-  return { of: ({ rows }) => byRow(rows), computes: false, notes: [] };
+  const byName = Object.entries(reader.widths).map(
+    ([name, width]) => [name, valuesByRow(train, outputs[name]!.values, offsets, width)] as const,
+  );
+  const of = ({ rows }: Batch) => Object.fromEntries(byName.map(([name, values]) => [name, values(rows)]));
+  return { of, computes: false, notes: [] };
 }
 
 async function attributionHints(
@@ -81,13 +77,14 @@ async function attributionHints(
   kept: KeptOutputs,
   { signal, onPhase }: InputSetting,
 ): Promise<TeacherHints | 'interrupted'> {
-  const told = (done: number) => onPhase(`computing Integrated Gradients: ${done} of ${train.rows.length} rows`);
+  const onProgress = (done: number) => onPhase(`computing Integrated Gradients: ${done} of ${train.rows.length} rows`);
   const outputs = await kept.of({ folder: 'teacher-attributions', settings: { steps }, byWord: true }, train, () =>
-    attributeExamples(model.embedded(frozen), train, steps, signal, told),
+    attributeExamples(model.embedded(frozen), train, steps, signal, onProgress),
   );
   if (outputs === null) return 'interrupted';
   const byRow = valuesByRow(train, outputs.attributions!.values, rowOffsets(train, 'word'), 1);
-  return { of: ({ rows }) => byRow(rows), computes: false, notes: [completenessNote(outputs, steps)] };
+  const of = ({ rows }: Batch) => ({ attributions: byRow(rows) });
+  return { of, computes: false, notes: [completenessNote(outputs, steps)] };
 }
 
 /**

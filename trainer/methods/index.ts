@@ -1,18 +1,18 @@
 import type { MethodName } from '../../contract/methods';
 import { distilbert } from './distilbert';
 import { dixtill } from './dixtill';
-import { finetune } from './finetune';
-import { knowledgeDistillation } from './kd';
+import { kd } from './kd';
 import { metaDistillation } from './meta';
-import type { Method, MethodSetting } from './method';
+import type { Method, MethodDefinition, MethodSetting } from './method';
 import { metaPseudoLabels } from './mpl';
 import { patientDistillation } from './pkd';
-import { scratch } from './scratch';
+import { finetune, scratch } from './supervised';
 import { tinybert } from './tinybert';
 
-const makers: Readonly<Record<MethodName, (setting: MethodSetting) => Method>> = {
+/** The methods by name; `contract/methods.ts` describes each for users. */
+export const methodDefinitions: Readonly<Record<MethodName, MethodDefinition>> = {
   scratch,
-  kd: knowledgeDistillation,
+  kd,
   pkd: patientDistillation,
   distilbert,
   tinybert,
@@ -25,19 +25,6 @@ const makers: Readonly<Record<MethodName, (setting: MethodSetting) => Method>> =
   'finetune-lora': finetune,
 };
 
-/**
- * The method of a run: how its training begins and what a step computes.
- *
- * @throws Error where the setting lacks a model the method needs.
- */
-export function createMethod(name: MethodName, setting: MethodSetting): Method {
-  return makers[name](setting);
-}
-
-/** What a row of a method's hints stands for; absent: the method asks for none. */
-export const hintRowsOf: Readonly<Partial<Record<MethodName, 'example' | 'word'>>> = {
-  pkd: 'example',
-  distilbert: 'example',
-  tinybert: 'word',
-  dixtill: 'word',
-};
+/** The method of a run. @throws Error if the setting lacks a model the method needs */
+export const createMethod = (name: MethodName, setting: MethodSetting): Method =>
+  methodDefinitions[name].create(setting);

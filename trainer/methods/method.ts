@@ -1,5 +1,6 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../contract/parameters';
+import type { Problem } from '../../contract/run-spec';
 import type { Batch, Role } from '../data/batch';
 import type { Classifier, ModelSizes, StateReader } from '../models/model';
 import type { OptimizerState } from '../numeric/optimizers';
@@ -16,24 +17,36 @@ export interface Learner {
 export interface TrainingState {
   /** null in fine-tuning. */
   student: Learner | null;
-  /** The learning part of the teacher (all of it, LoRA matrices, ...); null where the teacher is frozen or absent. */
+  /** The learning part of the teacher (all of it, LoRA matrices, ...); null if the teacher is frozen or absent. */
   teacher: Learner | null;
   /** Moments of the pilot gradients, in meta methods with an RMSprop or Adam pilot; null elsewhere. */
   pilot: OptimizerState | null;
 }
 
+/**
+ * Outputs of the inside of a frozen teacher, computed once for all train rows:
+ *
+ * - `summaries`: for each layer (counted from 1) the state that stands for the whole example, `summary.<layer>` [b, d];
+ * - `states`: for each layer (0: the vectors that enter the first) the states by word of the student, each the mean over the
+ *   word's tokens, `states.<layer>` [n, d], and `isRead` [n, 1], 1 or 0 for a word of which the teacher reads nothing;
+ * - `attributions`: by word, how much it did for the teacher's prediction, `attributions` [n, 1].
+ */
+export type HintRequest =
+  | { kind: 'summaries'; layers: readonly number[] }
+  | { kind: 'states'; layers: readonly number[] }
+  | { kind: 'attributions'; steps: number };
+
+/** The hints of a batch, by the names of `HintRequest`. */
+export type Hints = Readonly<Record<string, Tensor2D>>;
+
 export interface StepInputs {
   batch: Batch;
-  /** null where the method uses no quiz set. */
+  /** null if the method uses no quiz set. */
   quiz: Batch | null;
-  /** Logits of a frozen teacher on the batch, [b, c]; null where the teacher learns or is absent. */
+  /** Logits of a frozen teacher on the batch, [b, c]; null if the teacher learns or is absent. */
   teacherLogits: Tensor2D | null;
-  /**
-   * What a frozen teacher tells of its inside, left out where the method does not ask. pkd: [CLS] after its layers, side by side
-   * [b, m d]; distilbert: the last [CLS] [b, d]; tinybert: 1 or 0, embedding and last state of every word [n, 1 + 2d];
-   * dixtill: attribution of every word [n, 1].
-   */
-  hints?: Tensor2D | null;
+  /** null or left out if the method asks for none. */
+  hints?: Hints | null;
   /** Steps done before this one, over all epochs: the position in a learning-rate schedule. */
   step: number;
   /** Random numbers of this step alone, the same in every attempt. */
@@ -52,20 +65,20 @@ export interface StepOutcome {
  */
 export type Step = (state: TrainingState, inputs: StepInputs) => StepOutcome;
 
-/** What methods need that imitate the inside of a frozen teacher. */
-export interface HintSetting {
-  student: StateReader;
-  /** Sizes of both models. */
-  sizes: Readonly<Record<Role, ModelSizes>>;
-  /** Where training-only projections are drawn from. */
-  random: RandomStream;
-}
-
-/** What `createMethod` makes: how training begins, and its step. */
+/** A method made for a run: how training begins, and its step. */
 export interface Method {
   /** The state before the first step. It takes over the given tensors (learning weights only) and adds its own. */
   begin(weights: { student: Weights | null; teacher: Weights | null }): TrainingState;
   step: Step;
+}
+
+/** What a method that imitates the inside of a teacher is made from besides the rest. */
+export interface HintSetting {
+  student: StateReader;
+  /** Sizes of both models. */
+  sizes: Readonly<Record<Role, ModelSizes>>;
+  /** Source of the initial values of projections that are trained with the student and not saved. */
+  random: RandomStream;
 }
 
 /** What a method is made from. */
@@ -75,8 +88,18 @@ export interface MethodSetting {
   totalSteps: number;
   /** null in fine-tuning. */
   student: Classifier | null;
-  /** null where the teacher is absent or frozen. */
+  /** null if the teacher is absent or frozen. */
   teacher: Classifier | null;
-  /** Left out where the method does not imitate the inside of a teacher. */
+  /** null or left out if the method asks for no hints. */
   hints?: HintSetting | null;
+}
+
+/** A method as its file declares it. */
+export interface MethodDefinition {
+  /** What it needs of the inside of a frozen teacher; left out: nothing. */
+  hints?: (parameters: Parameters, teacher: ModelSizes) => HintRequest;
+  /** Hyper-parameters that do not fit the teacher. */
+  problems?: (parameters: Parameters, teacher: ModelSizes) => Problem[];
+  /** @throws Error if the setting lacks a model the method needs */
+  create: (setting: MethodSetting) => Method;
 }

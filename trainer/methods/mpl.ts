@@ -1,17 +1,19 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../contract/metric-names';
-import { crossEntropy } from '../losses';
+import { crossEntropy, distillationAt } from '../losses';
 import { withPullback } from '../numeric/gradients';
 import type { RandomStream } from '../numeric/random';
 import type { Weights } from '../numeric/weights';
+import { present, studentLearning, teacherLearning } from './learning';
 import { type PilotProblem, pilotUpdate } from './meta-gradient';
-import type { Method, MethodSetting } from './method';
-import { taughtTeacher } from './taught-teacher';
+import type { MethodDefinition } from './method';
+import { initialPilotState, pilotOf } from './pilot';
+import { distilStudent } from './student-step';
 
 /**
- * The scalar feedback of Meta Pseudo Labels (Pham et al., 2021) in the place of the meta-gradient, all else as in meta.ts: a
- * cheap baseline that tells what the exact gradient is worth. Every step, on (x, y) and a quiz batch (x_Q, y_Q):
+ * The scalar feedback of Meta Pseudo Labels (Pham et al., 2021) in place of the meta-gradient, all else as in meta.ts: a
+ * cheap baseline that shows what the exact gradient is worth. Every step, on (x, y) and a quiz batch (x_Q, y_Q):
  *
  *     1  pilot     yhat ~ softmax(z_T);  theta' = U(theta_S, grad_{theta_S} CE(x, yhat; theta_S))
  *     2  teacher   h = CE(x_Q, y_Q; theta_S) - CE(x_Q, y_Q; theta');
@@ -23,14 +25,74 @@ import { taughtTeacher } from './taught-teacher';
  * Adam-type optimizer's epsilon does not meet it. The paper's student keeps theta'; here it learns from the labels and the
  * teacher as every other student does, so that runs differ in the teacher's signal alone.
  */
-export function metaPseudoLabels(setting: MethodSetting): Method {
-  return taughtTeacher(setting, (problem, teacherLogits, random) => {
-    const pseudoLabels = drawLabels(teacherLogits, random);
-    const { feedback, quizLoss, pilotState } = feedbackOn(pseudoLabels, problem);
-    const seed = tf.mul<Tensor2D>(crossEntropy(teacherLogits, pseudoLabels).gradient, feedback);
-    return { seed, quizLoss, pilotState, figures: { [metricNames.studentFeedback]: feedback } };
-  });
-}
+export const metaPseudoLabels: MethodDefinition = {
+  create: (setting) => {
+    const { parameters } = setting;
+    const student = present(setting.student, 'a student');
+    const teacher = present(setting.teacher, 'a teacher');
+    const studentRule = studentLearning(setting);
+    const teacherRule = teacherLearning(setting, null);
+    const distillationOfStep = distillationAt(parameters, setting.totalSteps);
+    const pilot = pilotOf(parameters);
+    return {
+      begin: (weights) => {
+        const studentWeights = present(weights.student, 'student weights');
+        return {
+          student: studentRule.begin(studentWeights),
+          teacher: teacherRule.begin(present(weights.teacher, 'teacher weights')),
+          pilot: initialPilotState(pilot, studentWeights),
+        };
+      },
+      step: (state, inputs) => {
+        const { batch, step, random } = inputs;
+        const quiz = present(inputs.quiz, 'a quiz batch');
+        const studentLearner = present(state.student, 'a student');
+        const teacherLearner = present(state.teacher, 'a teacher that learns');
+        const labels = tf.tensor1d(batch.labels, 'int32');
+        const studentLogits = student(batch, random.substream('student'));
+        const teacherLogits = teacher(batch, null);
+
+        // 1  pilot: pseudo labels, and by how much a step on them helped on the quiz
+        const { gradients, seeded } = withPullback(teacherLogits, teacherLearner.weights, (logits) => {
+          const pseudoLabels = drawLabels(logits, random.substream('teacher signal'));
+          const { feedback, quizLoss, pilotState } = feedbackOn(pseudoLabels, {
+            student: studentLogits,
+            studentOnQuiz: student(quiz, random.substream('student', 'quiz')),
+            weights: studentLearner.weights,
+            quizLabels: tf.tensor1d(quiz.labels, 'int32'),
+            pilot,
+            pilotState: state.pilot,
+          });
+          const seed = tf.mul<Tensor2D>(crossEntropy(logits, pseudoLabels).gradient, feedback);
+          return { seed, feedback, quizLoss, pilotState };
+        });
+
+        // 2  teacher
+        const nextTeacher = teacherRule.advance(teacherLearner, gradients, step).learner;
+
+        // 3  student
+        const updatedLogits = tf.tidy(() => teacherLogits(nextTeacher.weights));
+        const nextStudent = distilStudent(
+          studentRule,
+          distillationOfStep(step),
+          studentLearner,
+          studentLogits,
+          updatedLogits,
+          labels,
+          step,
+        );
+        return {
+          state: { student: nextStudent.learner, teacher: nextTeacher, pilot: seeded.pilotState },
+          figures: {
+            ...nextStudent.figures,
+            [metricNames.studentFeedback]: seeded.feedback,
+            [metricNames.quizLoss]: seeded.quizLoss,
+          },
+        };
+      },
+    };
+  },
+};
 
 /**
  * One label an example from softmax(logits), by the Gumbel trick: the largest of z_c - log(-log U_c), U uniform in (0, 1).
@@ -46,8 +108,8 @@ export function drawLabels(logits: Tensor2D, random: RandomStream): Tensor1D {
   });
 }
 
-/** h / lambda: by how much the quiz loss fell in a pilot step of the student on these labels; and that loss after it. */
-function feedbackOn(labels: Tensor1D, problem: PilotProblem) {
+/** h / lambda: how far a pilot step of the student on these labels lowers the quiz loss; and that loss after it. */
+function feedbackOn(labels: Tensor1D, problem: Omit<PilotProblem, 'labels' | 'distillation'>) {
   const { student, studentOnQuiz, weights, quizLabels, pilot } = problem;
   const quizLoss = (of: Weights): Scalar => tf.tidy(() => crossEntropy(studentOnQuiz(of), quizLabels).value);
   const { gradients } = withPullback(student, weights, (logits) => ({ seed: crossEntropy(logits, labels).gradient }));

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resultKey, specKey } from '../../contract/keys';
+import { methods } from '../../contract/methods';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { Attempt, AttemptEnd, Machine, MetricRecord } from '../../contract/records';
 import { type Checked, type Problem, parseRunSpec, type RunSpec } from '../../contract/run-spec';
@@ -226,15 +227,17 @@ function numericFailure(
   { error, checkpointStep }: { error: { message: string; step: number }; checkpointStep: number | null },
   spec: RunSpec,
 ): AttemptEnd {
-  const rate = spec.method.startsWith('finetune') ? 'teacherLearningRate' : 'studentLearningRate';
+  const { trains, teacherLearns } = methods[spec.method];
+  const rates = [
+    ...(trains === 'student' ? (['studentLearningRate'] as const) : []),
+    ...(teacherLearns === 'nothing' ? [] : (['teacherLearningRate'] as const)),
+  ].map((rate) => `${rate} (it was ${spec.parameters[rate]})`);
   const { gradientClipping } = spec.parameters;
   const clipping = gradientClipping === null ? ' or set gradientClipping to 1' : '';
   const kept = checkpointStep === null ? '' : `; the checkpoint of step ${checkpointStep} is kept`;
-  return failed(
-    'numeric',
-    `${error.message}${kept}. Try a smaller ${rate} (it was ${spec.parameters[rate]})${clipping}.`,
-    { step: error.step },
-  );
+  return failed('numeric', `${error.message}${kept}. Try a smaller ${rates.join(' or ')}${clipping}.`, {
+    step: error.step,
+  });
 }
 
 /** Codes by which systems say that room or memory ran out. */

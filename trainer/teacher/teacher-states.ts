@@ -4,66 +4,80 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../data/batch';
 import { batchOf, type Examples, evaluationOrder } from '../data/batches';
 import { withinMemory } from '../evaluation/batch-memory';
+import type { Hints } from '../methods/method';
 import { inputsOf, type Model } from '../models/model';
 import type { Weights } from '../numeric/weights';
 import { selectRows } from '../ops/embedding';
+import type { Outputs } from './kept-outputs';
 import { evaluationBatchSize } from './teacher-logits';
 
-/** Inner states of a teacher in evaluation mode, a row an example or a row an id of the student. */
-export interface StateReader {
+/** Reads hints of one kind from the inside of a teacher in evaluation mode. */
+export interface HintReader {
+  /** Whether a row of a hint belongs to an example or to a word of the student. */
   per: 'example' | 'word';
-  width: number;
-  /** [rows, width] */
-  read(batch: Batch): Tensor2D;
+  /** Width of each hint, by name. */
+  widths: Readonly<Record<string, number>>;
+  /** The hints of a batch, [rows, width] each. */
+  read(batch: Batch): Hints;
 }
 
-/**
- * The states that stand for a sequence after some layers, side by side.
- *
- * @param layers counted from 1, whose states leave the first layer
- */
-export function summaryStates(model: Model, weights: Weights, layers: readonly number[]): StateReader {
+/** The states that stand for an example after some layers, counted from 1: `summary.<layer>`. */
+export function summaryReader(model: Model, weights: Weights, layers: readonly number[]): HintReader {
+  const name = (layer: number) => `summary.${layer}`;
   return {
     per: 'example',
-    width: layers.length * model.sizes.hidden,
+    widths: Object.fromEntries(layers.map((layer) => [name(layer), model.sizes.hidden])),
     read: (batch) => {
       const { summary } = model.states(inputsOf(batch, 'teacher'), { dropout: null })(weights);
-      return tf.concat(layers.map(summary), 1); // [b, layers d]
+      return Object.fromEntries(layers.map((layer) => [name(layer), summary(layer)]));
     },
   };
 }
 
 /**
- * Of every word of the student 1 (0 where the teacher reads nothing of it), and the teacher's embedding and last states,
- * each the mean over the word's pieces: [n, 1 + 2d].
+ * By word of the student, the mean state of the word's tokens in some layers, 0 being the vectors that enter the first:
+ * `states.<layer>`; and `isRead`, 1 or 0 for a word of which the teacher reads nothing.
  */
-export function wordStates(model: Model, weights: Weights): StateReader {
+export function wordStateReader(model: Model, weights: Weights, layers: readonly number[]): HintReader {
+  const name = (layer: number) => `states.${layer}`;
+  const { embedding, hidden } = model.sizes;
   return {
     per: 'word',
-    width: 1 + model.sizes.embedding + model.sizes.hidden,
+    widths: {
+      isRead: 1,
+      ...Object.fromEntries(layers.map((layer) => [name(layer), layer === 0 ? embedding : hidden])),
+    },
     read: (batch) => {
-      const { layers } = model.states(inputsOf(batch, 'teacher'), { dropout: null })(weights);
-      const both = tf.concat([layers[0]!, layers.at(-1)!], 1); // [pieces, 2d]
-      const alignment = batch.alignment!;
-      const pieces = Int32Array.from(alignment.keys()).filter((piece) => alignment[piece]! >= 0);
-      const count = inputsOf(batch, 'student').ids.length;
-      const counts = new Float32Array(count);
-      for (const piece of pieces) counts[alignment[piece]!]! += 1;
-      const isRead = tf.tensor2d(
-        counts.map((pieces) => Math.min(pieces, 1)),
-        [count, 1],
-      );
-      if (pieces.length === 0) return tf.zeros([count, 1 + both.shape[1]!]);
-      const wordOfPiece = tf.tensor1d(
-        pieces.map((piece) => alignment[piece]!),
+      const states = model.states(inputsOf(batch, 'teacher'), { dropout: null })(weights).layers;
+      const words = wordMeans(batch);
+      return {
+        isRead: words.isRead,
+        ...Object.fromEntries(layers.map((layer) => [name(layer), words.mean(states[layer]!)])),
+      };
+    },
+  };
+}
+
+/** The words of a batch: whether the teacher reads any token of each, [n, 1], and the mean of states over its tokens, [n, d]. */
+function wordMeans(batch: Batch): { isRead: Tensor2D; mean: (states: Tensor2D) => Tensor2D } {
+  const alignment = batch.alignment!;
+  const count = inputsOf(batch, 'student').ids.length;
+  const tokens = Int32Array.from(alignment.keys()).filter((token) => alignment[token]! >= 0);
+  const counts = new Float32Array(count);
+  for (const token of tokens) counts[alignment[token]!]! += 1;
+  const column = (values: Float32Array) => tf.tensor2d(values, [count, 1]);
+  const isRead = column(counts.map((tokens) => Math.min(tokens, 1)));
+  const divisors = column(counts.map((tokens) => Math.max(tokens, 1)));
+  return {
+    isRead,
+    mean: (states) => {
+      if (tokens.length === 0) return tf.zeros([count, states.shape[1]]);
+      const wordOf = tf.tensor1d(
+        tokens.map((token) => alignment[token]!),
         'int32',
       );
-      const sums = tf.unsortedSegmentSum(selectRows(both as Tensor2D, pieces), wordOfPiece, count); // [n, 2d]
-      const divisors = tf.tensor2d(
-        counts.map((pieces) => Math.max(pieces, 1)),
-        [count, 1],
-      );
-      return tf.concat([isRead, tf.div<Tensor2D>(sums, divisors)], 1);
+      const sums = tf.unsortedSegmentSum(selectRows(states, tokens), wordOf, count); // [n, d]
+      return tf.div<Tensor2D>(sums, divisors);
     },
   };
 }
@@ -76,36 +90,42 @@ export function rowOffsets({ rows, inputs }: Examples, per: 'example' | 'word'):
 }
 
 /**
- * The states of all examples in their order, [rows, width].
+ * The hints of all examples in their order, [rows, width] each.
  *
- * @param told how many examples are done
- * @returns null where `signal` was aborted
+ * @param onProgress called with the number of examples that are done
+ * @returns null if `signal` was aborted
  */
-export async function readStates(
-  reader: StateReader,
+export async function readHints(
+  reader: HintReader,
   examples: Examples,
   signal: AbortSignal,
-  told: (done: number) => void,
-): Promise<Float32Array | null> {
-  const { width, per } = reader;
-  const offsets = rowOffsets(examples, per);
-  const all = new Float32Array(offsets.at(-1)! * width);
+  onProgress: (done: number) => void,
+): Promise<Outputs | null> {
+  const offsets = rowOffsets(examples, reader.per);
+  const rows = offsets.at(-1)!;
+  const all = Object.entries(reader.widths).map(([name, width]) => ({
+    name,
+    width,
+    values: new Float32Array(rows * width),
+  }));
   let done = 0;
   for (const positions of evaluationOrder(examples, evaluationBatchSize)) {
     await nextTurn();
     if (signal.aborted) return null;
     const batch = batchOf(examples, positions);
-    const states = withinMemory(batch, null, () => tf.tidy(() => reader.read(batch)));
-    const values = (await states.data()) as Float32Array;
-    states.dispose();
-    let from = 0;
-    for (const position of positions) {
-      const length = (offsets[position + 1]! - offsets[position]!) * width;
-      all.set(values.subarray(from, from + length), offsets[position]! * width);
-      from += length;
+    const hints = withinMemory(batch, null, () => tf.tidy(() => reader.read(batch) as Record<string, Tensor2D>));
+    for (const { name, width, values } of all) {
+      const ofBatch = (await hints[name]!.data()) as Float32Array;
+      let from = 0;
+      for (const position of positions) {
+        const length = (offsets[position + 1]! - offsets[position]!) * width;
+        values.set(ofBatch.subarray(from, from + length), offsets[position]! * width);
+        from += length;
+      }
     }
+    tf.dispose(hints as Record<string, Tensor2D>);
     done += positions.length;
-    told(done);
+    onProgress(done);
   }
-  return all;
+  return Object.fromEntries(all.map(({ name, values }) => [name, { rows, values }]));
 }

@@ -17,6 +17,21 @@ export class Parameter {
   allowed: Record<string, unknown>;
 }
 
+@ObjectType({ description: 'What a method needs besides the train rows.' })
+export class MethodNeeds {
+  @Field(() => String, {
+    description:
+      'Of a teacher: `none`, its `logits` (which a file of labels can give), its inner `states`, `attributions` by gradients through it, or its `weights`, which learn.',
+  })
+  teacher: string;
+
+  @Field(() => String, { description: 'Of a student: `any`, or one that pools its words by `attention`.' })
+  student: string;
+
+  @Field(() => Boolean, { description: 'Whether it learns from the quiz rows.' })
+  quiz: boolean;
+}
+
 @ObjectType({ description: 'A way to train: what a step computes and which hyper-parameters it reads.' })
 export class Method {
   @Field(() => String, { description: 'Name to use in a variant.' })
@@ -34,14 +49,16 @@ export class Method {
   @Field(() => Boolean, { description: 'Whether a teacher has to be given.' })
   needsTeacher: boolean;
 
-  @Field(() => String, {
-    description:
-      'What it does with the teacher: `none`; reads the `logits` or also the inner `states` of one that stands still; or the teacher `learns`. Only where it reads logits alone can the teacher be a file of labels.',
-  })
-  teacherUse: string;
+  @Field(() => MethodNeeds, { description: 'What it needs besides the train rows.' })
+  needs: MethodNeeds;
 
-  @Field(() => Boolean, { description: 'Whether it learns from the quiz rows.' })
-  usesQuiz: boolean;
+  @Field(() => String, {
+    description: 'The part of the teacher that learns: `nothing`, `all`, or the `part` that `peft` chooses.',
+  })
+  teacherLearns: string;
+
+  @Field(() => String, { nullable: true, description: 'Its source; null if it needs none.' })
+  paper: string | null;
 
   @Field(() => String, { description: 'Why some defaults differ from those of other methods; empty where none do.' })
   defaultsReason: string;

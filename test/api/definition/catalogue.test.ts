@@ -12,7 +12,7 @@ interface Method {
 describe('the catalogue of methods', () => {
   it('lists every method with the hyper-parameters it reads, their ranges and its own defaults', async () => {
     const source =
-      '{ methods { name title description trains needsTeacher parameters { name default allowed description } } }';
+      '{ methods { name title description trains needsTeacher needs { teacher student quiz } teacherLearns paper parameters { name default allowed description } } }';
     const { methods }: { methods: Method[] } = await dataOf(services(), source);
     expect(methods.map(({ name }) => name)).toEqual(Object.keys(contract));
     const parameter = (method: string, name: string) =>

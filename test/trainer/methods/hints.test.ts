@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { metricNames } from '../../../contract/metric-names';
 import { distillationOf } from '../../../trainer/losses';
 import { createMethod } from '../../../trainer/methods';
-import { patientLayers } from '../../../trainer/methods/pkd';
+import { imitatedLayers } from '../../../trainer/methods/pkd';
 import { inputsOf, withoutTrainingOnly } from '../../../trainer/models/model';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import * as float64 from '../../testkit/float64';
@@ -35,27 +35,30 @@ const times = ({ shape: [rows, columns], values }: Array64, x: number[]) =>
   Array.from({ length: rows! }, (_, row) => dot([...values.subarray(row * columns!, (row + 1) * columns!)], x));
 
 /** Every hint by its definition, from float64 states of every example and the rows that the teacher tells. */
-const hintsInFloat64: Record<Name, (weights: NaiveWeights, states: States[], teacher: number[][]) => number> = {
-  pkd: (w, states, cls) =>
-    mean(states.map(({ state }, i) => distance(unit(times(w['training-only.patient.1']!, state)), unit(cls[i]!)))),
-  distilbert: (w, states, cls) =>
-    mean(states.map(({ state }, i) => 1 - cosine(times(w['training-only.cls']!, state), cls[i]!))),
+const hintsInFloat64: Record<
+  Name,
+  (weights: NaiveWeights, states: States[], teacher: Record<string, number[][]>) => number
+> = {
+  pkd: (w, states, { 'summary.1': cls }) =>
+    mean(states.map(({ state }, i) => distance(unit(times(w['training-only.patient.1']!, state)), unit(cls![i]!)))),
+  distilbert: (w, states, { 'summary.2': cls }) =>
+    mean(states.map(({ state }, i) => 1 - cosine(times(w['training-only.cls']!, state), cls![i]!))),
   tinybert: (w, states, hints) => {
     const [vectors, hidden] = [states.flatMap((of) => of.vectors), states.flatMap((of) => of.wordStates)];
-    const read = hints.flatMap((row, word) => (row[0] === 1 ? [{ row: row.slice(1), word }] : []));
+    const read = hints.isRead!.flatMap(([isRead], word) => (isRead === 1 ? [word] : []));
     const width = tinyBert.hidden;
     const errors = read.map(
-      ({ row, word }) =>
-        distance(times(w['training-only.embedding']!, vectors[word]!), row.slice(0, width)) +
-        distance(times(w['training-only.hidden']!, hidden[word]!), row.slice(width)),
+      (word) =>
+        distance(times(w['training-only.embedding']!, vectors[word]!), hints['states.0']![word]!) +
+        distance(times(w['training-only.hidden']!, hidden[word]!), hints['states.2']![word]!),
     );
     return mean(errors) / width;
   },
-  dixtill: (_, states, attributions) => {
+  dixtill: (_, states, { attributions }) => {
     let from = 0;
     const angles = states.map(({ scores }) => {
       from += scores!.length;
-      return (1 - cosine(scores!, attributions.slice(from - scores!.length, from).flat())) / 2;
+      return (1 - cosine(scores!, attributions!.slice(from - scores!.length, from).flat())) / 2;
     });
     return mean(angles);
   },
@@ -69,13 +72,16 @@ const definitions = {
   dixtill: { loss: 'dixtill-kl', weight: 0.6 },
 } as const;
 
+const mapHints = (hints: Record<string, tf.Tensor2D>): Record<string, number[][]> =>
+  Object.fromEntries(Object.entries(hints).map(([hint, tensor]) => [hint, tensor.arraySync()]));
+
 function lossInFloat64(name: Name, weights: NaiveWeights): { whole: number; hint: number } {
   const states = sequences.map((ids) => naiveBilstmStates(weights, ids));
   const { loss, weight } = definitions[name];
   const settings = { ...distillationOf(parameters({ alpha: 0.6 })), loss };
   const logits = float64.matrix(states.map((of) => of.logits));
   const base = float64.studentLoss(settings, logits, float64.matrix(teacherLogits), [...batch.labels]);
-  const hint = hintsInFloat64[name](weights, states, tinyTeacherHints(name, batch)!.arraySync());
+  const hint = hintsInFloat64[name](weights, states, mapHints(tinyTeacherHints(name, batch)!));
   return { whole: base.value + weight * hint, hint };
 }
 
@@ -158,6 +164,6 @@ describe('the layers that patient distillation imitates', () => {
     [2, 'last', [1]],
     [1, 'last', []],
   ] as const)('of %i, %s: as the paper has them for BERT-base, and alike for others', (layers, choice, expected) => {
-    expect(patientLayers(choice, layers)).toEqual(expected);
+    expect(imitatedLayers(choice, layers)).toEqual(expected);
   });
 });

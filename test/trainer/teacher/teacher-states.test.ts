@@ -3,7 +3,7 @@ import type { Batch } from '../../../trainer/data/batch';
 import { batchOf, type Examples } from '../../../trainer/data/batches';
 import { sequenceTable } from '../../../trainer/data/sequences';
 import { inputsOf } from '../../../trainer/models/model';
-import { readStates, rowOffsets, summaryStates, wordStates } from '../../../trainer/teacher/teacher-states';
+import { readHints, rowOffsets, summaryReader, wordStateReader } from '../../../trainer/teacher/teacher-states';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { naiveBert } from '../../testkit/naive-models';
 import { largestDifference, toFloat64 } from '../../testkit/tensors';
@@ -44,49 +44,52 @@ function headOn(cls: tf.Tensor2D): tf.Tensor {
 describeOnEveryEngine('the inner states of a teacher', () => {
   it('[CLS] after each layer is what a float64 model of so many layers classifies', () => {
     const weights = tinyTeacherWeights();
-    const cls = summaryStates(tinyTransformer, weights, [1, 2]).read(all());
-    expect(cls.shape).toEqual([3, 2 * tinyBert.hidden]);
-    (tf.split(cls, 2, 1) as tf.Tensor2D[]).forEach((ofLayer, index) => {
-      const expected = sequences.flatMap((ids) =>
-        naiveBert(toFloat64(weights), { ...tinyBert, layers: index + 1 }, ids),
-      );
-      expect(largestDifference(headOn(ofLayer), expected)).toBeLessThan(1e-5);
-    });
+    const hints = summaryReader(tinyTransformer, weights, [1, 2]).read(all());
+    for (const layer of [1, 2]) {
+      const expected = sequences.flatMap((ids) => naiveBert(toFloat64(weights), { ...tinyBert, layers: layer }, ids));
+      expect(largestDifference(headOn(hints[`summary.${layer}`]!), expected)).toBeLessThan(1e-5);
+    }
   });
 
-  it('of a word are the means over its pieces, and 0 where the teacher reads nothing of it', () => {
-    const { hidden } = tinyBert;
-    const found = wordStates(tinyTransformer, tinyTeacherWeights()).read(all()).arraySync();
-    const pieceInputs = inputsOf(all(), 'teacher');
-    // Words of one piece tell the pieces' own states: each piece a word of its own.
-    const pieces = wordStates(tinyTransformer, tinyTeacherWeights())
-      .read({
-        ...all(),
-        inputs: { student: pieceInputs, teacher: pieceInputs },
-        alignment: Int32Array.from(pieceInputs.ids.keys()),
-      })
-      .arraySync();
-    expect(pieces.map((row) => row[0])).toEqual(pieces.map(() => 1));
-    expect(found.map((row) => row[0])).toEqual([1, 1, 1, 1, 0, 0]);
-    expect(found[0]).toEqual(pieces[1]);
-    expect(found[3]).toEqual(pieces[7]);
-    found[1]!.forEach((value, column) => {
-      expect(value).toBeCloseTo((pieces[2]![column]! + pieces[3]![column]!) / 2, 5);
+  it('of a word are the means over its tokens, and 0 where the teacher reads nothing of it', () => {
+    const reader = wordStateReader(tinyTransformer, tinyTeacherWeights(), [0, 2]);
+    const tokens = inputsOf(all(), 'teacher');
+    const found = reader.read(all());
+    // With each token a word of its own, the states are those of the tokens.
+    const ofTokens = reader.read({
+      ...all(),
+      inputs: { student: tokens, teacher: tokens },
+      alignment: Int32Array.from(tokens.ids.keys()),
     });
-    for (const unread of [4, 5]) expect(found[unread]).toEqual(new Array(1 + 2 * hidden).fill(0));
-    // The last states' [CLS] is that of summaryStates.
-    const cls = summaryStates(tinyTransformer, tinyTeacherWeights(), [2]).read(all()).arraySync();
-    expect(largestDifference(pieces[0]!.slice(1 + hidden), cls[0]!)).toBeLessThan(1e-6);
+    expect(ofTokens.isRead!.arraySync()).toEqual(Array.from(tokens.ids, () => [1]));
+    expect(found.isRead!.arraySync().flat()).toEqual([1, 1, 1, 1, 0, 0]);
+    for (const name of ['states.0', 'states.2']) {
+      const [words, single] = [found[name]!.arraySync(), ofTokens[name]!.arraySync()];
+      expect(words[0]).toEqual(single[1]);
+      expect(words[3]).toEqual(single[7]);
+      words[1]!.forEach((value, column) => {
+        expect(value).toBeCloseTo((single[2]![column]! + single[3]![column]!) / 2, 5);
+      });
+      for (const unread of [4, 5]) expect(words[unread]).toEqual(new Array(tinyBert.hidden).fill(0));
+    }
+    const summaries = summaryReader(tinyTransformer, tinyTeacherWeights(), [2]).read(all());
+    const last = ofTokens['states.2']!.arraySync();
+    expect(largestDifference(last[0]!, summaries['summary.2']!.arraySync()[0]!)).toBeLessThan(1e-6);
   });
 
   it('of all examples stand in their order, whatever the order in which they were computed', async () => {
-    const reader = wordStates(tinyTransformer, tinyTeacherWeights());
-    const told: number[] = [];
-    const values = await readStates(reader, examples, new AbortController().signal, (done) => told.push(done));
-    expect(largestDifference(values!, reader.read(all()))).toBeLessThan(1e-5);
-    expect(told).toEqual([3]);
+    const reader = wordStateReader(tinyTransformer, tinyTeacherWeights(), [0, 2]);
+    const progress: number[] = [];
+    const outputs = await readHints(reader, examples, new AbortController().signal, (done) => progress.push(done));
+    const expected = reader.read(all());
+    expect(Object.keys(outputs!)).toEqual(['isRead', 'states.0', 'states.2']);
+    for (const [name, { rows, values }] of Object.entries(outputs!)) {
+      expect(rows).toBe(6);
+      expect(largestDifference(values, expected[name]!)).toBeLessThan(1e-5);
+    }
+    expect(progress).toEqual([3]);
     expect([...rowOffsets(examples, 'word')]).toEqual([0, 3, 5, 6]);
     expect([...rowOffsets(examples, 'example')]).toEqual([0, 1, 2, 3]);
-    expect(await readStates(reader, examples, AbortSignal.abort(), () => {})).toBeNull();
+    expect(await readHints(reader, examples, AbortSignal.abort(), () => {})).toBeNull();
   });
 });
