@@ -3,15 +3,19 @@ import type { IWebSocketApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IConstruct } from 'constructs';
-import { experimentsPrefix, jobsPrefix, runsPrefix, trainerKeys } from '../contract/keys';
+import { cancelledKey, experimentsPrefix, jobsPrefix, runsPrefix, trainerKeys } from '../contract/keys';
 
 /** Findings of cdk-nag (AWS Solutions) that are meant to be so, one by one, each with its reason. */
 export function acknowledgeFindings(
   stack: Stack,
-  named: { bucket: IBucket; webSocketApi: IWebSocketApi; migrate: IFunction },
+  named: { bucket: IBucket; readableBuckets: readonly string[]; webSocketApi: IWebSocketApi; migrate: IFunction },
 ): void {
   const logicalId = ({ node }: IConstruct) => stack.getLogicalId(node.defaultChild as CfnResource);
-  const bucketArn = `<${logicalId(named.bucket)}.Arn>`;
+  const { bucket } = named;
+  const bucketArn =
+    bucket.node.defaultChild === undefined
+      ? `arn:<AWS::Partition>:s3:::${bucket.bucketName}`
+      : `<${logicalId(bucket)}.Arn>`;
   const arn = (service: string, rest: string) =>
     `arn:<AWS::Partition>:${service}:<AWS::Region>:<AWS::AccountId>:${rest}`;
   const wildcard = (resource: string, reason: string) => ({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
@@ -28,6 +32,10 @@ export function acknowledgeFindings(
         `${bucketArn}/${pattern}`,
         'Batch gives all jobs one role (training.ts): trainers write what comes of runs, each of its own by its program.',
       ),
+    ),
+    wildcard(`${bucketArn}/${cancelledKey('*')}`, 'Marks of runs that were stopped early, one beside each run.'),
+    ...named.readableBuckets.map((name) =>
+      wildcard(`arn:<AWS::Partition>:s3:::${name}/*`, 'Inputs may lie anywhere in a bucket that was named for them.'),
     ),
     wildcard('*', 'ListJobs, DescribeJobs and ecr:GetAuthorizationToken cannot be limited to a resource.'),
     wildcard(arn('batch', 'job/*'), 'Jobs get their names when they are submitted.'),

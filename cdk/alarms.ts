@@ -1,13 +1,15 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { CfnCondition, Duration, Fn, Stack } from 'aws-cdk-lib';
 import { CfnBudget } from 'aws-cdk-lib/aws-budgets';
-import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { type Rule } from 'aws-cdk-lib/aws-events';
 import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
+import { metricNamespace, stuckRunsMetric } from '../contract/aws';
 import type { Parameters } from './parameters';
 import type { WorkQueue } from './queues';
 
@@ -15,11 +17,15 @@ import type { WorkQueue } from './queues';
 export class Alarms extends Construct {
   private readonly topic: Topic;
 
-  constructor(scope: Construct, id: string, parameters: Parameters) {
+  /** @param budgets whether CloudFormation knows budgets in the region */
+  constructor(scope: Construct, id: string, parameters: Parameters, budgets: boolean) {
     super(scope, id);
     this.topic = new Topic(this, 'Topic', { enforceSSL: true });
+    // A topic policy replaces SNS's default one, which lets the whole account publish: each sender is named here.
+    const ofThisAccount = { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } };
+    this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ofThisAccount }));
     this.topic.addSubscription(new EmailSubscription(parameters.alarmEmail));
-    this.watchSpending(parameters);
+    if (budgets) this.watchSpending(parameters);
   }
 
   /** Messages that wait too long, or were set aside. */
@@ -50,13 +56,37 @@ export class Alarms extends Construct {
     });
   }
 
-  /** Without the reconciler, runs that died stay "running" and nothing is launched. */
-  watchHeartbeat(reconcile: IFunction): void {
-    this.alarm('reconcile rests', reconcile.metricInvocations({ period: Duration.minutes(15), statistic: 'Sum' }), {
+  /**
+   * Without the reconciler, runs that died stay "running" and nothing is launched. Watched by the messages it has dealt
+   * with: SQS says zero of a queue that is polled, where Lambda says nothing of a function that rests. So a stack that
+   * has just been made, of which nothing is known yet, is no alarm.
+   */
+  watchHeartbeat({ queue }: WorkQueue): void {
+    this.alarm(
+      'reconcile rests',
+      queue.metricNumberOfMessagesDeleted({ period: Duration.minutes(10), statistic: 'Sum' }),
+      {
+        threshold: 1,
+        evaluationPeriods: 2,
+        comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+        description: 'The reconciler has looked at nothing for 20 minutes, which its schedule has it do every minute.',
+      },
+    );
+  }
+
+  /** Runs that get no machine, of which Batch says nothing: as where the account may have none. */
+  watchStuckRuns({ functionName }: IFunction): void {
+    const metric = new Metric({
+      namespace: metricNamespace,
+      metricName: stuckRunsMetric,
+      dimensionsMap: { FunctionName: functionName },
+      period: Duration.minutes(5),
+      statistic: 'Maximum',
+    });
+    this.alarm('runs get no machine', metric, {
       threshold: 1,
-      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
-      treatMissingData: TreatMissingData.BREACHING,
-      description: 'The reconciler was not started for 15 minutes, which its schedule does every minute.',
+      description:
+        'Runs wait for a machine and AWS Batch gives no reason: the quota of vCPUs may be 0 (Service Quotas, EC2).',
     });
   }
 
@@ -96,13 +126,16 @@ export class Alarms extends Construct {
       notification: { notificationType, threshold, thresholdType: 'PERCENTAGE', comparisonOperator: 'GREATER_THAN' },
       subscribers,
     });
-    new CfnBudget(this, 'Budget', {
+    const budget = new CfnBudget(this, 'Budget', {
       budget: {
         budgetType: 'COST',
         timeUnit: 'MONTHLY',
         budgetLimit: { amount: monthlyBudgetDollars, unit: 'USD' },
       },
       notificationsWithSubscribers: [notice('ACTUAL', 80), notice('FORECASTED', 100), notice('ACTUAL', 100)],
+    });
+    budget.cfnOptions.condition = new CfnCondition(this, 'HasBudget', {
+      expression: Fn.conditionNot(Fn.conditionEquals(`${monthlyBudgetDollars}`, '0')),
     });
   }
 }

@@ -3,13 +3,38 @@ import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { StillhouseStack } from './stack';
 
-/** `npm run cdk -- synth`, `... -- deploy`: one stack, in the account and region of whoever calls. */
+/**
+ * `npm run cdk -- synth`, `... -- deploy`: one stack, in the account and region of whoever calls. Context, each given as
+ * `-c name=value`:
+ *
+ *     gpus             families of GPU machines: g5,g6 (default: g5,g4dn, as far as the region has them)
+ *     bucket, cluster  bucket and Aurora DSQL cluster of an earlier stack, whose results go on here
+ *     trainerImage     address of a trainer's image that was built elsewhere
+ *     readableBuckets  further buckets of which runs may read inputs: a,b
+ *     unchecked        true: the region offers more than the table in regions.ts says
+ */
 const app = new App();
-new StillhouseStack(app, 'Stillhouse', { commit: commitOfCheckout() });
+const context = (name: string): string | null => app.node.tryGetContext(name) ?? null;
+new StillhouseStack(app, 'Stillhouse', {
+  commit: commitOfTrainer(),
+  targetRegion: process.env.CDK_DEFAULT_REGION ?? null,
+  gpus: context('gpus') ?? '',
+  unchecked: context('unchecked') === 'true',
+  bucket: context('bucket'),
+  cluster: context('cluster'),
+  trainerImage: context('trainerImage'),
+  readableBuckets: context('readableBuckets')?.split(',') ?? [],
+});
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 
-/** Empty where there is no checkout: attempts then record the version alone. */
-function commitOfCheckout(): string {
-  const words = ['describe', '--always', '--dirty=.dirty', '--abbrev=40', '--exclude=*'];
-  return spawnSync('git', words, { cwd: __dirname, encoding: 'utf8' }).stdout?.trim() ?? '';
+/**
+ * The newest commit of what the image is made of, so that a change of documents makes no new image; `.dirty` where that
+ * was changed since. Empty where there is no checkout: attempts then record the version alone.
+ */
+function commitOfTrainer(): string {
+  const sources = ['package.json', 'package-lock.json', 'tsconfig.json', 'contract', 'trainer'];
+  const git = (...words: string[]) =>
+    spawnSync('git', [...words, '--', ...sources], { cwd: `${__dirname}/..`, encoding: 'utf8' }).stdout?.trim() ?? '';
+  const commit = git('log', '-1', '--format=%H');
+  return commit === '' || git('status', '--porcelain') === '' ? commit : `${commit}.dirty`;
 }

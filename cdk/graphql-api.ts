@@ -1,6 +1,13 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { CorsHttpMethod, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
-import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import {
+  CorsHttpMethod,
+  HttpApi,
+  HttpAuthorizer,
+  HttpAuthorizerType,
+  HttpMethod,
+  HttpStage,
+  LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -18,6 +25,8 @@ const throttle = { rateLimit: 100, burstLimit: 200 };
 export class GraphqlApi extends Construct {
   /** Where clients reach it. */
   readonly url: string;
+  /** API Gateway asks the issuer for its configuration when it makes this. */
+  readonly authorizer: HttpAuthorizer;
 
   constructor(scope: Construct, id: string, handler: IFunction, parameters: Parameters) {
     super(scope, id);
@@ -30,14 +39,22 @@ export class GraphqlApi extends Construct {
         maxAge: Duration.hours(1),
       },
     });
-    const authorizer = new HttpJwtAuthorizer('Tokens', parameters.oidcIssuer, {
+    this.authorizer = new HttpAuthorizer(this, 'Tokens', {
+      httpApi: api,
+      authorizerName: 'Tokens',
+      type: HttpAuthorizerType.JWT,
+      identitySource: ['$request.header.Authorization'],
       jwtAudience: [parameters.oidcAudience],
+      jwtIssuer: parameters.oidcIssuer,
     });
     api.addRoutes({
       path: graphqlPath,
       methods: [HttpMethod.GET, HttpMethod.POST],
       integration: new HttpLambdaIntegration('Graphql', handler),
-      authorizer,
+      authorizer: HttpAuthorizer.fromHttpAuthorizerAttributes(this, 'TokensOfRoutes', {
+        authorizerId: this.authorizer.authorizerId,
+        authorizerType: 'JWT',
+      }),
     });
     const accessLogs = new LogGroup(this, 'AccessLogs', {
       retention: RetentionDays.THREE_MONTHS,

@@ -41,12 +41,16 @@ export class LiveUpdates extends Construct {
 }
 
 /** Has a function take from a queue; what of a batch failed comes again, the rest does not. */
-export function takeFrom({ queue }: WorkQueue, taker: IFunction, gatherSeconds: number): void {
+export function takeFrom(
+  { queue }: WorkQueue,
+  taker: IFunction,
+  { gatherSeconds, atOnce }: { gatherSeconds: number; atOnce: number },
+): void {
   taker.addEventSource(
     new SqsEventSource(queue, {
       batchSize: 10,
       reportBatchItemFailures: true,
-      maxConcurrency: 5,
+      maxConcurrency: atOnce,
       maxBatchingWindow: Duration.seconds(gatherSeconds),
     }),
   );

@@ -17,11 +17,14 @@ export class Parameters extends Construct {
   readonly allowedOrigins: string[];
   readonly alarmEmail: string;
   readonly monthlyBudgetDollars: number;
+  /** `true` or `false`. */
+  readonly protectDatabase: string;
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
     this.oidcIssuer = this.text('OidcIssuer', {
-      description: 'Issuer of the tokens (iss), where /.well-known/openid-configuration is found.',
+      description:
+        'Issuer of the tokens, to the letter as their "iss" says it: a slash at the end counts. `npm run doctor -- --aws` checks it.',
       allowedPattern: 'https://.+',
       constraintDescription: 'must be an address beginning with https://',
     });
@@ -76,9 +79,16 @@ export class Parameters extends Construct {
     this.monthlyBudgetDollars = this.parameter('MonthlyBudget', {
       type: 'Number',
       default: 200,
-      minValue: 1,
-      description: 'US dollars a month, of the whole account, of which 80 % and 100 % are told by e-mail.',
+      minValue: 0,
+      description:
+        'US dollars a month, of the whole account, of which 80 % and 100 % are told by e-mail; 0: no budget, as on a member account that may have none.',
     }).valueAsNumber;
+    this.protectDatabase = this.text('ProtectDatabase', {
+      default: 'false',
+      allowedValues: ['true', 'false'],
+      description:
+        'Whether the cluster with the records refuses to be deleted. Set it to true once the stack is there.',
+    });
   }
 
   private text(name: string, properties: ConstructorParameters<typeof CfnParameter>[2]): string {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CfnOutput, CustomResource, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
-import type { Function as LambdaFunctionConstruct } from 'aws-cdk-lib/aws-lambda';
+import type { CfnFunction, Function as LambdaFunctionConstruct } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Provider } from 'aws-cdk-lib/custom-resources';
 import type { Construct } from 'constructs';
@@ -13,7 +13,7 @@ import {
   lambdaFunctions,
   type MigrationRequest,
 } from '../contract/aws';
-import { experimentsPrefix, jobsPrefix, runsPrefix } from '../contract/keys';
+import { cancelledKey, experimentsPrefix, jobsPrefix, runsPrefix } from '../contract/keys';
 import { acknowledgeFindings } from './acknowledged';
 import { Alarms } from './alarms';
 import { Database } from './database';
@@ -23,14 +23,29 @@ import { LiveUpdates, takeFrom } from './live-updates';
 import { Page } from './page';
 import { Parameters } from './parameters';
 import { WorkQueue } from './queues';
+import { chooseForRegion } from './regions';
 import { Storage } from './storage';
 import { Training } from './training';
 
 export interface StillhouseStackProps extends StackProps {
   /** Folder in which `npm run bundle` left the functions; default: the root of this repository. */
   bundleRoot?: string;
-  /** Of which the trainer's image is made, as every attempt records it; default: not told. */
+  /** Of which the trainer's image is made, as every attempt records it; default: not known. */
   commit?: string;
+  /** Region of the deploy, whose offer decides what the stack is made of; default: any. */
+  targetRegion?: string | null;
+  /** Families of GPU machines, `g5,g4dn`; default: the usual ones that the region has. */
+  gpus?: string;
+  /** Take the table of regions for out of date. */
+  unchecked?: boolean;
+  /** Name of the bucket of an earlier stack; default: a new one. */
+  bucket?: string | null;
+  /** Identifier of the Aurora DSQL cluster of an earlier stack; default: a new one. */
+  cluster?: string | null;
+  /** Address of a trainer's image that was built elsewhere; default: built from this checkout. */
+  trainerImage?: string | null;
+  /** Further buckets whose objects runs may read as inputs. */
+  readableBuckets?: readonly string[];
 }
 
 /**
@@ -41,16 +56,37 @@ export class StillhouseStack extends Stack {
   constructor(
     scope: Construct,
     id: string,
-    { bundleRoot = join(__dirname, '..'), commit = '', ...props }: StillhouseStackProps = {},
+    {
+      bundleRoot = join(__dirname, '..'),
+      commit = '',
+      targetRegion = null,
+      gpus = '',
+      unchecked = false,
+      bucket = null,
+      cluster = null,
+      trainerImage = null,
+      readableBuckets = [],
+      ...props
+    }: StillhouseStackProps = {},
   ) {
     super(scope, id, {
       description: 'Stillhouse: runs, records and compares knowledge-distillation experiments',
       ...props,
     });
+    const choice = chooseForRegion(targetRegion, gpus, unchecked);
+    if (choice.kind === 'refused') throw new Error(choice.messages.join('\n'));
     const parameters = new Parameters(this, 'Parameters');
-    const storage = new Storage(this, 'Storage');
-    const database = new Database(this, 'Database');
-    const training = new Training(this, 'Training', { storage, commit });
+    const storage = new Storage(this, 'Storage', bucket);
+    const database = new Database(this, 'Database', cluster, parameters);
+    const { gpus: families, zones } = choice;
+    const training = new Training(this, 'Training', {
+      storage,
+      gpus: families,
+      zones,
+      commit,
+      trainerImage,
+      readableBuckets,
+    });
     const liveUpdates = new LiveUpdates(this, 'LiveUpdates');
     // The time limits of the functions that take from them.
     const updates = new WorkQueue(this, 'UpdatesQueue', Duration.minutes(2));
@@ -72,6 +108,7 @@ export class StillhouseStack extends Stack {
       batchQueues: training.queueSetting,
       batchJobDefinition: training.definitionName,
       prices: parameters.prices,
+      readableBuckets: [storage.bucket.bucketName, ...readableBuckets].join(','),
     };
     const create = (
       name: LambdaFunction,
@@ -94,6 +131,9 @@ export class StillhouseStack extends Stack {
       updates.queue.grantSendMessages(worker);
       wishes.queue.grantSendMessages(worker);
     }
+    // What successive halving stops is marked by whoever takes in the epoch that decides.
+    const mark = [cancelledKey('*')];
+    storage.grantPatterns(fanOut, { written: mark, deleted: mark });
     for (const launcher of [batchEvents, reconcile]) training.grantUse(launcher);
 
     const graphqlApi = new GraphqlApi(this, 'GraphqlApi', graphql, parameters);
@@ -106,12 +146,12 @@ export class StillhouseStack extends Stack {
     liveUpdates.serve(socket);
     for (const poster of [fanOut, reconcile]) liveUpdates.grantPost(poster);
     storage.announceTo(updates.queue);
-    takeFrom(updates, fanOut, 0);
-    // Wishes that come together are one look at the runs.
-    takeFrom(wishes, reconcile, 1);
+    // Signs of life that come together are one invocation.
+    takeFrom(updates, fanOut, { gatherSeconds: 2, atOnce: 5 });
+    // Wishes that come together are one look at the runs. New accounts run ten functions at a time: people come first.
+    takeFrom(wishes, reconcile, { gatherSeconds: 1, atOnce: 2 });
 
     const queueArns = [...training.queues.values()].map(({ jobQueueArn }) => jobQueueArn);
-    const target = { retryAttempts: 10, maxEventAge: Duration.hours(2) };
     new Rule(this, 'JobEvents', {
       description: 'Jobs of the trainer that changed their state',
       eventPattern: {
@@ -119,7 +159,8 @@ export class StillhouseStack extends Stack {
         detailType: ['Batch Job State Change'],
         detail: { jobQueue: queueArns },
       },
-      targets: [new LambdaTarget(batchEvents, { ...target, deadLetterQueue: wishes.deadLetters })],
+      // An event that is lost after all is found by the schedule.
+      targets: [new LambdaTarget(batchEvents, { retryAttempts: 10, maxEventAge: Duration.hours(2) })],
     });
     new Rule(this, 'Schedule', {
       description: 'Compares records, jobs and results, should an event have been lost',
@@ -127,7 +168,7 @@ export class StillhouseStack extends Stack {
       targets: [new SqsQueue(wishes.queue, { message: undefined })],
     });
 
-    const alarms = new Alarms(this, 'Alarms', parameters);
+    const alarms = new Alarms(this, 'Alarms', parameters, choice.budgets);
     alarms.watchQueue('live updates', updates);
     alarms.watchQueue('reconcile queue', wishes);
     for (const name of Object.keys(lambdaFunctions) as LambdaFunction[])
@@ -135,7 +176,8 @@ export class StillhouseStack extends Stack {
         name,
         { graphql, socket, 'fan-out': fanOut, 'batch-events': batchEvents, reconcile, migrate }[name],
       );
-    alarms.watchHeartbeat(reconcile);
+    alarms.watchHeartbeat(wishes);
+    alarms.watchStuckRuns(reconcile);
     alarms.tellOf(
       new Rule(this, 'StuckRuns', {
         description: 'Queues whose first job cannot start',
@@ -148,7 +190,10 @@ export class StillhouseStack extends Stack {
       principals: workers.map(({ role }) => role!.roleArn),
     });
     migration.node.addDependency(database);
-    for (const client of [graphqlApi, liveUpdates]) client.node.addDependency(migration);
+    // New code meets the new schema: functions are made, or replaced, behind the migration. It needs their roles alone.
+    for (const worker of workers) (worker.node.defaultChild as CfnFunction).node.addDependency(migration);
+    // What a mistaken issuer or audience is refused by comes first, before anything takes minutes or stays.
+    for (const part of [storage, database, training]) part.node.addDependency(graphqlApi.authorizer);
 
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });
@@ -156,8 +201,11 @@ export class StillhouseStack extends Stack {
     output('GraphqlUrl', graphqlApi.url, 'GraphQL over HTTP');
     output('SubscriptionsUrl', liveUpdates.url, 'GraphQL over WebSocket (graphql-transport-ws)');
     output('BucketName', storage.bucket.bucketName, 'Objects: definitions, metrics, checkpoints, models');
-    acknowledgeFindings(this, { bucket: storage.bucket, webSocketApi: liveUpdates.api, migrate });
+    output('DatabaseCluster', database.clusterId, 'Records: the Aurora DSQL cluster');
+    output('DatabaseUrl', `postgres://admin@${database.host}/postgres`, 'Records: DATABASE_URL of a local server');
+    acknowledgeFindings(this, { bucket: storage.bucket, readableBuckets, webSocketApi: liveUpdates.api, migrate });
   }
+
   /** Brings the records to the newest schema at every deploy that changes the function or whom it lets in. */
   private migrateWith(migrate: LambdaFunctionConstruct, request: MigrationRequest): CustomResource {
     const provider = new Provider(this, 'Migrator', {

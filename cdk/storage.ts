@@ -1,6 +1,14 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { BlockPublicAccess, Bucket, BucketEncryption, EventType, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import { AnyPrincipal, Effect, type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  BucketPolicy,
+  EventType,
+  type IBucket,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
 import { SqsDestination } from 'aws-cdk-lib/aws-s3-notifications';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -15,20 +23,41 @@ const checkpointDays = 30;
  *
  * Not versioned: what must not be overwritten is written create-if-absent or over a known version, by conditions that S3
  * keeps; the rest is heartbeats, overwritten every few seconds, of which versions would pile up. It stays when the
- * stack goes.
+ * stack is deleted, and goes where its creation is taken back.
  */
 export class Storage extends Construct {
-  readonly bucket: Bucket;
+  readonly bucket: IBucket;
 
-  constructor(scope: Construct, id: string) {
+  /** @param adopted name of the bucket of an earlier stack, which stays as it is but for who hears of its objects; null: a new one */
+  constructor(scope: Construct, id: string, adopted: string | null) {
     super(scope, id);
-    this.bucket = new Bucket(this, 'Objects', {
+    this.bucket = adopted === null ? this.create() : this.adopt(adopted);
+  }
+
+  /** Its settings are those of the bucket; the policy went with the stack that made it. */
+  private adopt(name: string): IBucket {
+    const bucket = Bucket.fromBucketName(this, 'Objects', name);
+    const { document } = new BucketPolicy(this, 'Policy', { bucket });
+    document.addStatements(
+      new PolicyStatement({
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['s3:*'],
+        resources: [bucket.bucketArn, bucket.arnForObjects('*')],
+        conditions: { Bool: { 'aws:SecureTransport': 'false' } },
+      }),
+    );
+    return bucket;
+  }
+
+  private create(): Bucket {
+    return new Bucket(this, 'Objects', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
       minimumTLSVersion: 1.2,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       lifecycleRules: [
         { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(1) },
         {
@@ -53,6 +82,17 @@ export class Storage extends Construct {
   grant(grantee: IGrantable, writablePrefixes: readonly string[] = []): void {
     const patterns = writablePrefixes.map((prefix) => `${prefix}*`);
     this.grantPatterns(grantee, { written: patterns, deleted: patterns });
+  }
+
+  /** Lets somebody read inputs in other buckets, by their names. */
+  grantReadElsewhere(grantee: IGrantable, names: readonly string[]): void {
+    if (names.length === 0) return;
+    const arns = names.map((name) => Bucket.fromBucketName(this, `Inputs-${name}`, name).bucketArn);
+    for (const statement of [
+      { actions: ['s3:ListBucket'], resources: arns },
+      { actions: ['s3:GetObject'], resources: arns.map((arn) => `${arn}/*`) },
+    ])
+      grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement(statement));
   }
 
   /** Lets somebody read everything, and write and delete keys of some patterns. */

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { Duration, RemovalPolicy, Size, Stack, Tags } from 'aws-cdk-lib';
+import { Duration, Fn, RemovalPolicy, Size, Stack, Tags } from 'aws-cdk-lib';
 import {
   AllocationStrategy,
+  type CfnComputeEnvironment,
   EcsEc2ContainerDefinition,
   EcsJobDefinition,
   EcsMachineImageType,
@@ -14,7 +15,7 @@ import {
   BlockDeviceVolume,
   EbsDeviceVolumeType,
   GatewayVpcEndpointAwsService,
-  InstanceClass,
+  InstanceType,
   LaunchTemplate,
   LaunchTemplateHttpTokens,
   MultipartBody,
@@ -34,43 +35,54 @@ import {
   capacities,
   formatQueues,
   type GpuType,
-  gpuTypes,
+  instanceSizes,
   type QueueKey,
+  queueCpus,
   queueKey,
+  runSize,
 } from '../contract/compute';
 import { trainerEnvironment, trainerKeys } from '../contract/keys';
 import type { Storage } from './storage';
 
-/** What EC2 calls the families. */
-const instanceClasses: Readonly<Record<GpuType, InstanceClass>> = {
-  g4dn: InstanceClass.G4DN,
-  g5: InstanceClass.G5,
-  g6: InstanceClass.G6,
-  g6e: InstanceClass.G6E,
-  p4d: InstanceClass.P4D,
-  p5: InstanceClass.P5,
-};
-
-/** What one run takes: the smallest machine of the g families, with room for the agent and the system. */
-const containerSize = { cpu: 4, memory: Size.mebibytes(14_000), gpu: 1 } as const;
-
-/** vCPUs a compute environment grows to: 16 runs at a time for every kind of machine, spot and on-demand each. */
-const mostCpus = 64;
+const containerSize = { cpu: runSize.cpus, memory: Size.mebibytes(runSize.mebibytes), gpu: 1 } as const;
 
 /** On the host: the instance's own disk. In the container: STILLHOUSE_CACHE of the image. */
 const cacheOnHost = '/mnt/cache';
 const cacheInContainer = '/cache';
 
 /**
- * Takes the instance's own disk, where it has one, for models, inputs and teacher logits. Batch starts every machine
- * anew, so it is always empty. 1000 is the user of the image.
+ * Seconds between SIGTERM and SIGKILL of a container that is stopped: within the two minutes that AWS gives before it
+ * takes a spot machine back, and enough to write a large checkpoint.
  */
-const mountCache = `#!/bin/bash
+const stopSeconds = 110;
+
+/**
+ * Takes the instance's own disk, where it has one, for models, inputs and teacher logits. Batch starts every machine
+ * anew, so it is always empty. 1000 is the user of the image. The container agent hears of a spot machine that is
+ * to be taken back, and stops its containers then, which it does not do by default.
+ */
+const prepareMachine = `#!/bin/bash
+echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config
+echo ECS_CONTAINER_STOP_TIMEOUT=${stopSeconds}s >> /etc/ecs/ecs.config
 mkdir --parents ${cacheOnHost}
 disk=$(lsblk --nodeps --noheadings --paths --output NAME,MODEL | awk '/Instance Storage/ { print $1; exit }')
 if [ -n "$disk" ]; then mkfs.xfs -f "$disk" && mount "$disk" ${cacheOnHost}; fi
 chown 1000:1000 ${cacheOnHost}
 `;
+
+export interface TrainingProps {
+  storage: Storage;
+  /** Kinds of machine, each with a queue for spot and one for on-demand. */
+  gpus: readonly GpuType[];
+  /** Availability zones with a subnet. */
+  zones: number;
+  /** Of which the image is made; empty: not known. */
+  commit: string;
+  /** Address of an image that was built elsewhere; null: it is built from this checkout at deploy. */
+  trainerImage: string | null;
+  /** Further buckets of which trainers read inputs. */
+  readableBuckets: readonly string[];
+}
 
 /**
  * Where trainers run: AWS Batch, a queue for every kind of GPU machine, spot and on-demand, with no machine while there is
@@ -80,10 +92,15 @@ export class Training extends Construct {
   readonly queues: ReadonlyMap<QueueKey, JobQueue>;
   readonly logGroup: LogGroup;
 
-  constructor(scope: Construct, id: string, { storage, commit }: { storage: Storage; commit: string }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { storage, gpus, zones, commit, trainerImage, readableBuckets }: TrainingProps,
+  ) {
     super(scope, id);
     const vpc = new Vpc(this, 'Network', {
-      maxAzs: 3,
+      // All that there are: machines with GPUs are scarce, and not every zone has them.
+      availabilityZones: Array.from({ length: zones }, (_, place) => Fn.select(place, Fn.getAzs())),
       natGateways: 0,
       subnetConfiguration: [{ name: 'public', subnetType: SubnetType.PUBLIC, mapPublicIpOnLaunch: true }],
       // What trainers read and write does not leave AWS's network, and costs nothing on the way.
@@ -96,7 +113,7 @@ export class Training extends Construct {
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonEC2ContainerServiceforEC2Role')],
     });
     const queues = new Map<QueueKey, JobQueue>();
-    for (const gpu of gpuTypes)
+    for (const gpu of gpus)
       for (const capacity of capacities)
         queues.set(queueKey(gpu, capacity), this.queue(gpu, capacity, { vpc, securityGroup, machine, instanceRole }));
     this.queues = queues;
@@ -104,7 +121,11 @@ export class Training extends Construct {
       retention: RetentionDays.THREE_MONTHS,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    this.trainer(storage, commit);
+    this.trainer(
+      storage,
+      readableBuckets,
+      trainerImage === null ? imageOfCheckout(commit) : ContainerImage.fromRegistry(trainerImage),
+    );
   }
 
   /** The queues as the functions are told of them (`batchQueues`). */
@@ -127,6 +148,7 @@ export class Training extends Construct {
           jobs,
         ],
       },
+      // Of any job: whether the children of an array carry its tags, by which this could be narrowed, AWS does not say.
       { actions: ['batch:TerminateJob'], resources: [jobs] },
       // Neither can be limited to a resource.
       { actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] },
@@ -141,7 +163,7 @@ export class Training extends Construct {
 
   private machine(): LaunchTemplate {
     const userData = new MultipartUserData();
-    userData.addPart(MultipartBody.fromUserData(UserData.custom(mountCache)));
+    userData.addPart(MultipartBody.fromUserData(UserData.custom(prepareMachine)));
     const template = new LaunchTemplate(this, 'Machine', {
       userData,
       // A container is one hop further than its host: the trainer asks which machine it runs on.
@@ -176,7 +198,7 @@ export class Training extends Construct {
           ? AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
           : AllocationStrategy.BEST_FIT_PROGRESSIVE,
       minvCpus: 0,
-      maxvCpus: mostCpus,
+      maxvCpus: queueCpus,
       useOptimalInstanceClasses: false,
       // Named, since what Batch takes of its own accord has changed and will again.
       images: [{ imageType: EcsMachineImageType.ECS_AL2023_NVIDIA }],
@@ -184,7 +206,11 @@ export class Training extends Construct {
       terminateOnUpdate: false,
       updateTimeout: Duration.days(1),
     });
-    environment.addInstanceClass(instanceClasses[gpu]);
+    for (const size of instanceSizes[gpu]) environment.addInstanceType(new InstanceType(`${gpu}.${size}`));
+    // Without it Batch keeps the version with which the environment was made, whatever the template says later.
+    const resource = environment.node.defaultChild as CfnComputeEnvironment;
+    const version = machines.machine.latestVersionNumber;
+    resource.addPropertyOverride('ComputeResources.LaunchTemplate.Version', version);
     const cancelAfter = (maxTime: Duration, reason: JobStateTimeLimitActionsReason) => ({ maxTime, reason });
     return new JobQueue(this, `${gpu}-${capacity}-queue`, {
       computeEnvironments: [{ computeEnvironment: environment, order: 1 }],
@@ -198,7 +224,7 @@ export class Training extends Construct {
     });
   }
 
-  private trainer(storage: Storage, commit: string): void {
+  private trainer(storage: Storage, readableBuckets: readonly string[], image: ContainerImage): void {
     const jobRole = new Role(this, 'TrainerRole', {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
       description: 'What a trainer may do: read inputs and definitions, write what comes of runs',
@@ -211,18 +237,17 @@ export class Training extends Construct {
     // is this role for all; an address signed in advance is for one key, and trainers list and choose keys as they go.
     // What a trainer narrows for itself, by AssumeRole or GetScopedCredentials, its process could ask for anew.
     storage.grantPatterns(jobRole, trainerKeys);
+    storage.grantReadElsewhere(jobRole, readableBuckets);
     new EcsJobDefinition(this, 'Trainer', {
       container: new EcsEc2ContainerDefinition(this, 'Container', {
-        image: ContainerImage.fromAsset(join(__dirname, '..'), {
-          file: 'trainer/Dockerfile',
-          platform: Platform.LINUX_AMD64,
-          buildArgs: { COMMIT: commit },
-          // The image is built at deploy from these alone; see trainer/Dockerfile.dockerignore.
-          exclude: ['*', '!package.json', '!package-lock.json', '!tsconfig.json', '!contract', '!trainer'],
-        }),
+        image,
         ...containerSize,
         jobRole,
-        environment: { [trainerEnvironment.objects]: `s3://${storage.bucket.bucketName}` },
+        environment: {
+          [trainerEnvironment.objects]: `s3://${storage.bucket.bucketName}`,
+          // ECS on EC2 tells a container no region.
+          AWS_REGION: Stack.of(this).region,
+        },
         volumes: [EcsVolume.host({ name: 'cache', hostPath: cacheOnHost, containerPath: cacheInContainer })],
         logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'trainer' }),
       }),
@@ -231,3 +256,13 @@ export class Training extends Construct {
     });
   }
 }
+
+/** Built at deploy, which takes a machine with Docker and an x86-64 processor. */
+const imageOfCheckout = (commit: string): ContainerImage =>
+  ContainerImage.fromAsset(join(__dirname, '..'), {
+    file: 'trainer/Dockerfile',
+    platform: Platform.LINUX_AMD64,
+    buildArgs: { COMMIT: commit },
+    // From these alone; see trainer/Dockerfile.dockerignore.
+    exclude: ['*', '!package.json', '!package-lock.json', '!tsconfig.json', '!contract', '!trainer'],
+  });

@@ -34,6 +34,8 @@ export const functionVariables = {
   batchJobDefinition: 'STILLHOUSE_BATCH_JOB_DEFINITION',
   /** USD an hour of machines, `g5.xlarge=1.10,g5.xlarge:spot=0.42`, before the list prices. Optional. */
   prices: 'STILLHOUSE_PRICES',
+  /** Buckets whose objects trainers may read, with commas between: inputs of a run must lie in one of them. */
+  readableBuckets: 'STILLHOUSE_READABLE_BUCKETS',
 } as const;
 
 export type FunctionVariable = keyof typeof functionVariables;
@@ -46,7 +48,7 @@ const batch = ['batchQueues', 'batchJobDefinition'] as const;
 /** Every Lambda function (api/lambda/<name>.ts) with the variables it reads, and no others. */
 export const lambdaFunctions = {
   /** POST and GET /graphql of the HTTP API, payload version 2.0. */
-  graphql: [...stores, ...hints, ...access, 'subscriptionsUrl'],
+  graphql: [...stores, ...hints, ...access, 'prices', 'readableBuckets', 'subscriptionsUrl'],
   /** The routes `webSocketRoutes` of the WebSocket API. */
   socket: [...stores, ...hints, ...access, 'connectionsEndpoint', 'subscriptionsUrl'],
   /** Takes from the live updates queue; answers with partial batch failures. */
@@ -76,6 +78,11 @@ export const webSocketProtocol = 'graphql-transport-ws';
  * checkpoints' state files are told as well; the fan-out ignores them.
  */
 export const announcedObjects = { prefix: runsPrefix, suffixes: ['.json', '.jsonl'] } as const;
+
+/** Metrics that functions write themselves. */
+export const metricNamespace = 'Stillhouse';
+/** Runs that wait for a machine, longer than it takes to start one, without a reason of AWS Batch's. */
+export const stuckRunsMetric = 'StuckRuns';
 
 /** Role in the database of all functions but `migrate`, which is its `admin`. */
 export const databaseRole = 'stillhouse';

@@ -2,8 +2,27 @@ import { z } from 'zod';
 import type { Checked, Problem } from './run-spec';
 
 /** Kinds of GPU machine a run may ask for, by the family of their EC2 instances. */
-export const gpuTypes = ['g4dn', 'g5', 'g6', 'g6e', 'p4d', 'p5'] as const;
+export const gpuTypes = ['g4dn', 'g5', 'g6', 'g6e', 'p5'] as const;
 export type GpuType = (typeof gpuTypes)[number];
+
+/**
+ * The sizes that a queue may start, of each family: one GPU each, so that a run never has more of a machine than it uses.
+ * Of a whole family AWS Batch would take the size with the cheapest vCPU, a 16xlarge at four times the price. The
+ * p4d has eight GPUs at least, and is not offered.
+ */
+export const instanceSizes: Record<GpuType, readonly string[]> = {
+  g4dn: ['xlarge', '2xlarge', '4xlarge'],
+  g5: ['xlarge', '2xlarge', '4xlarge'],
+  g6: ['xlarge', '2xlarge', '4xlarge'],
+  g6e: ['xlarge', '2xlarge', '4xlarge'],
+  p5: ['4xlarge'],
+};
+
+/** vCPUs and mebibytes that one run takes: the smallest machine of the g families, less the agent and the system. */
+export const runSize = { cpus: 4, mebibytes: 14_000 } as const;
+/** vCPUs of one queue at most, and so runs at a time. */
+export const queueCpus = 64;
+export const runsPerQueue = queueCpus / runSize.cpus;
 
 /** The card of each kind, for a person. */
 export const gpuNames: Record<GpuType, string> = {
@@ -11,7 +30,6 @@ export const gpuNames: Record<GpuType, string> = {
   g5: 'NVIDIA A10G, 24 GB',
   g6: 'NVIDIA L4, 24 GB',
   g6e: 'NVIDIA L40S, 48 GB',
-  p4d: 'NVIDIA A100, 40 GB',
   p5: 'NVIDIA H100, 80 GB',
 };
 

@@ -23,6 +23,12 @@ export type JobManifest = z.output<typeof jobManifestSchema>;
 export const machineSchema = z.strictObject({
   instanceType: z.string().describe('Of EC2: g5.xlarge.'),
   capacity: z.enum(capacities).nullable().describe('null: not known.'),
+  billedFrom: z.iso
+    .datetime()
+    .optional()
+    .describe(
+      'Since when the machine waits for this attempt: since its launch, or the end of the attempt before; its start is paid for too.',
+    ),
 });
 export type Machine = z.output<typeof machineSchema>;
 

@@ -94,6 +94,10 @@ async function main(): Promise<number> {
     const stored = await findRun(objects, run);
     if (stored.kind === 'refused') return refuse(stored.messages);
     const { runId } = stored;
+    const billed =
+      job === null && metadataAddress === null
+        ? null
+        : await findMachine(metadataAddress ?? instanceMetadataAddress, cacheDirectory);
     const outcome = await attemptRun({
       objects: ownObjects(objects, runId),
       runId,
@@ -101,13 +105,13 @@ async function main(): Promise<number> {
       s3,
       threads,
       job,
-      machine:
-        job === null && metadataAddress === null ? null : await findMachine(metadataAddress ?? instanceMetadataAddress),
+      machine: billed?.machine ?? null,
       code: await codeVersion(commit),
       signal,
       reporter,
     });
     reporter.end();
+    await billed?.accountUntilNow();
     await tellOutcome(objects, runId, outcome);
     return exitCodeOf(outcome);
   } catch (error) {

@@ -25,6 +25,7 @@ export function machineColumns(attempt: Attempt, prices: PriceSettings) {
     capacity: machine?.capacity ?? null,
     price_per_hour: price?.perHour ?? null,
     price_source: price?.source ?? null,
+    billed_from: machine?.billedFrom ?? null,
   };
 }
 
@@ -60,7 +61,7 @@ export async function recordUse(
 }
 
 function withUse(row: AttemptTable, { until, energy }: AttemptUse): AttemptTable {
-  const seconds = Math.max(0, (Date.parse(until) - Date.parse(row.started_at)) / 1000);
+  const seconds = Math.max(0, (Date.parse(until) - Date.parse(row.billed_from ?? row.started_at)) / 1000);
   const isLonger = seconds > (row.billed_seconds ?? -1);
   const isMore = energy !== undefined && energy.wattHours > (row.energy_watt_hours ?? -1);
   if (!isLonger && !isMore) return row;

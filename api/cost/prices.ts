@@ -14,11 +14,20 @@ export interface PriceSettings {
   perHour: number | null;
   /** By instance type, `g5.xlarge`, or with the capacity, `g5.xlarge:spot`. */
   machines: ReadonlyMap<string, number>;
+  /** Region of the machines; missing: not known. */
+  region?: string;
 }
 
 export const noPrices: PriceSettings = { perHour: null, machines: new Map() };
 
-const listDate = 'us-east-1, Linux, 20 July 2026';
+const listRegion = 'us-east-1';
+const listDate = `${listRegion}, Linux, 20 July 2026`;
+
+/**
+ * What the stack has with every machine, in USD an hour: 60 GB of gp3 disk at 0.08 a month and gigabyte, and a public IPv4
+ * address at 0.005 an hour.
+ */
+export const extrasPerHour = (60 * 0.08) / 730 + 0.005;
 
 /**
  * On-demand list prices of EC2 in USD an hour, with the GPUs of the machine: a run uses one, and pays its share. All
@@ -71,7 +80,7 @@ const listPrices: Readonly<Record<string, { perHour: number; gpus: number }>> = 
  * (DescribeSpotPriceHistory), but it changes during an attempt and with the zone: it would be an estimate too, for a
  * client and a permission more.
  */
-export function priceOf(machine: Machine | null, { perHour, machines }: PriceSettings): Price | null {
+export function priceOf(machine: Machine | null, { perHour, machines, region }: PriceSettings): Price | null {
   if (machine === null) return perHour === null ? null : { perHour, source: 'set for this service' };
   const { instanceType, capacity } = machine;
   const set = machines.get(`${instanceType}:${capacity}`) ?? machines.get(instanceType);
@@ -79,8 +88,12 @@ export function priceOf(machine: Machine | null, { perHour, machines }: PriceSet
   const listed = listPrices[instanceType];
   if (listed === undefined) return null;
   const share = listed.gpus > 1 ? `, one of its ${listed.gpus} GPUs` : '';
+  const elsewhere = region === undefined || region === listRegion ? '' : `; it runs in ${region}, where prices differ`;
   const estimate = capacity === 'spot' ? 'estimated, a spot machine costs less: ' : '';
-  return { perHour: listed.perHour / listed.gpus, source: `${estimate}list price on demand (${listDate})${share}` };
+  return {
+    perHour: (listed.perHour + extrasPerHour) / listed.gpus,
+    source: `${estimate}list price on demand (${listDate})${share}, with disk and address${elsewhere}`,
+  };
 }
 
 /** `g5.xlarge=1.10,g5.xlarge:spot=0.42` as a setting; every problem at once. */

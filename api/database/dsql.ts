@@ -1,6 +1,15 @@
 import { DsqlSigner } from '@aws-sdk/dsql-signer';
-import type { CompiledQuery, QueryId, RootOperationNode } from 'kysely';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  PostgresDriver,
+  type QueryId,
+  type RootOperationNode,
+  sql,
+} from 'kysely';
+import type { IndexBuilding } from './migrate';
 import { type OpenedRecords, openPool, type PoolOptions, TextCompiler } from './postgres-pool';
+import { retriedForLong } from './transaction';
 
 export interface DsqlCluster {
   /** abcdefghijklmnop.dsql.eu-central-1.on.aws */
@@ -23,7 +32,13 @@ export function openDsql({ host, region, user }: DsqlCluster, options: PoolOptio
   const password = () => (user === 'admin' ? signer.getDbConnectAdminAuthToken() : signer.getDbConnectAuthToken());
   const ssl = { rejectUnauthorized: true, servername: host };
   const config = { host, port, database, user, password, ssl };
-  return openPool(config, { compiler: new DsqlCompiler(), target: { host, port, user, database } }, options);
+  const server = {
+    compiler: new DsqlCompiler(),
+    target: { host, port, user, database },
+    createDriver: (dialect: ConstructorParameters<typeof PostgresDriver>[0]) => new DsqlDriver(dialect),
+    indexBuilding: dsqlIndexes,
+  };
+  return openPool(config, server, options);
 }
 
 /** The cluster that the address of a database names; null where it names another kind of server. */
@@ -42,3 +57,38 @@ export class DsqlCompiler extends TextCompiler {
     return { ...compiled, sql: compiled.sql.replace(/^create index /, 'create index async ') };
   }
 }
+
+/** DSQL has one isolation level, that of snapshots, and documents no clause that names it. */
+export class DsqlDriver extends PostgresDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin'));
+  }
+}
+
+/**
+ * DSQL makes an index in the background, by a job whose id it answers with. One that fails leaves an invalid index, which
+ * no query uses and `if not exists` takes for one that is there.
+ */
+export const dsqlIndexes: IndexBuilding = {
+  async finish(database, name, [row]) {
+    const { job_id: jobId } = (row ?? {}) as { job_id?: string | null };
+    if (jobId == null) return;
+    const waited = await sql<{ done: boolean }>`select sys.wait_for_job(${jobId}) as done`.execute(database);
+    if (waited.rows[0]?.done === true) return;
+    throw new Error(`${name}: Aurora DSQL could not make it (job ${jobId}): see "select * from sys.jobs"`);
+  },
+  async dropInvalid(database) {
+    // One that is being made is not valid yet.
+    const underWay = await sql<{ job_id: string }>`
+      select job_id from sys.jobs where status in ('submitted', 'processing')`.execute(database);
+    for (const { job_id: jobId } of underWay.rows) await sql`select sys.wait_for_job(${jobId})`.execute(database);
+    const invalid = await sql<{ name: string }>`
+      select index.relname as name from pg_index
+      join pg_class as index on index.oid = pg_index.indexrelid
+      join pg_namespace on pg_namespace.oid = index.relnamespace
+      where not pg_index.indisvalid and pg_namespace.nspname = current_schema()`.execute(database);
+    const names = invalid.rows.map(({ name }) => name);
+    for (const name of names) await retriedForLong(() => database.schema.dropIndex(name).ifExists().execute());
+    return names;
+  },
+};

@@ -1,7 +1,7 @@
-import { type Kysely, sql } from 'kysely';
-import type { MigrationRequest } from '../../contract/aws';
+import { type Kysely, PostgresAdapter, sql } from 'kysely';
+import { databaseRole, type MigrationRequest } from '../../contract/aws';
 import type { Tables } from './tables';
-import { retried } from './transaction';
+import { retriedForLong } from './transaction';
 
 /**
  * Lets others than the owner of the tables read and write them, and nothing else: a role of the database, and the IAM
@@ -24,6 +24,21 @@ export async function grantAccess(database: Kysely<Tables>, { role, principals }
     await carryOut(database, sql`grant select, insert, update, delete on ${sql.table(name)} to ${sql.id(role)}`);
 }
 
+/** Whether AWS Batch carries out runs of these records. */
+export async function hasBatchJobs(database: Kysely<Tables>): Promise<boolean> {
+  return (await database.selectFrom('batch_job').select('name').limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** Whether records are those of a stack on AWS: its functions have a role in the database, or AWS Batch had a job. */
+export async function isOfStack(database: Kysely<Tables>): Promise<boolean> {
+  if (await hasBatchJobs(database)) return true;
+  if (!(database.getExecutor().adapter instanceof PostgresAdapter)) return false;
+  const known = await sql`select 1 from pg_roles where rolname = ${databaseRole}`.execute(database);
+  if (known.rows.length === 0) return false;
+  const mappings = await sql`select 1 from pg_views where schemaname = 'sys' and viewname = 'iam_pg_role_mappings'`;
+  return (await mappings.execute(database)).rows.length > 0;
+}
+
 /** Each in a transaction of its own, as Aurora DSQL wants it of what changes the schema. */
 const carryOut = (database: Kysely<Tables>, statement: ReturnType<typeof sql>): Promise<unknown> =>
-  retried(() => statement.execute(database));
+  retriedForLong(() => statement.execute(database));

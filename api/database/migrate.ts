@@ -8,8 +8,9 @@ import { team } from './migrations/0007-team';
 import { valuesByRun } from './migrations/0008-values-by-run';
 import { orderOfEvents } from './migrations/0009-order-of-events';
 import { dataFiles } from './migrations/0010-data-files';
+import { billedFrom } from './migrations/0011-billed-from';
 import type { Tables } from './tables';
-import { codeOf, retried } from './transaction';
+import { codeOf, retriedForLong } from './transaction';
 
 /** All migrations, oldest first. One that was ever released is never changed: add another. */
 export const migrations: readonly Migration[] = [
@@ -21,6 +22,7 @@ export const migrations: readonly Migration[] = [
   valuesByRun,
   orderOfEvents,
   dataFiles,
+  billedFrom,
 ];
 
 /** The table that remembers which migrations were applied. */
@@ -31,19 +33,33 @@ export const migrationTable = (schema: SchemaModule): SchemaStatement =>
     .addColumn('name', 'text', (column) => column.primaryKey())
     .addColumn('applied_at', 'text', (column) => column.notNull());
 
+/** How a database makes indexes, where that takes more than their statement. */
+export interface IndexBuilding {
+  /** Waits until an index can be used. @param rows what its statement answered @throws Error where it cannot be made */
+  finish(database: Kysely<Tables>, statement: string, rows: readonly unknown[]): Promise<void>;
+  /** Drops indexes that were begun and are of no use. @returns their names */
+  dropInvalid(database: Kysely<Tables>): Promise<string[]>;
+}
+
 /**
  * Brings the schema to the newest version; several processes may do it at once. Kysely's own Migrator is not used: its
  * lock on PostgreSQL is an advisory lock, which Aurora DSQL does not have, and it wraps all statements in one
  * transaction.
+ *
+ * Migrations only ever add, so a program that is older than the records works with what it knows of them.
+ * @returns names of migrations that a newer version has made and this one does not know
  */
-export async function migrate(database: Kysely<Tables>): Promise<void> {
-  await applied(migrationTable(database.schema));
+export async function migrate(database: Kysely<Tables>, indexes?: IndexBuilding): Promise<string[]> {
+  const dropped = (await indexes?.dropInvalid(database)) ?? [];
+  await applied(database, migrationTable(database.schema), indexes);
   const done = await database.selectFrom('migration').select('name').execute();
   const names = new Set(done.map((row) => row.name));
   for (const migration of migrations) {
-    if (names.has(migration.name)) continue;
-    for (const statement of migration.statements(database.schema)) await applied(statement);
-    await retried(() =>
+    const isDone = names.has(migration.name);
+    for (const statement of migration.statements(database.schema))
+      if (!isDone || (dropped.length > 0 && isIndex(statement))) await applied(database, statement, indexes);
+    if (isDone) continue;
+    await retriedForLong(() =>
       database
         .insertInto('migration')
         .values({ name: migration.name, applied_at: new Date().toISOString() })
@@ -51,17 +67,28 @@ export async function migrate(database: Kysely<Tables>): Promise<void> {
         .execute(),
     );
   }
+  return [...names].filter((name) => !migrations.some((known) => known.name === name));
 }
 
+const isIndex = (statement: SchemaStatement): boolean => statement.compile().sql.startsWith('create index ');
+
 /** Carries out a statement, unless it was carried out before or is by another process at this moment. */
-const applied = (statement: SchemaStatement): Promise<unknown> =>
-  retried(
-    () =>
-      statement.execute().catch((error) => {
-        if (!isThere(error)) throw error;
-      }),
-    isMetMigrator,
-  );
+async function applied(
+  database: Kysely<Tables>,
+  statement: SchemaStatement,
+  indexes: IndexBuilding | undefined,
+): Promise<void> {
+  const compiled = statement.compile();
+  const rows = await retriedForLong(async () => {
+    try {
+      return (await database.executeQuery(compiled)).rows;
+    } catch (error) {
+      if (!isThere(error as Error)) throw error;
+      return [];
+    }
+  }, isMetMigrator);
+  if (isIndex(statement)) await indexes?.finish(database, compiled.sql, rows);
+}
 
 /** A column that an earlier try has added: `add column` knows no `if not exists` on SQLite. */
 const isThere = (error: Error): boolean => codeOf(error) === '42701' || /duplicate column name/.test(error.message);

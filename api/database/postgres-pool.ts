@@ -1,6 +1,14 @@
-import { CompiledQuery, Kysely, PostgresDialect, type PostgresPool, PostgresQueryCompiler } from 'kysely';
+import {
+  CompiledQuery,
+  type Driver,
+  Kysely,
+  PostgresDialect,
+  type PostgresDialectConfig,
+  type PostgresPool,
+  PostgresQueryCompiler,
+} from 'kysely';
 import { Pool, type PoolClient, type PoolConfig, types } from 'pg';
-import { migrate } from './migrate';
+import { type IndexBuilding, migrate } from './migrate';
 import { postgresRefusal, type Target } from './postgres-refusal';
 import type { Tables } from './tables';
 
@@ -32,12 +40,16 @@ export interface Server {
   target: Target;
   /** A statement that every new connection begins with. */
   begin?: string;
+  /** Another way of working with connections than PostgreSQL's. */
+  createDriver?: (config: PostgresDialectConfig) => Driver;
+  /** How indexes are made, where that takes more than their statement. */
+  indexBuilding?: IndexBuilding;
 }
 
 /** Opens the records behind a pool of connections, and tries the first one. */
 export async function openPool(
   config: PoolConfig,
-  { compiler, target, begin }: Server,
+  { compiler, target, begin, createDriver, indexBuilding }: Server,
   { connections, migrate: migrates }: PoolOptions,
 ): Promise<OpenedRecords> {
   const pool = new Pool({
@@ -55,17 +67,21 @@ export async function openPool(
   // lost while idle; one that is lost in use fails its next query.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
-  const dialect = new PostgresDialect({
+  const dialectConfig: PostgresDialectConfig = {
     pool: withTrials(pool),
     onCreateConnection: async (connection) => {
       if (begin !== undefined) await connection.executeQuery(CompiledQuery.raw(begin));
     },
-  });
+  };
+  const dialect = new PostgresDialect(dialectConfig);
   dialect.createQueryCompiler = () => compiler;
+  if (createDriver !== undefined) dialect.createDriver = () => createDriver(dialectConfig);
   const database = new Kysely<Tables>({ dialect });
   try {
     (await pool.connect()).release();
-    if (migrates) await migrate(database);
+    const unknown = migrates ? await migrate(database, indexBuilding) : [];
+    if (unknown.length > 0)
+      console.warn(`a newer version has migrated these records (${unknown.join(', ')}): this one works with the rest`);
     return { kind: 'opened', database };
   } catch (error) {
     await database.destroy();

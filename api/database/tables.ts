@@ -163,6 +163,8 @@ export interface AttemptTable {
   price_per_hour: number | null;
   /** Where that price is from, for a person. */
   price_source: string | null;
+  /** Since when its machine was waiting for it; null: since it began. */
+  billed_from: string | null;
   billed_seconds: number | null;
   cost: number | null;
   energy_watt_hours: number | null;

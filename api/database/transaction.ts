@@ -55,16 +55,32 @@ class UnknownOutcome extends Error {
  * in between grow and are random, so that two that met do not meet again.
  * @param isPassing which further errors pass
  */
-export async function retried<T>(
+export function retried<T>(work: () => Promise<T>, isPassing: (error: unknown) => boolean = () => false): Promise<T> {
+  return retriedUntil((tries) => tries === tryLimit, work, isPassing);
+}
+
+/** As `retried`, for changes of the schema: Aurora DSQL refuses them for as long as an index is being made. */
+export function retriedForLong<T>(
   work: () => Promise<T>,
   isPassing: (error: unknown) => boolean = () => false,
+): Promise<T> {
+  const end = performance.now() + longTriesMilliseconds;
+  return retriedUntil(() => performance.now() > end, work, isPassing);
+}
+
+const longTriesMilliseconds = 60_000;
+
+async function retriedUntil<T>(
+  isLast: (tries: number) => boolean,
+  work: () => Promise<T>,
+  isPassing: (error: unknown) => boolean,
 ): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await work();
     } catch (error) {
       const passes = isConflict(error) || isConnectionLost(error) || isPassing(error);
-      if (!passes || tries === tryLimit) throw error;
+      if (!passes || isLast(tries)) throw error;
       const longest = Math.min(longestWaitMilliseconds, shortestWaitMilliseconds * 2 ** tries);
       await new Promise((resolve) => setTimeout(resolve, Math.random() * longest));
     }

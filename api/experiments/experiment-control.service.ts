@@ -69,13 +69,8 @@ export async function retryFailedRuns(
     if ((await findExperiment(transaction, id)) === undefined) return notFound('id', 'experiment', id);
     const failed = await findRunIds(transaction, id, ['FAILED']);
     if (failed.length === 0) return conflict('id', `experiment ${id} has no failed runs`);
-    const runIds: string[] = [];
-    // In the order of their positions: a teacher comes before the runs that wait for it.
-    for (const runId of failed) {
-      const outcome = await control.retryRunIn(transaction, runId);
-      if (outcome.kind === 'done' && outcome.changed) runIds.push(runId);
-    }
-    return { id, runIds };
+    const retried = await control.retryFailedRunsIn(transaction, id);
+    return { id, runIds: retried.map((run) => run.id) };
   });
   const outcome = await answered(services, done, false);
   if ('kind' in done || isFailure(outcome)) return outcome as Failure;

@@ -7,6 +7,7 @@ import { once } from '../database/idempotency';
 import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProblems } from '../database/keyset';
 import type { ExperimentTable, Tables } from '../database/tables';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
+import { inputPlaceProblems } from '../definition/input-places';
 import { newRun, type PlannedRun } from '../definition/new-run';
 import { planRuns } from '../definition/plan-runs';
 import { nextChangeTime } from '../runs/run-life.service';
@@ -69,7 +70,7 @@ export async function createExperiment(
     services.database,
     request,
     (transaction, prepared: PreparedExperiment) => insertPrepared(transaction, prepared, { launch, clonedFrom: null }),
-    () => prepareExperiment(services.database, definition),
+    () => prepareExperiment(services, definition),
   );
   return answered(services, done, launch);
 }
@@ -90,7 +91,7 @@ export async function cloneExperiment(
       const original = await findExperiment(services.database, id);
       if (original === undefined) return notFound('id', 'experiment', id);
       const definition = completeDefinition({ ...JSON.parse(original.definition), ...given(changes) });
-      return prepareExperiment(services.database, definition);
+      return prepareExperiment(services, definition);
     },
   );
   return answered(services, done, launch);
@@ -108,13 +109,14 @@ interface PreparedExperiment {
 
 /** Checks a definition, plans its runs and stores their hyper-parameters. */
 async function prepareExperiment(
-  database: Kysely<Tables>,
+  { database, readableBuckets }: Services,
   definition: ExperimentDefinition,
 ): Promise<PreparedExperiment | Failure> {
   const id = newId('x');
   const planned = planRuns(definition, id);
   const problems = [
     ...(planned.kind === 'invalid' ? planned.problems : []),
+    ...(readableBuckets === undefined ? [] : inputPlaceProblems(definition, readableBuckets)),
     ...(await teacherRunProblems(database, definition)),
   ];
   if (planned.kind === 'invalid' || problems.length > 0) return invalidInput(problems);

@@ -1,11 +1,11 @@
 import type { Kysely, Transaction } from 'kysely';
-import { cancelledKey } from '../../contract/keys';
 import type { Attempt, Progress } from '../../contract/records';
 import { type AttemptUse, machineColumns, type RunCosts, recordUse } from '../cost/attempt-cost.store';
 import { noPrices, type PriceSettings } from '../cost/prices';
 import type { Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { judgeRun } from '../halving/halving.service';
+import { markAsCancelled } from '../runs/cancelled-mark';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
 import type { Services } from '../shared/context';
 import { type Batch, nextBatch, partsTaken, positionWithin } from './batches';
@@ -39,6 +39,8 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
       }
       const isJudged = batch.records.some(({ scope }) => scope === 'epoch');
       const stoppedNow = isJudged ? await judgeRun(transaction, runId, stoppedAt) : null;
+      // Before the decision is final: where the mark cannot be written, the run is judged again.
+      if (stoppedNow !== null) await markAsCancelled(objects, runId, { stoppedAtEpoch: stoppedNow });
       const elapsedSeconds = batch.records.at(-1)?.elapsedSeconds ?? null;
       return { changed: await recordProgress(transaction, runId, progress, attempts, elapsedSeconds), stoppedNow };
     });
@@ -46,7 +48,7 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
     more = taken === 'overtaken' || batch.more;
     if (taken === 'overtaken') continue;
     if (taken.changed !== null) services.changes.runChanged(taken.changed.experimentId, runId);
-    if (taken.stoppedNow !== null) await keepStop(services, runId, taken.stoppedNow);
+    if (taken.stoppedNow !== null) services.wake();
     if (batch.lastKey !== position) services.changes.metricsWritten(runId);
   }
 }
@@ -72,12 +74,6 @@ async function takeAllButLast(
     reached = next;
   }
   return reached;
-}
-
-/** Kept with the run as well, like a cancellation, for when the records are built anew; then its trainer is stopped. */
-async function keepStop({ objects, wake }: Services, runId: string, stoppedAtEpoch: number): Promise<void> {
-  await objects.write(cancelledKey(runId), `${JSON.stringify({ at: new Date().toISOString(), stoppedAtEpoch })}\n`);
-  wake();
 }
 
 /** What the run has cost with the end of an attempt. */

@@ -38,6 +38,7 @@ const variables = {
   }),
   prices: pricesSchema,
   batchJobDefinition: text('the job definition of the trainer'),
+  readableBuckets: text('the buckets that trainers may read').transform((names) => names.split(',')),
 } satisfies Record<FunctionVariable, z.ZodType>;
 
 type Values = { [Variable in FunctionVariable]: z.output<(typeof variables)[Variable]> };

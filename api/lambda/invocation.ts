@@ -29,10 +29,7 @@ export interface Invocation {
 export type BeginInvocation = () => Invocation;
 
 /** @param stores open for as long as the process lives */
-export function invocations(
-  stores: Pick<Services, 'database' | 'objects' | 'prices' | 'subscriptionsUrl'>,
-  hints: Hints,
-): BeginInvocation {
+export function invocations(stores: Omit<Services, 'changes' | 'wake'>, hints: Hints): BeginInvocation {
   return () => {
     const changed = new Set<string>();
     let woken = false;

@@ -1,7 +1,7 @@
 import type { MigrationRequest } from '../../contract/aws';
 import { grantAccess } from '../database/grants';
 import { readEnvironment } from './environment';
-import { openRecords } from './stores';
+import { openRecords } from './records';
 
 const environment = readEnvironment('migrate');
 

@@ -1,9 +1,11 @@
+import { stuckRunsMetric } from '../../contract/aws';
 import { reconcileBatch } from '../launcher/batch';
 import { connectBatch } from '../launcher/batch-connection';
 import { endExpiredConnections } from '../subscriptions/expired';
 import { apiGatewayConnections } from './connections';
 import { batchSettings, readEnvironment } from './environment';
 import { invocations } from './invocation';
+import { writeMetric } from './metric';
 import { queueHints } from './queues';
 import { openStores } from './stores';
 
@@ -15,6 +17,12 @@ const connections = apiGatewayConnections(environment);
 /** One look at everything, by a schedule or because somebody wished it: messages say no more than that. */
 export async function handler(): Promise<void> {
   const { services, finish } = begin();
-  await endExpiredConnections(services, connections);
-  await reconcileBatch(services, batch).finally(finish);
+  // Runs first: what is wrong with a connection keeps none of them waiting.
+  try {
+    const { stuckRuns } = await reconcileBatch(services, batch);
+    if (stuckRuns > 0) writeMetric(stuckRunsMetric, stuckRuns);
+  } finally {
+    await finish();
+    await endExpiredConnections(services, connections);
+  }
 }

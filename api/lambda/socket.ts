@@ -4,11 +4,11 @@ import { apiGatewayConnections } from './connections';
 import { oidcOf, readEnvironment } from './environment';
 import { invocations } from './invocation';
 import { queueHints } from './queues';
-import { openStores } from './stores';
+import { openStoresForReading } from './stores-for-reading';
 import { createWebSocketHandler } from './web-socket-api';
 
 const environment = readEnvironment('socket');
-const [schema, stores] = await Promise.all([createApiSchema(), openStores(environment)]);
+const [schema, stores] = await Promise.all([createApiSchema(), openStoresForReading(environment)]);
 const hints = queueHints(environment);
 
 export const handler = createWebSocketHandler({

@@ -3,7 +3,7 @@ import type {
   APIGatewayProxyStructuredResultV2,
   APIGatewayProxyWebsocketEventV2,
 } from 'aws-lambda';
-import { createSourceEventStream, type ExecutionArgs, execute, GraphQLError, getOperationAST } from 'graphql';
+import { createSourceEventStream, GraphQLError, getOperationAST } from 'graphql';
 import {
   type CompleteMessage,
   type ConnectionInitMessage,
@@ -16,13 +16,7 @@ import { webSocketProtocol } from '../../contract/aws';
 import { authorizationOf } from '../access/authentication';
 import type { Authentication } from '../access/viewer';
 import type { ConnectionTable } from '../database/tables';
-import {
-  type GraphqlOptions,
-  masked,
-  mostOperationsPerSocket,
-  prepareOperation,
-  smallEnough,
-} from '../graphql/operation';
+import { type GraphqlOptions, mostOperationsPerSocket, prepareOperation } from '../graphql/operation';
 import { maskError } from '../shared/errors';
 import {
   countOperations,
@@ -188,7 +182,8 @@ async function subscribe(turn: Turn, { id, payload }: SubscribeMessage): Promise
   const viewer = { name: connection.viewer_name, role: connection.viewer_role };
   const args = prepareOperation(turn, payload, { services, viewer });
   if (!('schema' in args)) return fail(turn, id, args);
-  if (getOperationAST(args.document, args.operationName)?.operation !== 'subscription') return answer(turn, id, args);
+  if (getOperationAST(args.document, args.operationName)?.operation !== 'subscription')
+    return fail(turn, id, [byHttpAlone()]);
   if ((await countOperations(services.database, turn.connectionId)) >= mostOperationsPerSocket)
     return fail(turn, id, [tooMany()]);
   // The field's own resolver says whether it can be followed, and by what.
@@ -229,12 +224,11 @@ const sentAt = ({ event }: Turn): Date => new Date(event.requestContext.requestT
 
 const tooMany = () => new GraphQLError(`a connection carries at most ${mostOperationsPerSocket} operations at a time`);
 
-/** A query or a mutation: one result, and it is complete. */
-async function answer(turn: Turn, id: string, args: ExecutionArgs): Promise<void> {
-  const result = await execute(args);
-  await post(turn, { id, type: MessageType.Next, payload: smallEnough(masked(result)) });
-  await post(turn, { id, type: MessageType.Complete });
-}
+/** This function may change nothing, and has the memory and the time of a message. */
+const byHttpAlone = () =>
+  new GraphQLError('this address carries subscriptions alone: send queries and mutations by HTTP', {
+    extensions: { code: 'BAD_REQUEST' },
+  });
 
 function fail(turn: Turn, id: string, errors: readonly GraphQLError[]): Promise<void> {
   return post(turn, { id, type: MessageType.Error, payload: errors.map((error) => maskError(error)) });

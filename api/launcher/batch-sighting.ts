@@ -16,13 +16,21 @@ const containerSchema = z.looseObject({
 export const jobStateSchema = z.looseObject({
   jobId: z.string(),
   jobName: z.string(),
+  jobQueue: z.string().optional(),
+  createdAt: z.number().optional(),
   status: z.enum(['SUBMITTED', 'PENDING', 'RUNNABLE', 'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED']),
   statusReason: z.string().optional(),
   startedAt: z.number().optional(),
   stoppedAt: z.number().optional(),
   container: containerSchema.optional(),
   attempts: z
-    .array(z.looseObject({ container: containerSchema.optional(), statusReason: z.string().optional() }))
+    .array(
+      z.looseObject({
+        container: containerSchema.optional(),
+        statusReason: z.string().optional(),
+        stoppedAt: z.number().optional(),
+      }),
+    )
     .optional(),
   arrayProperties: z.looseObject({ index: z.number().optional(), size: z.number().optional() }).optional(),
   timeout: z.looseObject({ attemptDurationSeconds: z.number().optional() }).optional(),
@@ -35,12 +43,15 @@ export const isArrayParent = ({ arrayProperties }: JobState): boolean =>
 
 export const isJobOver = ({ status }: JobState): boolean => status === 'SUCCEEDED' || status === 'FAILED';
 
-export function sightingOf(job: JobState): Sighting {
+/** @param queueIsAtWork whether another job of its queue has a machine */
+export function sightingOf(job: JobState, queueIsAtWork = false): Sighting {
   switch (job.status) {
     case 'SUBMITTED':
     case 'PENDING':
-    case 'RUNNABLE':
-      return { kind: 'waiting', reason: whyItWaits(job) };
+    case 'RUNNABLE': {
+      const isStuck = waitsWithoutReason(job, queueIsAtWork, Date.now());
+      return { kind: 'waiting', reason: whyItWaits(job, isStuck), isStuck };
+    }
     case 'STARTING':
     case 'RUNNING': {
       // Until the container runs, its job is as young as anything that could be known of it.
@@ -54,13 +65,34 @@ export function sightingOf(job: JobState): Sighting {
 }
 
 /** Why a job has no machine, for a person. Batch's own words are kept behind ours: they can be looked up. */
-function whyItWaits({ status, statusReason, attempts = [] }: JobState): string {
+function whyItWaits({ status, statusReason, attempts = [] }: JobState, isStuck: boolean): string {
   const again = attempts.length > 0 ? ` for try ${attempts.length + 1}` : '';
   if (status !== 'RUNNABLE') return `waits until AWS Batch has taken it in (${status})`;
   if (statusReason === undefined || statusReason === '')
-    return `waits for a machine${again}: AWS Batch starts one, or another job goes first (RUNNABLE)`;
+    return isStuck
+      ? `waits for a machine${again}: AWS Batch has started none for ${stuckMinutes} minutes and gives no reason; ${quotaAdvice} (RUNNABLE)`
+      : `waits for a machine${again}: AWS Batch starts one, or another job goes first (RUNNABLE)`;
   const words = blockedReasons.find(([prefix]) => statusReason.startsWith(prefix))?.[1];
   return `waits for a machine${again}: ${words ?? 'AWS Batch says why'} (${statusReason})`;
+}
+
+/** Minutes in which Batch starts a machine, if it may. */
+const stuckMinutes = 15;
+
+/** Batch has no words for a quota that is used up, or 0 as on a new account. */
+const quotaAdvice =
+  'the quota of vCPUs of this family may be 0 or used up: see "G and VT" and "P" instances, on demand and spot, in Service Quotas of EC2';
+
+/** Whether Batch neither starts a machine nor says why, although no other job of the queue has one to wait for. */
+function waitsWithoutReason(
+  { status, statusReason = '', createdAt, attempts = [] }: JobState,
+  queueIsAtWork: boolean,
+  now: number,
+): boolean {
+  if (status !== 'RUNNABLE') return false;
+  if (statusReason.startsWith('UNDETERMINED')) return true;
+  const since = Math.max(createdAt ?? now, attempts.at(-1)?.stoppedAt ?? 0);
+  return statusReason === '' && !queueIsAtWork && now - since > stuckMinutes * 60_000;
 }
 
 /** Why Batch blocks a queue, by the beginning of its status reason (AWS Batch user guide, "Jobs stuck in RUNNABLE"). */
@@ -71,7 +103,7 @@ const blockedReasons: readonly [string, string][] = [
   ['MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS', 'the service role of the compute environment lacks a permission'],
   ['MISCONFIGURATION:', 'the compute environment is set up wrongly'],
   ['ACTION_REQUIRED', 'the account or the compute environment needs attention'],
-  ['UNDETERMINED', 'AWS Batch does not know why'],
+  ['UNDETERMINED', `AWS Batch does not know why; ${quotaAdvice}`],
 ];
 
 const stopPrefix = 'stillhouse: ';

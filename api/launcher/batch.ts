@@ -24,12 +24,20 @@ const followMilliseconds = 60_000;
  * at any time, by a wish, a schedule, twice or at two places at once.
  * @throws Error with all that went wrong for single runs and jobs, after the others were seen to
  */
-export async function reconcileBatch(services: Services, batch: Batch): Promise<void> {
+export async function reconcileBatch(services: Services, batch: Batch): Promise<Look> {
   const problems = await recoverJobs(services, batch);
   const { stallMilliseconds } = batch.settings;
   const options = { stallMilliseconds, recorded: batch.recorded };
-  problems.push(...(await reconcile(services, batchPlace(services, batch), options)));
+  const seen: Look = { stuckRuns: 0 };
+  problems.push(...(await reconcile(services, batchPlace(services, batch, seen), options)));
   if (problems.length > 0) throw new AggregateError(problems, problems.map(({ message }) => message).join('; '));
+  return seen;
+}
+
+/** What one look found. */
+export interface Look {
+  /** Runs that wait for a machine, longer than it takes to start one, without a reason of Batch's. */
+  stuckRuns: number;
 }
 
 /** An event of EventBridge about a job; what else is in it is not looked at. */
@@ -61,12 +69,16 @@ export async function handleJobEvent(services: Services, batch: Batch, event: un
   if (sighting.kind === 'ended') services.wake();
 }
 
-function batchPlace(services: Services, batch: Batch): JobPlace {
+function batchPlace(services: Services, batch: Batch, seen: Look = { stuckRuns: 0 }): JobPlace {
   const { database } = services;
   const { settings } = batch;
   let whyNotLaunched: JobPlace['whyNotLaunched'] = () => 'waits to be taken up';
   return {
-    look: (runs) => lookAtJobs(batch, runs),
+    async look(runs) {
+      const sightings = await lookAtJobs(batch, runs);
+      seen.stuckRuns = [...sightings.values()].filter((each) => each.kind === 'waiting' && each.isStuck).length;
+      return sightings;
+    },
     follow: (run, sighting) => followRun(services, run, sighting),
     settle: (run, end) => settleRun(services, batch, run, end),
     stop: (run, reason) => stopRun(batch, run, reason),
@@ -95,7 +107,7 @@ function batchPlace(services: Services, batch: Batch): JobPlace {
 const jobIdOf = ({ jobId, jobSize, job_index }: ActiveRun): string =>
   jobSize === 1 ? `${jobId}` : `${jobId}:${job_index}`;
 
-async function lookAtJobs({ client }: Batch, runs: readonly ActiveRun[]): Promise<Map<string, Sighting>> {
+async function lookAtJobs({ client, settings }: Batch, runs: readonly ActiveRun[]): Promise<Map<string, Sighting>> {
   const inBatch = runs.filter(({ jobId }) => jobId !== null);
   const wanted = new Set(inBatch.flatMap((run) => [jobIdOf(run), run.jobId!]));
   const jobs = new Map<string, JobState>();
@@ -105,16 +117,29 @@ async function lookAtJobs({ client }: Batch, runs: readonly ActiveRun[]): Promis
     const answer = await client.send(command, { abortSignal: AbortSignal.timeout(requestMilliseconds) });
     for (const job of answer.jobs ?? []) jobs.set(job.jobId ?? '', jobStateSchema.parse(job));
   }
-  return new Map(runs.map((run) => [run.id, sightingIn(run, jobs)]));
+  const queuesAtWork = new Set(
+    [...jobs.values()].flatMap(({ status, jobQueue }) =>
+      jobQueue !== undefined && (status === 'STARTING' || status === 'RUNNING') ? jobQueue : [],
+    ),
+  );
+  return new Map(runs.map((run) => [run.id, sightingIn(run, jobs, queuesAtWork, settings.stallMilliseconds)]));
 }
 
-function sightingIn(run: ActiveRun, jobs: ReadonlyMap<string, JobState>): Sighting {
-  // Claimed by something else than Batch.
-  if (run.jobSentAt === null) return { kind: 'ended', end: null };
+function sightingIn(
+  run: ActiveRun,
+  jobs: ReadonlyMap<string, JobState>,
+  queuesAtWork: ReadonlySet<string>,
+  stallMilliseconds: number,
+): Sighting {
+  // Claimed by a server that had these records before: left alone for as long as its trainer gives signs of life.
+  if (run.jobSentAt === null)
+    return Date.now() - Date.parse(run.heartbeat_at ?? '') < stallMilliseconds
+      ? { kind: 'unknown' }
+      : { kind: 'ended', end: null };
   // Claimed, and perhaps sent: `recoverJobs` finds out.
   if (run.jobId === null) return { kind: 'unknown' };
   const own = jobs.get(jobIdOf(run));
-  if (own !== undefined) return sightingOf(own);
+  if (own !== undefined) return sightingOf(own, queuesAtWork.has(own.jobQueue ?? ''));
   // The children of an array job come into being some time after it.
   const parent = jobs.get(run.jobId);
   if (parent !== undefined) return sightingOf(isJobOver(parent) ? parent : { ...parent, status: 'PENDING' });

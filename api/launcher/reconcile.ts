@@ -10,8 +10,8 @@ import { explainWaiting } from './waiting';
 export type Sighting =
   /** Too early to say whether there is one. */
   | { kind: 'unknown' }
-  /** It has no machine yet. */
-  | { kind: 'waiting'; reason: string }
+  /** It has no machine yet. `isStuck`: for longer than that takes, and nobody says why. */
+  | { kind: 'waiting'; reason: string; isStuck: boolean }
   /** Its trainer lives. `since`: when it began, where the sign of life in the records may be of an earlier one. */
   | { kind: 'at-work'; since: Date | null; log: string | null }
   /** `null`: nobody knows how. */

@@ -1,7 +1,9 @@
+import { hasBatchJobs } from '../database/grants';
 import { ingestRun } from '../ingest/ingest.service';
 import { applyEvent } from '../runs/run-life.service';
 import type { Services } from '../shared/context';
 import { alone, type Team } from '../team/team';
+import type { ActiveRun } from './dispatch.store';
 import { launchReadyRuns } from './dispatcher';
 import type { Job, JobEnd, Launcher, LauncherEvents } from './launcher';
 import { removeOrphans } from './orphans';
@@ -70,7 +72,9 @@ export function createRunner(
     ended: settle,
   });
 
-  const sightingOf = (runId: string, ofOthers: ReadonlySet<string>): Sighting => {
+  const sightingOf = ({ id: runId, jobSentAt }: ActiveRun, ofOthers: ReadonlySet<string>): Sighting => {
+    // AWS Batch sees to it.
+    if (jobSentAt !== null) return { kind: 'unknown' };
     if (underway.has(runId)) return { kind: 'at-work', since: null, log: null };
     // Another server sees to it, or a trainer of an earlier one is leaving.
     return ofOthers.has(runId) || occupied.has(runId) ? { kind: 'unknown' } : { kind: 'ended', end: null };
@@ -79,7 +83,7 @@ export function createRunner(
     async look(runs) {
       // Asked after the runs: whoever took one of them since is among the answers.
       const ofOthers = await team.runsOfOthers();
-      return new Map(runs.map(({ id }) => [id, sightingOf(id, ofOthers)]));
+      return new Map(runs.map((run) => [run.id, sightingOf(run, ofOthers)]));
     },
     follow: async () => {},
     settle: async ({ id, attempt }, end) => settle({ runId: id, attempt }, end),
@@ -102,7 +106,8 @@ export function createRunner(
     },
   };
   const look = async () => {
-    if (closing || !team.isHeld()) return;
+    // Runs of a stack on AWS are launched, followed and explained by its own reconciler.
+    if (closing || !team.isHeld() || (await hasBatchJobs(services.database))) return;
     const { stallMilliseconds } = options;
     for (const problem of await reconcile(services, place, { stallMilliseconds, recorded }))
       logFailure('looking after a run')(problem);

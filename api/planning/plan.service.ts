@@ -1,6 +1,8 @@
+import { computeSchema, instanceSizes } from '../../contract/compute';
+import type { Machine } from '../../contract/records';
 import type { RunSpec } from '../../contract/run-spec';
 import { noPrices, type Price, type PriceSettings, priceOf } from '../cost/prices';
-import { completeDefinition, type GivenDefinition } from '../definition/definition';
+import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
 import { planRuns } from '../definition/plan-runs';
 import type { Services } from '../shared/context';
 import { type Failure, invalidInput } from '../shared/errors';
@@ -43,7 +45,7 @@ const earlierRuns = 50;
  * @param slots runs at a time; null: those of this service
  */
 export async function planExperiment(
-  { database, prices = noPrices, slots: ownSlots }: Services,
+  { database, prices = noPrices, slots: ownSlots, region }: Services,
   given: GivenDefinition,
   slots: number | null,
 ): Promise<ExperimentPlan | Failure> {
@@ -56,7 +58,9 @@ export async function planExperiment(
   const methods: PlannedMethod[] = [];
   const secondsOf = new Map<RunSpec, number | null>();
   for (const [method, ofMethod] of grouped(specs, (spec) => spec.method)) {
-    const planOf = planMethod(method, ofMethod, await findEarlierRuns(database, method, earlierRuns), prices);
+    const machine = region === undefined ? null : machineFor(definition);
+    const earlier = await findEarlierRuns(database, method, earlierRuns);
+    const planOf = planMethod(method, ofMethod, earlier, { prices, machine });
     methods.push(planOf.method);
     for (const spec of ofMethod) secondsOf.set(spec, planOf.secondsOf(spec));
   }
@@ -84,6 +88,14 @@ export async function planExperiment(
   };
 }
 
+/** The smallest machine that AWS Batch may start for a run; null where the definition names none there is. */
+function machineFor({ compute }: ExperimentDefinition): Machine | null {
+  const parsed = computeSchema.safeParse(compute ?? {});
+  if (!parsed.success) return null;
+  const { gpu, capacity } = parsed.data;
+  return { instanceType: `${gpu}.${instanceSizes[gpu][0]}`, capacity };
+}
+
 /** Runs in their order, each in the slot that is free first; those that wait begin when the teacher, the first run, is done. */
 function wallClockOf(runs: readonly { seconds: number | null; waits: boolean }[], slots: number): number | null {
   // A service without slots carries nothing out.
@@ -103,7 +115,7 @@ function planMethod(
   method: string,
   specs: readonly RunSpec[],
   earlier: readonly EarlierRun[],
-  prices: PriceSettings,
+  { prices, machine }: { prices: PriceSettings; machine: Machine | null },
 ): { method: PlannedMethod; secondsOf: (spec: RunSpec) => number | null } {
   const runs = earlier.map((run) => ({ ...run, spec: JSON.parse(run.spec) as RunSpec }));
   const onTheseData = runs.filter(({ spec }) => spec.data.train === specs[0]!.data.train);
@@ -121,7 +133,7 @@ function planMethod(
   const times = (figure: number | null, amount: number) => (figure === null ? null : figure * amount);
   const [secondsPerWork, costPerWork] = [perWork(({ elapsedSeconds }) => elapsedSeconds), perWork(({ cost }) => cost)];
   const seconds = times(secondsPerWork, total);
-  const price = costPerWork === null && used.length > 0 ? priceOf(used[0]!.machine, prices) : null;
+  const price = costPerWork === null && used.length > 0 ? priceOf(used[0]!.machine ?? machine, prices) : null;
   return {
     method: {
       method,
@@ -140,7 +152,7 @@ function basisOf(method: string, runs: number, given: { onTheseData: boolean; pr
   const times = `the median of ${runs} earlier runs ${given.onTheseData ? 'of these data' : 'of other data'}`;
   return given.price === null
     ? times
-    : `${times}; its cost by ${given.price.perHour} USD an hour, ${given.price.source}`;
+    : `${times}; its cost by ${Number(given.price.perHour.toFixed(4))} USD an hour, ${given.price.source}`;
 }
 
 /** Of at least one value. */

@@ -6,6 +6,7 @@ import express from 'express';
 import type { PageConfig } from '../../contract/page';
 import { createAccess } from '../access/authentication';
 import { issuerOrigins } from '../access/issuer-origins';
+import { isOfStack } from '../database/grants';
 import { createApiSchema } from '../graphql/schema';
 import { serveGraphqlHttp } from '../http/graphql-http';
 import { serveGraphqlSocket } from '../http/graphql-socket';
@@ -52,6 +53,13 @@ export async function startService(settings: Settings, log: (line: string) => vo
     return stores;
   }
   const { database, objects, team } = stores;
+  if (settings.slots > 0 && (await isOfStack(database))) {
+    await stores.close();
+    lock.release();
+    const message =
+      'these records are those of a stack on AWS, where AWS Batch carries out the runs: start with --slots 0 to look at them, to create and to cancel';
+    return { kind: 'refused', message };
+  }
   const services: Services = {
     database,
     objects,

@@ -1,12 +1,15 @@
 import type { Kysely, Transaction } from 'kysely';
-import { cancelledKey } from '../../contract/keys';
 import type { Problem } from '../../contract/run-spec';
 import { isOver, overStates } from '../../contract/run-states';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import type { Services } from '../shared/context';
+import { inParallel } from '../shared/in-parallel';
+import { inParts } from '../shared/in-parts';
+import { markAsCancelled } from './cancelled-mark';
 import { resumeLaunching } from './experiment-halt';
-import { applyEvent, applyEventIn, type ChangedRun } from './run-life.service';
+import { transition } from './run-life';
+import { applyEvent, applyEventIn, applyWish, type ChangedRun, lifeOf } from './run-life.service';
 
 /** What became of a wish about a run. `refused`: it has no sense for the run as it is, and the problem says why. */
 export type RunControlOutcome =
@@ -29,7 +32,9 @@ export type RetryOutcome =
 export async function cancelRun(services: Services, runId: string): Promise<RunControlOutcome> {
   const run = await findRun(services.database, runId);
   if (run === undefined) return { kind: 'not-found' };
-  const changed = await requestCancel(services, runId);
+  const isCancellable = transition(lifeOf(run), { kind: 'cancel-requested' }) !== null;
+  if (isCancellable) await markAsCancelled(services.objects, runId);
+  const changed = await applyEvent(services, runId, { kind: 'cancel-requested' });
   if (changed === null && (run.state === 'SUCCEEDED' || run.state === 'FAILED' || run.state === 'STOPPED'))
     return refused(`run ${runId} is over (${run.state}): there is nothing to cancel`);
   services.wake();
@@ -52,20 +57,27 @@ export async function cancelExperiment(services: Services, experimentId: string)
     .select('id')
     .where('experiment_id', '=', experimentId)
     .where('state', 'not in', overStates)
+    .where('cancel_requested', '=', 0)
     .execute();
+  const ids = unfinished.map(({ id }) => id);
+  const [problem] = await inParallel(ids, (id) => markAsCancelled(services.objects, id), marksAtOnce);
+  if (problem !== undefined) throw problem;
   let changedRuns = 0;
-  for (const { id } of unfinished) if ((await requestCancel(services, id)) !== null) changedRuns += 1;
+  for (const part of inParts(ids, runsPerTransaction)) {
+    const changed = await inTransaction(services.database, (transaction) =>
+      applyWish(transaction, part, { kind: 'cancel-requested' }),
+    );
+    for (const run of changed) services.changes.runChanged(run.experimentId, run.id);
+    changedRuns += changed.length;
+  }
   services.wake();
   return changedRuns;
 }
 
-/** The wish is also kept with the run, so that a reindex does not carry out what somebody has cancelled. */
-async function requestCancel(services: Services, runId: string): Promise<ChangedRun | null> {
-  const changed = await applyEvent(services, runId, { kind: 'cancel-requested' });
-  if (changed !== null)
-    await services.objects.write(cancelledKey(runId), `${JSON.stringify({ at: new Date().toISOString() })}\n`);
-  return changed;
-}
+/** A thousand runs are cancelled within the time of one request, which is 29 seconds at most on AWS. */
+const marksAtOnce = 32;
+/** Fewer meet fewer signs of life, each of which would have the whole transaction begin anew. */
+const runsPerTransaction = 200;
 
 /**
  * Has a failed or cancelled run tried again, from its newest checkpoint. An experiment that had stopped launching goes
@@ -75,6 +87,28 @@ export async function retryRun(services: Services, runId: string): Promise<RunCo
   const outcome = await inTransaction(services.database, (transaction) => retryRunIn(transaction, runId));
   if (outcome.kind === 'done' && outcome.changed) announceRetried(services, [outcome.retried]);
   return outcome;
+}
+
+/**
+ * Has all failed runs of an experiment tried again, within a transaction of the caller. Those whose teacher is not tried
+ * again stay as they are.
+ */
+export async function retryFailedRunsIn(transaction: Transaction<Tables>, experimentId: string): Promise<RetriedRun[]> {
+  const failed = await transaction
+    .selectFrom('run')
+    .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .select(['run.id', 'run.depends_on', 'teacher.state as teacherState', 'teacher.experiment_id as teacherExperiment'])
+    .where('run.experiment_id', '=', experimentId)
+    .where('run.state', '=', 'FAILED')
+    .orderBy('run.position')
+    .execute();
+  // A teacher of the same experiment that failed is tried again with them.
+  const hasTeacher = ({ teacherState, teacherExperiment }: (typeof failed)[number]) =>
+    teacherState === 'FAILED' ? teacherExperiment === experimentId : teacherState !== 'CANCELLED';
+  const retried = failed.filter(hasTeacher).map(({ id }) => id);
+  if (retried.length === 0) return [];
+  await resumeLaunching(transaction, experimentId);
+  return applyWish(transaction, retried, { kind: 'retried' });
 }
 
 /** As `retryRun`, within a transaction of the caller, who calls `announceRetried` once it is committed. */

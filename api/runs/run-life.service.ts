@@ -3,6 +3,8 @@ import { isOver } from '../../contract/run-states';
 import type { RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import type { Services } from '../shared/context';
+import { grouped } from '../shared/grouped';
+import { inParts } from '../shared/in-parts';
 import { recordServer } from '../team/team.store';
 import { countInfrastructureFailures } from './experiment-halt';
 import { attemptOutcome, type Failure, type RunEvent, type RunLife, transition } from './run-life';
@@ -85,6 +87,48 @@ export async function applyEventIn(
   await countInfrastructureFailures(transaction, run.experiment_id, event, next);
   return { id: run.id, experimentId: run.experiment_id, life: next };
 }
+
+/** What somebody wishes of a run: it changes the run's own row alone. */
+export type Wish = Extract<RunEvent, { kind: 'cancel-requested' | 'retried' }>;
+
+/**
+ * Applies a wish to many runs in a few statements, whatever their number, within a transaction of the caller, who
+ * announces the changes once they are committed.
+ * @returns the runs that it changed, in the order of `runIds`
+ */
+export async function applyWish(
+  transaction: Transaction<Tables>,
+  runIds: readonly string[],
+  wish: Wish,
+): Promise<ChangedRun[]> {
+  const now = new Date().toISOString();
+  const changes: { run: RunTable; next: RunLife; columns: Partial<RunTable> }[] = [];
+  for (const part of inParts(runIds, idsPerStatement))
+    for (const run of await transaction.selectFrom('run').selectAll().where('id', 'in', part).execute()) {
+      const next = transition(lifeOf(run), wish);
+      if (next !== null)
+        changes.push({ run, next, columns: { ...columnsOf(next), ...consequences(run, next, wish, now) } });
+    }
+  const updated_at = changes.length === 0 ? now : await nextChangeTime(transaction);
+  for (const alike of grouped(changes, ({ columns }) => JSON.stringify(columns)).values())
+    for (const part of inParts(alike, idsPerStatement))
+      await transaction
+        .updateTable('run')
+        .set({ ...part[0]!.columns, updated_at })
+        .set((column) => ({ revision: column('revision', '+', 1) }))
+        .where(
+          'id',
+          'in',
+          part.map(({ run }) => run.id),
+        )
+        .execute();
+  const byId = new Map(
+    changes.map(({ run, next }) => [run.id, { id: run.id, experimentId: run.experiment_id, life: next }]),
+  );
+  return runIds.flatMap((id) => byId.get(id) ?? []);
+}
+
+const idsPerStatement = 500;
 
 /**
  * A time for `run.updated_at` that is later than every one given out before, also where the clock stood still or went
@@ -214,6 +258,7 @@ async function beginAttempt(transaction: Transaction<Tables>, runId: string, num
     capacity: null,
     price_per_hour: null,
     price_source: null,
+    billed_from: null,
     billed_seconds: null,
     cost: null,
     energy_watt_hours: null,

@@ -15,6 +15,13 @@ export interface Services {
   wake(): void;
   /** Prices that were set for this service; without any, list prices alone. */
   prices?: PriceSettings;
+  /**
+   * Buckets of which the machines of runs may read; missing where they share this one's files. Where it is there, inputs
+   * must lie in one of them.
+   */
+  readableBuckets?: readonly string[];
+  /** Region in which the machines of runs are started; missing where they are not started by this service. */
+  region?: string;
   /** Runs that it carries out at a time; missing where that is not for it to say, as on AWS. */
   slots?: number;
   /** Address of the WebSocket API; missing where the address of the API answers subscriptions too. */

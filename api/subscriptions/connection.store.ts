@@ -27,12 +27,17 @@ export function findConnection(database: Database, id: string): Promise<Connecti
   return database.selectFrom('connection').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
-/** Operations first: one whose connection is not known would be nobody's. */
+/** Operations first: one whose connection is not known would be nobody's. A connection may have a hundred of them. */
 export async function deleteConnections(database: Database, ids: readonly string[]): Promise<void> {
   for (const part of inParts(ids, idsPerStatement)) {
-    // Two transactions: a connection may have a hundred operations, and neither is wrong without the other.
-    await inTransaction(database, (transaction) =>
-      transaction.deleteFrom('connection_operation').where('connection_id', 'in', part).execute(),
+    const operations = await database
+      .selectFrom('connection_operation')
+      .select('id')
+      .where('connection_id', 'in', part)
+      .execute();
+    await deleteOperations(
+      database,
+      operations.map(({ id }) => id),
     );
     await inTransaction(database, (transaction) =>
       transaction.deleteFrom('connection').where('id', 'in', part).execute(),

@@ -43,3 +43,6 @@ export interface ObjectStore {
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>;
 }
+
+/** Objects that are read and not changed. */
+export type ObjectReader = Omit<ObjectStore, 'write' | 'delete'>;

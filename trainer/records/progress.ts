@@ -11,7 +11,8 @@ export interface ProgressReport {
   stop(): Promise<void>;
 }
 
-const heartbeatSeconds = 3;
+/** On AWS each is a request and a message, which are paid for. */
+export const heartbeatSeconds = { local: 3, batch: 15 } as const;
 
 export interface ProgressEvents {
   /** A heartbeat could not be written; the run goes on, since a heartbeat is no result. */
@@ -27,6 +28,7 @@ export function startProgress(
   attempt: number,
   events: ProgressEvents,
   energy?: () => Energy,
+  beatSeconds: number = heartbeatSeconds.local,
 ): ProgressReport {
   let progress: Progress = {
     attempt,
@@ -54,7 +56,7 @@ export function startProgress(
       });
   };
   beat();
-  const timer = setInterval(beat, heartbeatSeconds * 1000);
+  const timer = setInterval(beat, beatSeconds * 1000);
   timer.unref();
   return {
     update: (change) => {

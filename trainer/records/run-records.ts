@@ -28,7 +28,15 @@ export function openRunRecords(
     elapsedBefore,
     startedAt,
     energy,
-  }: { runId: string; attempt: number; elapsedBefore: number; startedAt: number; energy?: () => Energy },
+    beatSeconds,
+  }: {
+    runId: string;
+    attempt: number;
+    elapsedBefore: number;
+    startedAt: number;
+    energy?: () => Energy;
+    beatSeconds?: number;
+  },
   watcher: { record(record: MetricRecord): void; note(text: string): void; superseded(): void },
 ): RunRecords {
   const log = openMetricLog(objects, runId, attempt);
@@ -52,6 +60,7 @@ export function openRunRecords(
         superseded: watcher.superseded,
       },
       energy,
+      beatSeconds,
     ),
     elapsedSeconds: () => elapsedBefore + (performance.now() - startedAt) / 1000,
   };

@@ -13,6 +13,7 @@ import { OutOfMemoryError } from '../evaluation/batch-memory';
 import { loadInputs } from '../inputs/run-inputs';
 import { type EnergyMeter, startEnergyMeter } from '../machine/energy';
 import { claimAttempt, endAttempt } from '../records/attempts';
+import { heartbeatSeconds } from '../records/progress';
 import { openRunRecords, type RunRecords } from '../records/run-records';
 import type { InputSources } from '../sources/sources';
 import { finishRun } from './finish';
@@ -60,7 +61,7 @@ interface Work extends AttemptSetting {
 }
 
 /** After which an attempt that was asked to stop ends even if what it is waiting for (a download) does not. */
-const stopSeconds = 17;
+const stopSeconds = { local: 17, batch: 100 } as const;
 
 /**
  * One attempt at a run: claims its number, trains, and writes how it ended. Whatever goes wrong after the claim is told in the
@@ -106,6 +107,7 @@ async function carryOut(work: Work, spec: Checked<RunSpec>, engine: EngineChoice
       elapsedBefore: checkpoint?.state.elapsedSeconds ?? 0,
       startedAt,
       energy: work.meter.read,
+      beatSeconds: work.job === null ? heartbeatSeconds.local : heartbeatSeconds.batch,
     },
     {
       record: reporter.record,
@@ -196,9 +198,9 @@ function describeAttempt(
 }
 
 /** Resolves some seconds after the attempt was asked to stop, should it not have stopped by then. */
-async function stopped({ signal, checkpoint }: Work): Promise<AttemptEnd> {
+async function stopped({ signal, checkpoint, job }: Work): Promise<AttemptEnd> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-  await sleep(stopSeconds * 1000, undefined, { ref: false });
+  await sleep((job === null ? stopSeconds.local : stopSeconds.batch) * 1000, undefined, { ref: false });
   return interruptedAt(checkpoint?.state.step ?? 0);
 }
 

@@ -36,9 +36,9 @@ describe('the cost of a run', () => {
     await ingestRun(services, 'r');
     expect(await readRun(services, 'r')).toMatchObject({
       instance_type: 'g5.xlarge',
-      price_per_hour: 1.006,
+      price_per_hour: expect.closeTo(1.017575, 6),
       billed_seconds: 1800,
-      cost: expect.closeTo(0.503, 10),
+      cost: expect.closeTo(1.017575 / 2, 5),
       energy_watt_hours: 50,
       energy_source: 'measured',
     });
@@ -51,16 +51,25 @@ describe('the cost of a run', () => {
 
     expect(await readRun(services, 'r')).toMatchObject({
       instance_type: 'g4dn.xlarge',
-      price_per_hour: 0.526,
+      price_per_hour: expect.closeTo(0.537575, 6),
       billed_seconds: 7200,
-      cost: expect.closeTo(1.006 + 0.526, 10),
+      cost: expect.closeTo(1.017575 + 0.537575, 5),
       energy_watt_hours: 130,
       energy_source: 'estimated',
     });
     expect(await attempts()).toMatchObject([
-      { number: 1, billed_seconds: 3600, cost: expect.closeTo(1.006, 10), capacity: 'on-demand' },
+      { number: 1, billed_seconds: 3600, cost: expect.closeTo(1.017575, 5), capacity: 'on-demand' },
       { number: 2, billed_seconds: 3600, price_source: expect.stringContaining('a spot machine costs less') },
     ]);
+  });
+
+  it('begins with the launch of its machine, which is paid for while it starts', async () => {
+    const machine = { instanceType: 'g5.xlarge', capacity: 'on-demand', billedFrom: at(-300) } as const;
+    await begin(1, 0, { machine });
+    await writeProgress(services.objects, 'r', { attempt: 1, at: at(1800) });
+    await ingestRun(services, 'r');
+    expect(await readRun(services, 'r')).toMatchObject({ billed_seconds: 2100 });
+    expect(await attempts()).toMatchObject([{ started_at: at(0), billed_from: at(-300) }]);
   });
 
   it('counts to the end of a run that succeeded, and is never made less by what arrives late', async () => {
@@ -70,7 +79,7 @@ describe('the cost of a run', () => {
     expect(await readRun(services, 'r')).toMatchObject({ state: 'SUCCEEDED', billed_seconds: 7200 });
     await writeProgress(services.objects, 'r', { attempt: 1, at: at(-3600) });
     await ingestRun(services, 'r');
-    expect(await readRun(services, 'r')).toMatchObject({ billed_seconds: 7200, cost: expect.closeTo(2.012, 10) });
+    expect(await readRun(services, 'r')).toMatchObject({ billed_seconds: 7200, cost: expect.closeTo(2 * 1.017575, 5) });
   });
 
   it('is not known on this machine unless its price is set', async () => {

@@ -6,25 +6,36 @@ const set = (text: string, perHour: number | null = null): PriceSettings => ({
   machines: pricesSchema.parse(text),
 });
 
+/** 60 GB of gp3 at 0.08 USD a month of 730 hours, and a public address at 0.005 USD an hour. */
+const extras = 0.0065753424657534 + 0.005;
+const g5WithExtras = 1.006 + extras;
+
 describe('the price of an attempt', () => {
   it('is the list price of its machine, said with its date', () => {
     expect(priceOf({ instanceType: 'g5.xlarge', capacity: 'on-demand' }, noPrices)).toEqual({
-      perHour: 1.006,
-      source: 'list price on demand (us-east-1, Linux, 20 July 2026)',
+      perHour: expect.closeTo(g5WithExtras, 10),
+      source: 'list price on demand (us-east-1, Linux, 20 July 2026), with disk and address',
     });
   });
 
   it('is estimated by the list price on a spot machine, and says so', () => {
     const price = priceOf({ instanceType: 'g5.xlarge', capacity: 'spot' }, noPrices);
     expect(price).toMatchObject({
-      perHour: 1.006,
+      perHour: expect.closeTo(g5WithExtras, 10),
       source: expect.stringMatching(/^estimated, a spot machine costs less/),
     });
   });
 
+  it('says where the machines run in another region than that of the list', () => {
+    const price = (region: string) =>
+      priceOf({ instanceType: 'g5.xlarge', capacity: 'on-demand' }, { ...noPrices, region });
+    expect(price('eu-west-1')?.source).toContain('; it runs in eu-west-1, where prices differ');
+    expect(price('us-east-1')?.source).not.toContain('differ');
+  });
+
   it('is that of one GPU where the machine has several', () => {
     const price = priceOf({ instanceType: 'g5.12xlarge', capacity: null }, noPrices);
-    expect(price?.perHour).toBeCloseTo(5.672 / 4, 12);
+    expect(price?.perHour).toBeCloseTo((5.672 + extras) / 4, 12);
     expect(price?.source).toContain('one of its 4 GPUs');
   });
 

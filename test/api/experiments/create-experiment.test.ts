@@ -57,6 +57,30 @@ describe('creating an experiment', () => {
     for (const spec of await storedSpecs()) expect(parseRunSpec(spec)).toEqual({ kind: 'valid', value: spec });
   });
 
+  it('refuses inputs that the machines of AWS Batch cannot read, each with what to do', async () => {
+    const data = { train: '/data/train.csv', test: 's3://others/test.csv' };
+    const teacher = { labels: { location: 's3://inputs/said.csv' } };
+    const variants = [{ name: 'black box', method: 'kd' }];
+    const input = experimentInput({ data, teacher, variants });
+    const onAws = { ...services(), readableBuckets: ['own', 'inputs'] };
+    const { createExperiment: refused } = await dataOf(onAws, createExperimentMutation, { input });
+    expect(refused.problems).toEqual([
+      {
+        path: 'data.train',
+        message:
+          '"/data/train.csv" is a file of one machine, and runs are carried out by others: copy it with "aws s3 cp /data/train.csv s3://own/data/" and give its place there',
+      },
+      {
+        path: 'data.test',
+        message:
+          'runs may not read bucket "others", but own, inputs: copy it there, or deploy with -c readableBuckets=others',
+      },
+    ]);
+    const readable = { data: { train: 's3://own/train.csv', test: 'hf:owner/name/test.csv' }, teacher, variants };
+    const taken = await dataOf(onAws, createExperimentMutation, { input: experimentInput(readable) });
+    expect(taken.createExperiment.__typename).toBe('ExperimentPayload');
+  });
+
   it('takes a file of labels for a teacher, and refuses it to methods that want more of one', async () => {
     const teacher = { labels: { location: '/data/said.parquet', gives: 'probabilities', matchBy: 'row' } };
     const problems = await problemsOf({

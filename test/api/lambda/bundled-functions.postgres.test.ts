@@ -57,6 +57,7 @@ describeWithMoto('the functions as they are deployed', (moto) => {
         STILLHOUSE_OIDC_AUDIENCE: 'stillhouse',
         STILLHOUSE_BATCH_QUEUES: 'g5:spot=spot',
         STILLHOUSE_BATCH_JOB_DEFINITION: 'trainer',
+        STILLHOUSE_READABLE_BUCKETS: bucket,
       });
       running.push(started);
       return started;

@@ -15,6 +15,7 @@ const everything: Record<string, string> = {
   STILLHOUSE_OIDC_AUDIENCE: 'stillhouse',
   STILLHOUSE_BATCH_QUEUES: 'g5:spot=g5-spot,g5:on-demand=arn:aws:batch:eu-central-1:1:job-queue/g5',
   STILLHOUSE_BATCH_JOB_DEFINITION: 'trainer',
+  STILLHOUSE_READABLE_BUCKETS: 'objects,inputs',
 };
 
 describe('the environment of a function', () => {

@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { createAccess } from '../../../api/access/authentication';
 import { createHttpApiHandler } from '../../../api/lambda/http-api';
 import { type Announcement, invocations } from '../../../api/lambda/invocation';
@@ -26,8 +27,10 @@ async function handlerWith({ introspection = true, broken = false } = {}) {
     const { statusCode, body } = await handler(httpEvent({ ...given, headers }));
     return { status: statusCode, ...JSON.parse(body || '{}') };
   };
+  const raw = (given: Parameters<typeof httpEvent>[0]) =>
+    handler(httpEvent({ ...given, headers: { authorization: `Bearer ${secret}`, ...given.headers } }));
   const ask = (query: string, variables: object = {}) => send({ body: JSON.stringify({ query, variables }) });
-  return { ask, send, told };
+  return { ask, send, raw, told };
 }
 
 const silence = () => jest.spyOn(console, 'error').mockImplementation(() => {});
@@ -42,6 +45,42 @@ describe('GraphQL on an HTTP API', () => {
     const body = Buffer.from(JSON.stringify({ query })).toString('base64');
     expect(await send({ body, base64: true })).toEqual(expected);
     expect(await send({ method: 'GET', query: `query=${encodeURIComponent(query)}` })).toEqual(expected);
+  });
+
+  it('answers in brotli or gzip where the client takes it, and the answer is large enough', async () => {
+    const { raw } = await handlerWith();
+    const small = { body: JSON.stringify({ query: '{ viewer { name } }' }), headers: { 'accept-encoding': 'br' } };
+    expect(await raw(small)).toMatchObject({ statusCode: 200, isBase64Encoded: false });
+    const methods = {
+      body: JSON.stringify({ query: '{ methods { name description parameters { name description } } }' }),
+    };
+    for (const [accepted, coding, decode] of [
+      ['gzip, deflate, br', 'br', brotliDecompressSync],
+      ['gzip', 'gzip', gunzipSync],
+      ['br;q=0, gzip;q=0.5', 'gzip', gunzipSync],
+    ] as const) {
+      const answer = await raw({ ...methods, headers: { 'accept-encoding': accepted } });
+      expect(answer).toMatchObject({ isBase64Encoded: true, headers: { 'content-encoding': coding } });
+      const text = decode(Buffer.from(answer.body!, 'base64')).toString();
+      expect(text).toBe((await raw(methods)).body);
+      expect(answer.body!.length).toBeLessThan(text.length);
+    }
+  });
+
+  it('refuses in words what AWS Lambda could not carry, and sends what compression makes small enough', async () => {
+    const question = 'why? '.repeat(1_300_000);
+    await insertExperiment(services(), { question });
+    const { raw } = await handlerWith();
+    const asked = { body: JSON.stringify({ query: '{ experiment(id: "experiment") { question } }' }) };
+    const refused = await raw(asked);
+    expect(refused.statusCode).toBe(400);
+    expect(JSON.parse(refused.body!).errors).toEqual([
+      {
+        message: expect.stringMatching(/^the answer has 65\d+ bytes, more than AWS Lambda carries: ask for fewer/),
+        extensions: expect.objectContaining({ code: 'LIMIT_EXCEEDED', allowed: 5_500_000 }),
+      },
+    ]);
+    expect(await raw({ ...asked, headers: { 'accept-encoding': 'br' } })).toMatchObject({ statusCode: 200 });
   });
 
   it('turns away who has none', async () => {

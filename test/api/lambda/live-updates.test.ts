@@ -1,11 +1,26 @@
 import fc from 'fast-check';
 import type { Client } from 'graphql-ws';
-import { attemptKey, checkpointKey, metricsKey, predictionsKey, progressKey, resultKey } from '../../../contract/keys';
+import {
+  attemptKey,
+  cancelledKey,
+  checkpointKey,
+  metricsKey,
+  predictionsKey,
+  progressKey,
+  resultKey,
+} from '../../../contract/keys';
 import { insertExperiment, insertRun, readRun, useTestServices } from '../../testkit/api-services';
 import { s3Message, s3TestMessage } from '../../testkit/lambda-events';
 import { useLiveStack } from '../../testkit/live-stack';
 import { eventually } from '../../testkit/test-runner';
-import { stepRecord, writeAttempt, writeChunk, writeProgress, writeResult } from '../../testkit/written-run';
+import {
+  epochRecord,
+  stepRecord,
+  writeAttempt,
+  writeChunk,
+  writeProgress,
+  writeResult,
+} from '../../testkit/written-run';
 
 const live = useLiveStack();
 const services = useTestServices();
@@ -52,6 +67,30 @@ describe('messages of the live updates queue', () => {
     expect(await readRun(services(), 'r')).toMatchObject({ state: 'SUCCEEDED' });
     expect(await lossesOf('r')).toEqual({ count: 1, last: 0 });
     expect(live.stack.wakes).toBe(1);
+  });
+
+  it('of an epoch that stops a run leave no decision without its mark, whatever cannot be written', async () => {
+    const logged = silence();
+    const definition = JSON.stringify({ variants: [{ name: 'kd' }], halving: { minEpochs: 1, reduction: 2 } });
+    await services().database.updateTable('experiment').set({ definition }).execute();
+    const evaluated = async (id: string, accuracy: number) => {
+      await insertRun(services(), id, { state: 'RUNNING', attempt: 1, variant: `kd [${id}]`, total_epochs: 4 });
+      await writeAttempt(services().objects, id, 1, null);
+      await writeChunk(services().objects, id, 1, 0, [epochRecord(1, 10, { 'dev/accuracy': accuracy })]);
+      return s3Message(metricsKey(id, 1, 0));
+    };
+    const better = await evaluated('better', 0.9);
+    const worse = await evaluated('worse', 0.1);
+    expect(await live.stack.fanOut([better])).toEqual([]);
+    const write = jest.spyOn(services().objects, 'write').mockRejectedValueOnce(new Error('AccessDenied'));
+    expect(await live.stack.fanOut([worse])).toEqual([worse]);
+    expect(await readRun(services(), 'worse')).toMatchObject({ cancel_requested: 0 });
+    write.mockRestore();
+    expect(await live.stack.fanOut([worse])).toEqual([]);
+    expect(await readRun(services(), 'worse')).toMatchObject({ cancel_requested: 2 });
+    expect(await services().objects.info(cancelledKey('worse'))).not.toBeNull();
+    expect(live.stack.wakes).toBe(1);
+    expect(logged).toHaveBeenCalledTimes(1);
   });
 
   it('of other objects, other runs, and the one by which S3 tries the queue, change nothing', async () => {

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { apiGatewayConnections } from '../../../api/lambda/connections';
 import { endExpiredConnections } from '../../../api/subscriptions/expired';
 import { metricsKey } from '../../../contract/keys';
-import { insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
+import { insertExperiment, insertRun, readRun, useTestServices } from '../../testkit/api-services';
 import { s3Message } from '../../testkit/lambda-events';
 import { useLiveStack } from '../../testkit/live-stack';
 import { eventually } from '../../testkit/test-runner';
@@ -91,8 +91,11 @@ const complete = (id: string) => ({ id, type: 'complete' });
 
 describe('who may connect', () => {
   it('is who sends a token with connection_init', async () => {
-    const { value } = await live.connect().iterate({ query: '{ viewer { name role } }' }).next();
-    expect(value).toEqual({ data: { viewer: { name: 'ann', role: 'VIEWER' } } });
+    const connection = await begun();
+    expect(connection.messages).toEqual([{ type: 'connection_ack' }]);
+    const [row] = await services().database.selectFrom('connection').selectAll().execute();
+    expect(row).toMatchObject({ viewer_name: 'ann', viewer_role: 'viewer', acknowledged: 1 });
+    connection.socket.terminate();
   });
 
   it('is who sends it in a header, where a client can', async () => {
@@ -175,6 +178,10 @@ describe('the protocol', () => {
         .catch((errors) => errors);
       return (thrown as { message: string }[])[0]?.message;
     };
+    const byHttp = 'this address carries subscriptions alone: send queries and mutations by HTTP';
+    expect(await complaint('{ viewer { name } }')).toBe(byHttp);
+    expect(await complaint('mutation { cancelRun(runId: "r") { __typename } }')).toBe(byHttp);
+    expect((await readRun(services(), 'r')).state).toBe('RUNNING');
     expect(await complaint('subscription { nothing }')).toContain('Cannot query field "nothing"');
     expect(await complaint('subscription { metricsLogged(runId: "x") { cursor } }')).toBe('runId: there is no run "x"');
     expect(await complaint('subscription { metricsLogged(runId: "r", after: "y") { cursor } }')).toContain(

@@ -159,6 +159,31 @@ describe('a run in Batch', () => {
     expect(await reason()).toBeNull();
   });
 
+  it('says that the quota may be 0 where Batch starts no machine and gives no reason', async () => {
+    for (const id of ['ok-1', 'ok-2']) await insertRun(services, id, { group_id: id });
+    await reconcile();
+    const [first, second] = fake.working() as [FakeJob, FakeJob];
+    for (const job of [first, second]) fake.move(job, 'RUNNABLE');
+    const reason = async () => (await readRun(services, 'ok-1')).waiting_reason;
+    expect(await reconcile()).toEqual({ stuckRuns: 0 });
+    expect(await reason()).toContain('AWS Batch starts one, or another job goes first');
+    passSeconds(14 * 60);
+    expect(await reconcile()).toEqual({ stuckRuns: 0 });
+    passSeconds(2 * 60);
+    expect(await reconcile()).toEqual({ stuckRuns: 2 });
+    expect(await reason()).toBe(
+      'waits for a machine: AWS Batch has started none for 15 minutes and gives no reason; the quota of vCPUs of this ' +
+        'family may be 0 or used up: see "G and VT" and "P" instances, on demand and spot, in Service Quotas of EC2 (RUNNABLE)',
+    );
+    // Another job of the queue has a machine: this one waits for its turn.
+    fake.move(second, 'STARTING');
+    expect(await reconcile()).toEqual({ stuckRuns: 0 });
+    expect(await reason()).toContain('another job goes first');
+    fake.move(first, 'RUNNABLE', 'UNDETERMINED - Batch job is blocked, root cause is undetermined');
+    expect(await reconcile()).toEqual({ stuckRuns: 1 });
+    expect(await reason()).toContain('AWS Batch does not know why; the quota of vCPUs of this family may be 0');
+  });
+
   it('goes on as a new attempt where its spot machine was taken back', async () => {
     await insertRun(services, 'later-1');
     await reconcile();
@@ -372,6 +397,31 @@ describe('when something goes wrong on the way to Batch', () => {
     passSeconds(130);
     await reconcile();
     expect((await readRun(services, 'ok-1')).job_name).toBe('ok-1-r3');
+    expect(fake.working()).toHaveLength(1);
+  });
+
+  it('changes by an event of its own job alone, though others have runs at the same place', async () => {
+    for (const [place, id] of ['ok-1', 'ok-2'].entries()) await insertRun(services, id, { group_id: `${place}` });
+    await reconcile();
+    const [first, second] = fake.working() as [FakeJob, FakeJob];
+    expect([first.jobName, second.jobName]).toEqual(['ok-1-r1', 'ok-2-r1']);
+    for (const job of [first, second]) fake.move(job, 'RUNNING');
+    await deliver();
+    fake.end(second, { exitCode: 2, reason: 'no such file' });
+    const before = await readRun(services, 'ok-1');
+    await deliver();
+    expect(await states('ok-1', 'ok-2')).toEqual([before.state, 'FAILED']);
+    expect(await readRun(services, 'ok-1')).toEqual(before);
+  });
+
+  it('is left to a server that has begun it with these records, for as long as that gives signs of life', async () => {
+    const heartbeat_at = new Date().toISOString();
+    await insertRun(services, 'slow-1', { state: 'RUNNING', attempt: 1, heartbeat_at });
+    await reconcile();
+    expect(await readRun(services, 'slow-1')).toMatchObject({ state: 'RUNNING', job_name: null });
+    expect(fake.working()).toEqual([]);
+    passSeconds(601);
+    await reconcile();
     expect(fake.working()).toHaveLength(1);
   });
 

@@ -48,6 +48,24 @@ describe('the runner', () => {
     ]);
   });
 
+  it('leaves the runs of a stack on AWS to AWS Batch: those at work and those that wait', async () => {
+    const job = { name: 'ok-1-r1', queue: 'g5-spot', size: 1, timeout_seconds: 60, job_id: 'j' };
+    await services.database
+      .insertInto('batch_job')
+      .values({ ...job, sending_at: new Date(0).toISOString() })
+      .execute();
+    const atWork = { attempt: 1, job_name: 'ok-1-r1', job_index: 0, heartbeat_at: new Date(0).toISOString() };
+    await insertRun(services, 'ok-1', { ...atWork, state: 'RUNNING' });
+    await insertRun(services, 'ok-2', { waiting_reason: 'as Batch said' });
+    const before = [await readRun(services, 'ok-1'), await readRun(services, 'ok-2')];
+    for (const slots of [0, 2]) {
+      await start({ slots });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await runner.close();
+      expect([await readRun(services, 'ok-1'), await readRun(services, 'ok-2')]).toEqual(before);
+    }
+  });
+
   it('says of a run why it waits, and starts no more than there are slots', async () => {
     for (const id of ['brief-1', 'brief-2', 'brief-3']) await insertRun(services, id);
     const reasons = new Set<string | null>();

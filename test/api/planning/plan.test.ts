@@ -108,12 +108,20 @@ describe('the plan of an experiment', () => {
     });
     await insertAttempt(services(), { run_id: 'a', instance_type: 'g5.xlarge', capacity: 'on-demand' });
     expect(await plan(scratch)).toMatchObject({
-      cost: expect.closeTo(0.1006, 12),
-      methods: [{ basis: expect.stringMatching(/its cost by 1\.006 USD an hour, list price on demand/) }],
+      cost: expect.closeTo(0.1 * (1.006 + 4.8 / 730 + 0.005), 12),
+      methods: [{ basis: expect.stringMatching(/its cost by 1\.0176 USD an hour, list price on demand/) }],
     });
     // What earlier runs did cost comes first.
     await earlier('b', 36, { epochs: 1, cost: 0.5 });
     expect(await plan(scratch)).toMatchObject({ cost: 5 });
+  });
+
+  it('on AWS prices by the machine that is asked for, where earlier runs had none', async () => {
+    await earlier('a', 36, { epochs: 1 });
+    const scratch = { variants: [{ name: 'scratch', method: 'scratch' }], teacher: null, parameters: { epochs: 5 } };
+    const onAws = { region: 'eu-west-1', slots: 16 };
+    const planned = await plan({ ...scratch, compute: { gpu: 'g4dn', capacity: 'onDemand' } }, null, onAws);
+    expect(planned).toMatchObject({ slots: 16, cost: expect.closeTo(0.1 * (0.526 + 4.8 / 730 + 0.005), 12) });
   });
 
   it('calls its figures an upper bound where runs may be stopped', async () => {
