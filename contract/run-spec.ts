@@ -13,9 +13,23 @@ export const identifierSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63
  * mean another file in every process that reads the definition.
  */
 const locationSchema = (hubForm: string) =>
-  z.string().regex(/^(\/|[A-Za-z]:[\\/]|s3:\/\/[^/]+\/[^/]+|hf:[^/]+\/[^/]+)/, {
-    error: `must be an absolute path, s3://bucket/path, or ${hubForm} on the Hugging Face hub`,
-  });
+  z
+    .string()
+    .regex(/^(\/|[A-Za-z]:[\\/]|s3:\/\/[^/]+\/[^/]+|hf:[^/]+\/[^/]+)/, {
+      error: `must be an absolute path, s3://bucket/path, or ${hubForm} on the Hugging Face hub`,
+      abort: true,
+    })
+    .refine((location) => !location.startsWith('hf:') || isHubLocation(location), {
+      error: `must be ${hubForm}, each part of letters, digits, "-", "_" and ".", and none of dots alone`,
+    })
+    .refine((location) => !location.includes('\0'), { error: 'has a NUL character: leave it out' });
+
+/** Parts become folders of a cache: none may lead out of it. */
+const isHubLocation = (location: string): boolean => {
+  const [owner = '', name = '', ...path] = location.slice('hf:'.length).split('/');
+  const isName = (part: string) => /^[\w.-]+(@[\w.-]+)?$/.test(part);
+  return isName(owner) && isName(name) && [owner, ...name.split('@'), ...path].every((part) => !/^\.*$/.test(part));
+};
 const fileLocationSchema = locationSchema('hf:owner/name/path');
 
 /** Where rows come from. A location is an absolute path, `s3://bucket/path`, or `hf:owner/name/path` on the Hugging Face hub. */

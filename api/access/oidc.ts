@@ -12,6 +12,7 @@ import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { JwtPayload } from 'aws-jwt-verify/jwt-model';
 import { z } from 'zod';
 import { isThisMachine } from '../shared/this-machine';
+import { isWellFormed } from '../shared/well-formed';
 import { type Authentication, type Role, refused, roles } from './viewer';
 
 /** Whose tokens are taken, and what they say about roles. */
@@ -131,6 +132,8 @@ function admit(claims: JwtPayload, { issuer, audience, roleClaim, roles: known }
   const { preferred_username, email, username, sub } = claims;
   const name = [preferred_username, email, username, sub].find((claim) => typeof claim === 'string' && claim !== '');
   if (name === undefined) return refused('the token names nobody: it has no "sub"');
+  if (!isWellFormed(String(name)))
+    return refused('the name in the token has a NUL character or half a surrogate pair, which a database cannot keep');
   return { kind: 'viewer', viewer: { name: String(name), role }, expiresAt: new Date(claims.exp * 1000) };
 }
 

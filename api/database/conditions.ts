@@ -145,27 +145,34 @@ const like = (operand: Expression<string | null>, pattern: string): Test => {
 /** Text as part of a LIKE pattern: its own wildcards stand for themselves. */
 const literal = (text: string): string => text.replaceAll(/[\\%_]/g, (character) => `\\${character}`);
 
-/** What makes a filter unusable: a null, which compares with nothing, too many conditions, too long a list. */
+/** What makes a filter unusable: a null, which compares with nothing, or that it is beyond a limit. */
 export function filterProblems(filter: object, path = 'filter'): Problem[] {
   const problems: Problem[] = [];
-  let conditions = 0;
-  let values = 0;
-  const walk = (value: unknown, at: string): void => {
+  let [conditions, values, isTooDeep] = [0, 0, false];
+  const tooMany = (at: string, count: number, what: string, most: number) => {
+    if (count > most) problems.push({ path: at, message: `${count} ${what}, at most ${most} are allowed` });
+    return count > most;
+  };
+  const walk = (value: unknown, at: string, depth: number): void => {
     if (value === null)
       problems.push({ path: at, message: 'null compares with nothing: leave it out, or ask for `present: false`' });
+    else if (depth > limits.filterDepth) isTooDeep = true;
     else if (Array.isArray(value)) {
-      if (value.length > limits.listValues)
-        problems.push({ path: at, message: `${value.length} values, at most ${limits.listValues} are allowed` });
-      else for (const [place, entry] of value.entries()) walk(entry, `${at}.${place}`);
+      if (!tooMany(at, value.length, 'values', limits.listValues))
+        for (const [place, entry] of value.entries()) walk(entry, `${at}.${place}`, depth);
     } else if (typeof value === 'object' && !(value instanceof Date)) {
       conditions += 1;
-      for (const [key, part] of Object.entries(value as object)) if (part !== undefined) walk(part, `${at}.${key}`);
-    } else values += 1;
+      for (const [key, part] of Object.entries(value as object))
+        if (part !== undefined) walk(part, `${at}.${key}`, depth + 1);
+    } else {
+      values += 1;
+      if (typeof value === 'string') tooMany(at, value.length, 'characters', limits.filterTextLength);
+    }
   };
-  walk(filter, path);
-  if (conditions > limits.filterConditions)
-    problems.push({ path, message: `${conditions} conditions, at most ${limits.filterConditions} are allowed` });
-  if (values > limits.filterValues)
-    problems.push({ path, message: `${values} values, at most ${limits.filterValues} are allowed` });
+  walk(filter, path, 0);
+  if (isTooDeep)
+    problems.push({ path, message: `has more than ${limits.filterDepth} levels: nest fewer AND, OR and NOT` });
+  tooMany(path, conditions, 'conditions', limits.filterConditions);
+  tooMany(path, values, 'values', limits.filterValues);
   return problems;
 }

@@ -10,6 +10,7 @@ import {
 import { z } from 'zod';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { limits } from '../shared/limits';
+import { illFormedTexts } from '../shared/well-formed';
 import { canonicalJson } from './canonical-json';
 import type { Tables } from './tables';
 
@@ -63,7 +64,8 @@ export function decodeCursor(cursor: string, order: string, terms: number): Chec
     return invalid('is no cursor: pass the `endCursor` of a page, or leave it out');
   }
   const parsed = cursorSchema.safeParse(decoded);
-  if (!parsed.success) return invalid('is no cursor of this service: pass the `endCursor` of a page, or leave it out');
+  if (!parsed.success || illFormedTexts(parsed.data, '').length > 0)
+    return invalid('is no cursor of this service: pass the `endCursor` of a page, or leave it out');
   if (parsed.data.o !== order || parsed.data.k.length !== terms)
     return invalid('was made with another order: begin again without it, or ask for the order it came from');
   return { kind: 'valid', value: { keys: parsed.data.k, id: parsed.data.i } };

@@ -6,7 +6,16 @@ import { type ExperimentDefinition, teacherVariant } from './definition';
 import { randomSearchProblems } from './random-search';
 
 /** Sizes of a definition; the number of runs has its own limit. */
-const allowed = { nameLength: 200, questionLength: 5000, variants: 50, seeds: 100, axes: 8, axisValues: 50, tags: 20 };
+const allowed = {
+  nameLength: 200,
+  questionLength: 5000,
+  variants: 50,
+  seeds: 100,
+  axes: 8,
+  axisValues: 50,
+  dimensions: 16,
+  tags: 20,
+};
 const tagLength = 50;
 const largestSeed = 0xffffffff;
 
@@ -19,7 +28,21 @@ export function isMethod(name: string): name is MethodName {
   return (methodNames as readonly string[]).includes(name);
 }
 
-/** Everything wrong with a definition apart from the values of hyper-parameters, data and execution. */
+/** Lists of a definition that are too long; nothing else of such a definition is looked at. */
+export function checkSizes({ variants, seeds, grid, random, tags }: ExperimentDefinition): Problem[] {
+  const tooLong = (path: string, list: readonly unknown[], most: number, what: string) =>
+    list.length > most ? [{ path, message: `${list.length} ${what}, at most ${most} are allowed` }] : [];
+  return [
+    ...tooLong('variants', variants, allowed.variants, 'variants'),
+    ...tooLong('seeds', seeds, allowed.seeds, 'seeds'),
+    ...tooLong('grid', grid, allowed.axes, 'axes'),
+    ...grid.flatMap(({ values }, place) => tooLong(`grid.${place}.values`, values, allowed.axisValues, 'values')),
+    ...tooLong('random.space', random?.space ?? [], allowed.dimensions, 'hyper-parameters'),
+    ...tooLong('tags', tags, allowed.tags, 'tags'),
+  ];
+}
+
+/** Everything wrong with a definition within `checkSizes`, apart from the values of hyper-parameters, data and execution. */
 export function checkDefinition(definition: ExperimentDefinition): Problem[] {
   const problems: Problem[] = [];
   const problem = (path: string, message: string) => problems.push({ path, message });
@@ -48,8 +71,9 @@ function checkLabels({ name, question, tags }: ExperimentDefinition, problem: Re
 
 /** Everything wrong with a list of tags. */
 export function checkTags(tags: readonly string[], path = 'tags'): Problem[] {
+  if (tags.length > allowed.tags)
+    return [{ path, message: `${tags.length} tags, at most ${allowed.tags} are allowed` }];
   const problems: Problem[] = [];
-  if (tags.length > allowed.tags) problems.push({ path, message: `${tags.length} tags, at most ${allowed.tags}` });
   tags.forEach((tag, place) => {
     const message =
       tag.trim() === '' || tag !== tag.trim() || tag.length > tagLength
@@ -97,8 +121,6 @@ function checkTeacher({ teacher, variants }: ExperimentDefinition, problem: Repo
 
 function checkVariants({ variants }: ExperimentDefinition, problem: Report): void {
   if (variants.length === 0) problem('variants', 'is empty: give at least one variant');
-  if (variants.length > allowed.variants)
-    problem('variants', `${variants.length} variants, at most ${allowed.variants} are allowed`);
   variants.forEach(({ name, method, parameters }, place) => {
     const path = `variants.${place}`;
     if (name.trim() === '') problem(`${path}.name`, 'is empty: give the variant a name');
@@ -126,7 +148,6 @@ const namesRead = (method: MethodName): string => methods[method].parameters.joi
 
 function checkSeeds({ seeds }: ExperimentDefinition, problem: Report): void {
   if (seeds.length === 0) problem('seeds', 'is empty: give at least one seed');
-  if (seeds.length > allowed.seeds) problem('seeds', `${seeds.length} seeds, at most ${allowed.seeds} are allowed`);
   seeds.forEach((seed, place) => {
     if (!isSeed(seed)) problem(`seeds.${place}`, seedMessage(seed));
     else if (seeds.indexOf(seed) < place)
@@ -149,14 +170,12 @@ const unknownParameter = (name: string): string =>
 
 function checkGrid(definition: ExperimentDefinition, problem: Report): void {
   const { grid } = definition;
-  if (grid.length > allowed.axes) problem('grid', `${grid.length} axes, at most ${allowed.axes} are allowed`);
   grid.forEach(({ parameter, values }, place) => {
     const path = `grid.${place}`;
     checkVaried(definition, parameter, `${path}.parameter`, 'an axis of the grid', problem);
     if (grid.findIndex((axis) => axis.parameter === parameter) < place)
       problem(`${path}.parameter`, `"${parameter}" is an axis already: give all its values there`);
-    if (values.length === 0 || values.length > allowed.axisValues)
-      problem(`${path}.values`, `${values.length} values: give 1 to ${allowed.axisValues}`);
+    if (values.length === 0) problem(`${path}.values`, `is empty: give 1 to ${allowed.axisValues} values`);
     const texts = values.map((value) => JSON.stringify(value));
     texts.forEach((text, number) => {
       if (texts.indexOf(text) < number) problem(`${path}.values.${number}`, `${text} is given twice`);

@@ -8,7 +8,7 @@ import {
   type TeacherDefinition,
 } from '../../contract/run-spec';
 import { limits } from '../shared/limits';
-import { checkDefinition, isMethod, reads } from './check-definition';
+import { checkDefinition, checkSizes, isMethod, reads } from './check-definition';
 import {
   type ExperimentDefinition,
   type GivenParameters,
@@ -41,6 +41,8 @@ const parametersOfTheData = ['preprocessing', 'quizShare', 'devShare', 'splitSee
  * random search within, seeds within. Or everything that is wrong with the definition, at once.
  */
 export function planRuns(definition: ExperimentDefinition, experimentId: string): Checked<PlannedRun[]> {
+  const sizes = checkSizes(definition);
+  if (sizes.length > 0) return { kind: 'invalid', problems: sizes };
   const problems = checkDefinition(definition);
   const finetune = definition.teacher?.finetune;
   const tooMany = checkCount(definition);
@@ -79,12 +81,17 @@ export function planRuns(definition: ExperimentDefinition, experimentId: string)
 }
 
 function checkSize(specs: readonly RunSpec[]): Problem | null {
-  const bytes = specs.reduce((sum, spec) => sum + Buffer.byteLength(JSON.stringify(spec)), 0);
-  if (bytes <= limits.specBytesPerExperiment) return null;
-  return {
-    path: 'variants',
-    message: `the specs of ${specs.length} runs have ${bytes} bytes together, at most ${limits.specBytesPerExperiment} are allowed: make several experiments`,
-  };
+  let bytes = 0;
+  for (const spec of specs) {
+    bytes += Buffer.byteLength(JSON.stringify(spec));
+    // Not to the end: all together may have a gigabyte.
+    if (bytes > limits.specBytesPerExperiment)
+      return {
+        path: 'variants',
+        message: `the specs of ${specs.length} runs have more than ${limits.specBytesPerExperiment} bytes together: make several experiments`,
+      };
+  }
+  return null;
 }
 
 function checkCount({ variants, grid, random, seeds, teacher }: ExperimentDefinition): Problem | null {
@@ -92,10 +99,14 @@ function checkCount({ variants, grid, random, seeds, teacher }: ExperimentDefini
     .map(({ method }) => {
       const axes = grid.filter(({ parameter }) => reads(method, parameter));
       const isDrawn = random?.space.some(({ parameter }) => reads(method, parameter)) ?? false;
-      return axes.reduce((product, { values }) => product * values.length, isDrawn ? random!.samples : 1);
+      // What is empty is told elsewhere, and left out when the points are made.
+      return axes.reduce(
+        (product, { values }) => product * Math.max(1, values.length),
+        isDrawn ? Math.max(1, random!.samples) : 1,
+      );
     })
     .reduce((sum, count) => sum + count, 0);
-  const count = points * seeds.length + (teacher?.finetune ? 1 : 0);
+  const count = points * Math.max(1, seeds.length) + (teacher?.finetune ? 1 : 0);
   if (count <= limits.runsPerExperiment) return null;
   const sum = `${points} points of variants, grid and random search x ${seeds.length} seeds`;
   return {

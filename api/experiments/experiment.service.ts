@@ -27,6 +27,7 @@ export interface CreateOptions {
   launch: boolean;
 }
 
+const mostOrderTerms = 4;
 const defaultOrder: ExperimentOrder[] = [{ field: 'CREATED_AT', direction: 'DESC', nulls: 'LAST' }];
 
 /** A page of the experiments that pass a filter. @throws GraphQLError with all problems of the arguments */
@@ -42,6 +43,9 @@ export async function searchExperiments(
   const problems = [
     ...filterProblems(search.filter),
     ...pageProblems(page),
+    ...(order.length > mostOrderTerms
+      ? [{ path: 'orderBy', message: `${order.length} terms, at most ${mostOrderTerms} are allowed` }]
+      : []),
     ...(after?.kind === 'invalid' ? after.problems : []),
   ];
   if (problems.length > 0) throw badArguments(problems);

@@ -17,6 +17,7 @@ import { SearchResolver } from './search/search.resolver';
 import { ServiceResolver } from './service/service.resolver';
 import { MetricUpdatesResolver } from './subscriptions/metric-updates.resolver';
 import { RunUpdatesResolver } from './subscriptions/run-updates.resolver';
+import { refuseIllFormedArguments } from './well-formed-arguments';
 
 /** type-graphql asks for one as soon as there is a subscription; ours bring their own sources (api/subscriptions). */
 const noTopics: PubSub = {
@@ -29,8 +30,8 @@ const noTopics: PubSub = {
 };
 
 /** The whole GraphQL schema, with its resolvers. */
-export function createApiSchema(): Promise<GraphQLSchema> {
-  return buildSchema({
+export async function createApiSchema(): Promise<GraphQLSchema> {
+  const schema = await buildSchema({
     resolvers: [
       ComparisonResolver,
       ComparedPairResolver,
@@ -56,4 +57,6 @@ export function createApiSchema(): Promise<GraphQLSchema> {
     // The check is an introspection query, three quarters of the time this takes; `npm run schema` and tests do the same.
     skipCheck: true,
   });
+  refuseIllFormedArguments(schema);
+  return schema;
 }

@@ -10,6 +10,8 @@ import { contentTypes, type ExportFormat, headerOf, textOf } from '../exports/fo
 import type { ExportTable } from '../exports/table';
 import type { GraphqlOptions } from '../graphql/operation';
 import type { RunFilter } from '../runs/run-filter';
+import { variableProblems } from '../shared/limits';
+import { illFormedTexts } from '../shared/well-formed';
 
 const parametersSchema = z.strictObject({
   filter: z.string().optional(),
@@ -77,6 +79,8 @@ function readParameters(query: unknown, filterType: GraphQLInputType): Checked<O
   }
   const { filter = '{}', metrics = null, after = null } = parsed.data;
   const checked = readFilter(filter, filterType);
+  const illFormed = illFormedTexts({ filter: checked.kind === 'valid' ? checked.value : null, metrics, after }, '');
+  if (illFormed.length > 0) return { kind: 'invalid', problems: illFormed };
   return checked.kind === 'invalid' ? checked : { kind: 'valid', value: { filter: checked.value, metrics, after } };
 }
 
@@ -85,7 +89,10 @@ function readFilter(text: string, type: GraphQLInputType): Checked<RunFilter> {
   const problems: Problem[] = [];
   let filter: unknown;
   try {
-    filter = coerceInputValue(JSON.parse(text), type, (path, _value, { message }) =>
+    const given: unknown = JSON.parse(text);
+    for (const { message } of variableProblems({ filter: given })) problems.push({ path: 'filter', message });
+    if (problems.length > 0) return { kind: 'invalid', problems };
+    filter = coerceInputValue(given, type, (path, _value, { message }) =>
       problems.push({ path: ['filter', ...path].join('.'), message }),
     );
   } catch (error) {

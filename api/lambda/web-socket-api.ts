@@ -18,6 +18,7 @@ import type { Authentication } from '../access/viewer';
 import type { ConnectionTable } from '../database/tables';
 import { type GraphqlOptions, mostOperationsPerSocket, prepareOperation } from '../graphql/operation';
 import { maskError } from '../shared/errors';
+import { isWellFormed } from '../shared/well-formed';
 import {
   countOperations,
   deleteConnections,
@@ -179,6 +180,7 @@ async function subscribe(turn: Turn, { id, payload }: SubscribeMessage): Promise
   if (connection.expires_at <= new Date().toISOString())
     throw new Closing(4403, 'Forbidden: the time of the connection, or of its token, is over');
   if (id.length > longestId) throw new Closing(4400, `the id of an operation has at most ${longestId} characters`);
+  if (!isWellFormed(id)) throw new Closing(4400, 'the id of an operation has a NUL character or half a surrogate pair');
   const viewer = { name: connection.viewer_name, role: connection.viewer_role };
   const args = prepareOperation(turn, payload, { services, viewer });
   if (!('schema' in args)) return fail(turn, id, args);
@@ -215,7 +217,7 @@ async function subscribe(turn: Turn, { id, payload }: SubscribeMessage): Promise
 async function complete(turn: Turn, { id }: CompleteMessage): Promise<void> {
   const { database } = turn.invocation.services;
   const connection = await findConnection(database, turn.connectionId);
-  if (connection?.acknowledged !== 1 || id.length > longestId) return;
+  if (connection?.acknowledged !== 1 || id.length > longestId || !isWellFormed(id)) return;
   await endOperation(database, turn.connectionId, id, sentAt(turn));
 }
 

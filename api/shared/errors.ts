@@ -12,7 +12,7 @@ export interface Failure {
   problems: Problem[];
 }
 
-export const invalidInput = (problems: Problem[]): Failure => ({ kind: 'INVALID_INPUT', problems });
+export const invalidInput = (problems: Problem[]): Failure => ({ kind: 'INVALID_INPUT', problems: shown(problems) });
 export const conflict = (path: string, message: string): Failure => ({
   kind: 'CONFLICT',
   problems: [{ path, message }],
@@ -26,8 +26,18 @@ export function isFailure(outcome: object): outcome is Failure {
   return 'kind' in outcome && 'problems' in outcome;
 }
 
+/** Problems that are told at once: lists may hold thousands, each of them wrong. */
+const mostProblems = 100;
+
+function shown(problems: Problem[]): Problem[] {
+  const more = problems.length - mostProblems;
+  if (more <= 0) return problems;
+  return [...problems.slice(0, mostProblems), { path: '', message: `${more} further problems are not shown` }];
+}
+
 /** A query's bad arguments: a list has no place for failure as data, so the problems travel in the extensions. */
-export function badArguments(problems: Problem[]): GraphQLError {
+export function badArguments(all: Problem[]): GraphQLError {
+  const problems = shown(all);
   const text = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
   return new GraphQLError(text, { extensions: { code: 'BAD_USER_INPUT', kind: 'INVALID_INPUT', problems } });
 }

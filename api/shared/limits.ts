@@ -10,6 +10,7 @@ import {
 } from 'graphql';
 import { fieldExtensionsEstimator, getComplexity, simpleEstimator } from 'graphql-query-complexity';
 import { measureDocument } from './document-size';
+import { isWellFormed } from './well-formed';
 
 /** A limit on everything a caller can make large. */
 export const limits = {
@@ -49,6 +50,10 @@ export const limits = {
   defaultPageSize: 50,
   /** Conditions of one filter, at all levels. */
   filterConditions: 100,
+  /** Levels of a filter. The conditions become one expression, of which SQLite takes 1000 levels. */
+  filterDepth: 20,
+  /** Characters of a text that a filter compares with. SQLite takes patterns of 50,000 bytes. */
+  filterTextLength: 2000,
   /** Values of one `in` or `notIn`. */
   listValues: 500,
   /** Values of all conditions of one filter: SQLite takes 32,766 in a statement. */
@@ -109,6 +114,7 @@ const closing = new Set<TokenKind>([TokenKind.PAREN_R, TokenKind.BRACKET_R, Toke
 export function checkText(text: string): GraphQLError[] {
   const length = exceeded('length', text.length, limits.documentLength, 'send the values as variables');
   if (length !== null) return [length];
+  if (!isWellFormed(text)) return [badInput('the text of the operation has a NUL character or half a surrogate pair')];
   const lines = text.split(/\r\n|[\n\r]/).length;
   const tooManyLines = exceeded('number of lines', lines, limits.documentLines, 'send several operations');
   return tooManyLines === null ? tokenProblems(text) : [tooManyLines];

@@ -73,6 +73,21 @@ describe('problems', () => {
     ]);
   });
 
+  test.each([
+    'hf:../../x',
+    'hf:owner/..',
+    'hf:./name',
+    'hf:owner/name/../x',
+    'hf:owner/name//x',
+    'hf:owner/name@..',
+    'hf:ow ner/name',
+    'hf:owner/na?me',
+    '/data/\0',
+  ])('refuses %s as the place of a teacher: it leads elsewhere, or nowhere', (location) => {
+    const checked = parseRunSpec({ runId: 'r1', data, method: 'kd', teacher: { kind: 'folder', location } });
+    expect(checked).toMatchObject({ kind: 'invalid', problems: [{ path: 'teacher.location' }] });
+  });
+
   test.each(['train.csv', '../train.csv', './data/train.csv', '~/train.csv', 'hf:owner', 'hf:train.csv'])(
     '%s is no location: it would mean another file in another process',
     (location) => {

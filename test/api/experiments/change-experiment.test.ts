@@ -149,7 +149,7 @@ describe('changing an experiment', () => {
         Array.from({ length: 19 }, (_, n) => `t${n}`),
         [],
       ),
-    ).toMatchObject({ problems: [{ path: 'add', message: '21 tags, at most 20' }] });
+    ).toMatchObject({ problems: [{ path: 'add', message: '21 tags, at most 20 are allowed' }] });
   });
 
   it('keeps remarks on experiments and runs, with who wrote them', async () => {
