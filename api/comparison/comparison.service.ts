@@ -13,6 +13,7 @@ import { groupRuns, isRunLabel, type RunGroup } from './groups';
 import { type Pair, pairsOf, testPairs } from './pairs';
 import { predictionsOf } from './predictions';
 import { type ComparisonRequest, checkRequest } from './request';
+import { withoutRounding } from './statistics/rounding';
 import { describeSample } from './statistics/sample';
 import type { ComparisonWarning } from './warnings';
 
@@ -90,7 +91,7 @@ function describeGroups(
     difference:
       reference === null || group === reference || group.mean === null || reference.mean === null
         ? null
-        : group.mean - reference.mean,
+        : withoutRounding(group.mean - reference.mean, Math.abs(group.mean)),
   }));
 }
 

@@ -8,6 +8,7 @@ import {
   resamples,
   rowBits,
 } from './resampled-rows';
+import { withoutRounding } from './rounding';
 
 /** What a model took the rows of a split for. All models of one comparison are asked for the same rows. */
 export interface Predicted {
@@ -109,7 +110,9 @@ export function bootstrapInterval(pairs: readonly { value: Float64Array; against
     means[resample] = sum / n;
   }
   means.sort();
-  return { low: quantile(means, 0.025), high: quantile(means, 0.975) };
+  // Scores are shares of rows, at most 1. An end that is 0 must be it: a verdict asks whether the interval touches 0.
+  const end = (share: number) => withoutRounding(quantile(means, share), 1);
+  return { low: end(0.025), high: end(0.975) };
 }
 
 const drawnSeeds = new Map<number, Uint32Array>();

@@ -1,5 +1,6 @@
 import gammaln from '@stdlib/math-base-special-gammaln';
 import cdf from '@stdlib/stats-base-dists-t-cdf';
+import { withEqualMagnitudes } from './rounding';
 import { describeSample, type Sample } from './sample';
 
 /** Two values that belong together: of two groups with one seed. */
@@ -24,23 +25,17 @@ export interface EffectSize {
   hedgesGz: number | null;
 }
 
-/** Relative to the values: rounding of two equal differences parts them by less, one test row among a million by more. */
-const roundingShare = 1e-12;
-
 /**
  * value - against of every pair. What is left of two equal differences after rounding (.82 - .80 and .72 - .70 are not
- * the same float) would look like a spread, so differences that are that close to another are given its value.
+ * the same float) would look like a spread, and would rank a difference and its opposite: both are made equal.
  */
-export function differencesOf(pairs: readonly ValuePair[]): number[] {
-  const scale = Math.max(...pairs.flatMap(({ value, against }) => [Math.abs(value), Math.abs(against)]));
-  const known = [0];
-  return pairs.map(({ value, against }) => {
-    const difference = value - against;
-    const equal = known.find((one) => Math.abs(one - difference) <= roundingShare * scale);
-    if (equal === undefined) known.push(difference);
-    return equal ?? difference;
-  });
-}
+export const differencesOf = (pairs: readonly ValuePair[]): number[] =>
+  withEqualMagnitudes(
+    pairs.map(({ value, against }) => ({
+      value: value - against,
+      size: Math.max(Math.abs(value), Math.abs(against)),
+    })),
+  );
 
 /** null below two differences, and where all are equal: without a spread there is nothing to test against. */
 export function pairedT(differences: Sample): PairedT | null {
@@ -64,10 +59,8 @@ export function hedgesCorrection(degreesOfFreedom: number): number {
   return Math.exp(gammaln(half) - gammaln(half - 0.5) - Math.log(half) / 2);
 }
 
-/** The differences, described; all equal ones have a spread of exactly 0. */
+/** The differences, described. All equal ones have no spread, so nothing tells how far their mean may be off. */
 export function describeDifferences(differences: readonly number[]): Sample {
-  const [first] = differences;
-  if (differences.length < 2 || differences.some((difference) => difference !== first))
-    return describeSample(differences);
-  return { n: differences.length, mean: first!, standardDeviation: 0, interval: null };
+  const sample = describeSample(differences);
+  return sample.standardDeviation === 0 ? { ...sample, interval: null } : sample;
 }

@@ -1,4 +1,5 @@
 import quantile from '@stdlib/stats-base-dists-t-quantile';
+import { withoutRounding } from './rounding';
 
 /** What n values say about the mean of what they come from. */
 export interface Sample {
@@ -18,6 +19,14 @@ export interface Interval {
 
 const confidence = 0.95;
 
+/** Equal values have just that mean, and values that cancel a mean of 0: a sum of floats has either but for rounding. */
+function meanOf(values: readonly number[]): number {
+  const [first] = values;
+  if (values.every((value) => value === first)) return first!;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return withoutRounding(mean, Math.max(...values.map(Math.abs)));
+}
+
 /**
  * Mean, standard deviation and interval of values taken to be independent and near normal.
  * mean +- t(1 - 0.05 / 2, n - 1) * s / sqrt(n)
@@ -26,7 +35,7 @@ const confidence = 0.95;
 export function describeSample(values: readonly number[]): Sample {
   const n = values.length;
   if (n === 0) return { n, mean: null, standardDeviation: null, interval: null };
-  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const mean = meanOf(values);
   if (!Number.isFinite(mean)) return { n, mean: null, standardDeviation: null, interval: null };
   if (n === 1) return { n, mean, standardDeviation: null, interval: null };
   // Two passes: the one-pass formula loses all digits where values are close together, as accuracies are.

@@ -66,6 +66,12 @@ describe('the bootstrap over seeds and rows', () => {
   it('has no width where both are the same', () => {
     expect(interval([0, 1], 'macro-f1', ['a', 'a'])).toEqual({ low: 0, high: 0 });
   });
+
+  it('ends at 0 itself where differences cancel but for rounding', () => {
+    const constant = (value: number) => new Float64Array(resamples).fill(value);
+    const found = bootstrapInterval([{ value: constant(0.1 + 0.2), against: constant(0.3) }]);
+    expect(found).toEqual({ low: 0, high: 0 });
+  });
 });
 
 describe('resampled rows', () => {

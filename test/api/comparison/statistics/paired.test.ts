@@ -64,6 +64,31 @@ describe('the paired t test', () => {
     expect(differencesOf([{ value: 0.1 + 0.2, against: 0.3 }])).toEqual([0]);
     expect(differencesOf([{ value: 1e-9, against: 2e-9 }])).toEqual([-1e-9]);
   });
+
+  it('judges rounding by the values of each pair alone', () => {
+    const large = { value: 1e6, against: 1e6 };
+    expect(differencesOf([large, { value: 3e-9, against: 2e-9 }])[1]).toBeCloseTo(1e-9, 18);
+  });
+
+  it('has the ties and signs of the counts that scores were made from, in any order', () => {
+    const score = fc.record({ against: fc.integer({ min: 40, max: 1960 }), rows: fc.integer({ min: -40, max: 40 }) });
+    const scores = fc.array(score, { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(scores, fc.constantFrom(2000, 2388, 9543), (given, total) => {
+        const found = differencesOf(
+          given.map(({ against, rows }) => ({ value: (against + rows) / total, against: against / total })),
+        );
+        given.forEach(({ rows }, i) => {
+          expect(found[i]).toBeCloseTo(rows / total, 12);
+          given.forEach((other, j) => {
+            expect(Math.sign(Math.abs(found[i]!) - Math.abs(found[j]!))).toBe(
+              Math.sign(Math.abs(rows) - Math.abs(other.rows)),
+            );
+          });
+        });
+      }),
+    );
+  });
 });
 
 describe('the effect size', () => {
@@ -141,6 +166,18 @@ describe("Wilcoxon's test", () => {
         expect(wilcoxon(given.map((difference) => -difference))).toEqual(test);
       }),
       { numRuns: 60 },
+    );
+  });
+
+  // scipy.stats.wilcoxon([-1, 1, 6, -2, 2], method=PermutationMethod(n_resamples=inf)): .6875.
+  it('ties a difference and its opposite, whatever the scores they are of', () => {
+    const rows = [-1, 1, 6, -2, 2];
+    const counts = fc.array(fc.integer({ min: 10, max: 2370 }), { minLength: 5, maxLength: 5 });
+    fc.assert(
+      fc.property(counts, (against) => {
+        const scores = against.map((count, seed) => ({ value: (count + rows[seed]!) / 2388, against: count / 2388 }));
+        expect(wilcoxon(differencesOf(scores))).toMatchObject({ statistic: 5, ranked: 5, zeros: 0, p: 0.6875 });
+      }),
     );
   });
 

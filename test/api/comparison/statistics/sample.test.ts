@@ -27,13 +27,23 @@ describe('a sample', () => {
     expect(describeSample([1e9 + 1, 1e9 + 2, 1e9 + 3]).standardDeviation).toBe(1);
   });
 
+  it('has the very mean of equal values and no spread, and a mean of 0 where values cancel', () => {
+    const { mean, standardDeviation, interval } = describeSample([0.1, 0.1, 0.1]); // 0.1 + 0.1 + 0.1 > 0.3
+    expect({ mean, standardDeviation, interval }).toEqual({
+      mean: 0.1,
+      standardDeviation: 0,
+      interval: { low: 0.1, high: 0.1 },
+    });
+    expect(describeSample([0.1, 0.2, -0.3]).mean).toBe(0); // 0.1 + 0.2 - 0.3 > 0
+  });
+
   it('has no spread with one value, and no mean with none', () => {
     expect(describeSample([0.5])).toEqual({ n: 1, mean: 0.5, standardDeviation: null, interval: null });
     expect(describeSample([])).toEqual({ n: 0, mean: null, standardDeviation: null, interval: null });
   });
 
   it('is null where it is beyond the numbers there are, and never infinite', () => {
-    expect(describeSample([1e308, 1e308])).toEqual({ n: 2, mean: null, standardDeviation: null, interval: null });
+    expect(describeSample([1e308, 1.5e308])).toEqual({ n: 2, mean: null, standardDeviation: null, interval: null });
     expect(describeSample([1e200, -1e200])).toEqual({ n: 2, mean: 0, standardDeviation: null, interval: null });
   });
 });
