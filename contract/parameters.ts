@@ -10,6 +10,9 @@ const weight = z.number().min(0).max(1000);
 const learningRate = z.number().positive().max(10);
 const optimizerName = z.enum(['sgd', 'rmsprop', 'adam', 'adamw']);
 
+/** Default of `pilotLearningRate` by `pilotOptimizer`. */
+export const pilotLearningRates = { sgd: 0.05, rmsprop: 0.001, adam: 0.001 } as const;
+
 export const parametersSchema = z.strictObject({
   // Data
   preprocessing: z
@@ -233,7 +236,11 @@ export const parametersSchema = z.strictObject({
     .enum(['sgd', 'rmsprop', 'adam'])
     .default('sgd')
     .describe('Optimizer of the pilot update, from which the teacher learns; its state is not kept for sgd.'),
-  pilotLearningRate: learningRate.default(0.05).describe('Learning rate of the pilot update.'),
+  pilotLearningRate: learningRate
+    .default(pilotLearningRates.sgd)
+    .describe(
+      'Learning rate of the pilot update. By pilotOptimizer: 0.05 for sgd; 0.001 for rmsprop and adam, whose first steps move every weight by 10 times and once this rate.',
+    ),
   normaliseMetaGradient: z
     .boolean()
     .default(true)

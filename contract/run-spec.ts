@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type MethodName, methodNames, methods } from './methods';
 import { defaultSelectBy, selectByProblem } from './metrics';
-import { type ParameterName, type ParameterOverrides, parametersSchema } from './parameters';
+import { type ParameterName, type ParameterOverrides, parametersSchema, pilotLearningRates } from './parameters';
 
 /** An identifier that is safe as part of an object key. */
 export const identifierSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
@@ -237,7 +237,16 @@ function withMethodDefaults(input: unknown): unknown {
   const method = methodNames.find((name) => name === definition?.method);
   if (definition === null || method === undefined) return input;
   const given = definition.parameters ?? {};
-  return asObject(given) === null ? input : { ...definition, parameters: { ...methods[method].defaults, ...given } };
+  if (asObject(given) === null) return input;
+  return { ...definition, parameters: { ...methods[method].defaults, ...pilotDefault(given), ...given } };
+}
+
+/** The learning rate that suits the pilot that is asked for. */
+function pilotDefault({ pilotOptimizer }: { pilotOptimizer?: unknown }): ParameterOverrides {
+  const optimizer = (Object.keys(pilotLearningRates) as (keyof typeof pilotLearningRates)[]).find(
+    (name) => name === pilotOptimizer,
+  );
+  return optimizer === undefined ? {} : { pilotLearningRate: pilotLearningRates[optimizer] };
 }
 
 function asObject(value: unknown): Record<string, unknown> | null {

@@ -27,6 +27,16 @@ test('the shortest definition is filled in whole, and resolving it again changes
 });
 
 test.each([
+  [{}, 0.05],
+  [{ pilotOptimizer: 'rmsprop' }, 0.001],
+  [{ pilotOptimizer: 'adam' }, 0.001],
+  [{ pilotOptimizer: 'adam', pilotLearningRate: 0.2 }, 0.2],
+])('the learning rate of a pilot suits its optimizer unless it is given: %j', (parameters, expected) => {
+  const spec = specOf({ runId: 'r1', method: 'meta-lora', data, teacher, parameters });
+  expect(spec.parameters.pilotLearningRate).toBe(expected);
+});
+
+test.each([
   ['finetune', 5e-5, 4],
   ['finetune-lora', 5e-4, 4],
   ['meta-full', 1e-5, 10],

@@ -7,11 +7,14 @@ import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
 import { localFolder, type ModelFiles } from '../models/model-files';
 import { modelFolder } from '../sources/model-folder';
 import type { InputSetting } from './setting';
+import type { TeacherRun } from './teacher-rows';
 
 /** Files of a model, and what a reader of the result should know about them. */
 export interface LocatedModel {
   /** null for a model that has none: random weights, or labels. */
   files: ModelFiles | null;
+  /** The fine-tuning run that left it; null for a model of another kind. */
+  teacherRun: TeacherRun | null;
   notes: string[];
 }
 
@@ -22,14 +25,14 @@ export async function locateTeacher(
 ): Promise<Checked<LocatedModel>> {
   const { teacher } = spec;
   if (teacher === null || teacher.kind === 'random' || teacher.kind === 'labels')
-    return { kind: 'valid', value: { files: null, notes: [] } };
+    return { kind: 'valid', value: { files: null, teacherRun: null, notes: [] } };
   if (teacher.kind === 'run') return filesOfRun(teacher.runId, spec, objects);
   const folder = await modelFolder(teacher.location, sources);
   if (folder.kind === 'invalid') return folder;
   const missing = await missingFiles(folder.value);
   return missing.length > 0
     ? { kind: 'invalid', problems: missing }
-    : { kind: 'valid', value: { files: localFolder(folder.value), notes: [] } };
+    : { kind: 'valid', value: { files: localFolder(folder.value), teacherRun: null, notes: [] } };
 }
 
 async function missingFiles(folder: string): Promise<Problem[]> {
@@ -55,7 +58,8 @@ async function filesOfRun(
   const invalid = (message: string) => ({ kind: 'invalid' as const, problems: [{ path: 'teacher.runId', message }] });
   const body = await objects.read(resultKey(runId));
   if (body === null) return invalid(`run "${runId}" has no result: give a fine-tuning run that has finished`);
-  const { spec } = resultSchema.parse(JSON.parse(Buffer.from(body).toString()));
+  const teacherRun: TeacherRun = resultSchema.parse(JSON.parse(Buffer.from(body).toString()));
+  const { spec } = teacherRun;
   if (methods[spec.method].trains !== 'teacher')
     return invalid(`run "${runId}" is of method "${spec.method}", which leaves a student: give a fine-tuning run`);
   const differing = (['preprocessing', 'maxTokens', 'splitSeed', 'devShare', 'quizShare'] as const).filter(
@@ -69,5 +73,5 @@ async function filesOfRun(
     location: modelKey(runId, '').slice(0, -1),
     read: (file: string) => objects.read(modelKey(runId, file)),
   };
-  return { kind: 'valid', value: { files, notes } };
+  return { kind: 'valid', value: { files, teacherRun, notes } };
 }

@@ -8,6 +8,7 @@ import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
 import type { Batch } from '../data/batch';
 import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches';
 import { type DataSet, loadDataSet } from '../data/dataset';
+import { repeatedTextsNotes } from '../data/repeated-texts';
 import type { Splits } from '../data/splits';
 import { readTeacherLabels, type TeacherLabels } from '../data/teacher-labels';
 import { createMethod, methodDefinitions } from '../methods';
@@ -23,6 +24,7 @@ import { buildStudent, buildTeacher, type RunModel } from './run-model';
 import { labellingTeacher, scoredTeacher, type TeacherOfRun } from './scored-teacher';
 import type { InputSetting } from './setting';
 import { alignsWords } from './teacher-hints';
+import { rowsKnownToTeacher, type TeacherRun } from './teacher-rows';
 
 /** All that a run trains on and with. What changes while it trains is the session. */
 export interface RunInputs extends TeacherOfRun {
@@ -59,15 +61,17 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   setting.onPhase('loading the data');
   const sources = await locateSources(spec, setting);
   if (sources.kind === 'invalid') return sources;
-  const { data, teacherFiles, vectorsFile } = sources.value;
+  const { data, teacherFiles, teacherRun, vectorsFile } = sources.value;
   const prepared = prepareTexts(spec, data, method.needs.quiz);
   const selection = checkSelection(spec, data.classes);
   if (prepared.kind === 'invalid' || selection.kind === 'invalid') return allProblems([prepared, selection]);
-  const { trainTexts } = prepared.value;
+  const { trainTexts, splits } = prepared.value;
+  const known = teacherRun && method.needs.teacher !== 'none' ? rowsKnownToTeacher(teacherRun, spec, data, splits) : noneKnown;
+  if (known.problems.length > 0) return { kind: 'invalid', problems: known.problems };
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
   setting.onPhase('loading the models');
-  const labels = await labelsOfTeacher(spec, data, prepared.value.splits, setting);
+  const labels = await labelsOfTeacher(spec, data, splits, setting);
   const hasModel = method.needs.teacher !== 'none' && spec.teacher?.kind !== 'labels';
   const teacher = hasModel ? await buildTeacher(spec, teacherFiles, data.classes, trainTexts) : absent;
   const student =
@@ -88,7 +92,14 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
     ? labellingTeacher(labels.value, examples)
     : await scoredTeacher(spec, models.teacher, hintRequest, examples, setting);
   if (ofTeacher === 'interrupted') return 'interrupted';
-  const notes = [...sources.value.notes, ...(models.student?.notes ?? []), ...(models.teacher?.notes ?? [])];
+  const notes = [
+    ...sources.value.notes,
+    ...known.notes,
+    ...(labels.value ? [labelsNote] : []),
+    ...repeatedTextsNotes(prepared.value, data, splits),
+    ...(models.student?.notes ?? []),
+    ...(models.teacher?.notes ?? []),
+  ];
   const run = assemble(spec, data.classes, examples, models);
   return {
     kind: 'valid',
@@ -101,6 +112,10 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
     },
   };
 }
+
+const noneKnown: ReturnType<typeof rowsKnownToTeacher> = { problems: [], notes: [] };
+const labelsNote =
+  "which rows the model behind the teacher's file was trained on is not known: with dev rows among them, dev scores would be too good";
 
 /** The classes of the data decide whether a metric of a class can select the model. */
 function checkSelection({ selectBy }: RunSpec, classes: readonly string[]): Checked<null> {
@@ -129,6 +144,7 @@ async function labelsOfTeacher(
 interface Sources {
   data: DataSet;
   teacherFiles: ModelFiles | null;
+  teacherRun: TeacherRun | null;
   vectorsFile: string | null;
   notes: string[];
 }
@@ -142,8 +158,8 @@ async function locateSources(spec: RunSpec, setting: InputSetting): Promise<Chec
   ]);
   if (data.kind === 'invalid' || teacher.kind === 'invalid' || vectors.kind === 'invalid')
     return allProblems([data, teacher, vectors]);
-  const { files: teacherFiles, notes } = teacher.value;
-  return { kind: 'valid', value: { data: data.value, teacherFiles, vectorsFile: vectors.value, notes } };
+  const { files: teacherFiles, teacherRun, notes } = teacher.value;
+  return { kind: 'valid', value: { data: data.value, teacherFiles, teacherRun, vectorsFile: vectors.value, notes } };
 }
 
 async function locateVectors(location: string, sources: InputSources): Promise<Checked<string>> {

@@ -110,7 +110,12 @@ function runModel(
       const inputs = inputsOf(batch, role);
       const states = hiddenStates?.of(inputs) ?? null;
       const logits = model.logits(inputs, { dropout, from: states && { layer: hiddenStates!.layer, states } });
-      return (learnt) => logits({ ...frozen, ...learnt });
+      const { tangent } = logits;
+      return Object.assign((learnt: Weights) => logits({ ...frozen, ...learnt }), {
+        ...(tangent && {
+          tangent: (learnt: Weights, direction: Weights) => tangent({ ...frozen, ...learnt }, direction),
+        }),
+      });
     },
     states: (batch, dropout) => {
       const states = model.states(inputsOf(batch, role), { dropout });

@@ -7,4 +7,8 @@ export type Weights = Readonly<Record<string, Tensor>>;
 export type TensorShapes = Readonly<Record<string, readonly number[]>>;
 
 /** The logits of one batch, [b, c], as a function of the learning weights alone. */
-export type Logits = (weights: Weights) => Tensor2D;
+export interface Logits {
+  (weights: Weights): Tensor2D;
+  /** The derivative of the logits along a direction of the weights, [b, c], exact but for rounding; left out: there is none. */
+  tangent?(weights: Weights, direction: Weights): Tensor2D;
+}

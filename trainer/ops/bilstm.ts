@@ -134,7 +134,7 @@ interface TimeMajorPlaces {
  * Where tokens stand in [t b]: step t of sequence s at row t b + s, or counted from the sequence's end where `reversed`.
  * Rows beyond an end read the first token; nothing reads what comes of it.
  */
-function timeMajorPlaces(lengths: Int32Array, steps: number, reversed: boolean): TimeMajorPlaces {
+export function timeMajorPlaces(lengths: Int32Array, steps: number, reversed: boolean): TimeMajorPlaces {
   const batch = lengths.length;
   const tokenAt = new Int32Array(steps * batch);
   const placeOf = new Int32Array(lengths.reduce((sum, length) => sum + length, 0));

@@ -4,13 +4,18 @@ import * as tf from '@tensorflow/tfjs-core';
 export class NotFiniteError extends Error {
   override readonly name = 'NotFiniteError';
 
+  /** All figures of that step that are not finite: they tell which part of a run produced the first. */
+  readonly figures: readonly string[];
+
   /** @param step steps done when it came about, this one included. */
   constructor(
     readonly figure: string,
     readonly value: number,
     readonly step: number,
+    others: readonly string[] = [],
   ) {
     super(`${figure} became ${value} at step ${step}`);
+    this.figures = [figure, ...others];
   }
 }
 
@@ -65,11 +70,13 @@ export function sumFigures(sums: Readonly<Record<string, number>>): Figures {
       pending = [];
       let position = 0;
       for (const { step, names, examples } of steps) {
-        for (const name of names) {
-          const value = values[position++]!;
-          if (!Number.isFinite(value)) throw new NotFiniteError(name, value, step);
-          grow(`figure:${name}`, value * examples);
-        }
+        const ofStep = values.slice(position, position + names.length);
+        position += names.length;
+        const [first, ...others] = names.filter((_, index) => !Number.isFinite(ofStep[index]));
+        if (first !== undefined) throw new NotFiniteError(first, ofStep[names.indexOf(first)]!, step, others);
+        names.forEach((name, index) => {
+          grow(`figure:${name}`, ofStep[index]! * examples);
+        });
       }
     },
     close: (span) => {

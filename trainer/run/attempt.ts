@@ -16,8 +16,9 @@ import { claimAttempt, endAttempt } from '../records/attempts';
 import { heartbeatSeconds } from '../records/progress';
 import { openRunRecords, type RunRecords } from '../records/run-records';
 import type { InputSources } from '../sources/sources';
+import { divergedPart } from './diverged-part';
 import { finishRun } from './finish';
-import { train } from './train';
+import { type TrainingEnd, train } from './train';
 
 /** How an attempt ended; `finished-before`: the run has its result already, and nothing was done. */
 export type AttemptOutcome = AttemptEnd | { outcome: 'finished-before' };
@@ -226,20 +227,21 @@ function inputFailure(problems: Problem[]): AttemptEnd {
 }
 
 function numericFailure(
-  { error, checkpointStep }: { error: { message: string; step: number }; checkpointStep: number | null },
+  { error, checkpointStep }: Pick<Extract<TrainingEnd, { kind: 'not-finite' }>, 'error' | 'checkpointStep'>,
   spec: RunSpec,
 ): AttemptEnd {
-  const { trains, teacherLearns } = methods[spec.method];
-  const rates = [
-    ...(trains === 'student' ? (['studentLearningRate'] as const) : []),
-    ...(teacherLearns === 'nothing' ? [] : (['teacherLearningRate'] as const)),
-  ].map((rate) => `${rate} (it was ${spec.parameters[rate]})`);
+  const part = divergedPart(error.figures, methods[spec.method]);
+  const rate = `${part}LearningRate` as const;
   const { gradientClipping } = spec.parameters;
-  const clipping = gradientClipping === null ? ' or set gradientClipping to 1' : '';
+  // The gradient of a teacher that is taught is not clipped, nor is that of a pilot.
+  const isClipped = part === 'student' || methods[spec.method].trains === 'teacher';
+  const clipping = isClipped && gradientClipping === null ? ' or set gradientClipping to 1' : '';
   const kept = checkpointStep === null ? '' : `; the checkpoint of step ${checkpointStep} is kept`;
-  return failed('numeric', `${error.message}${kept}. Try a smaller ${rates.join(' or ')}${clipping}.`, {
-    step: error.step,
-  });
+  return failed(
+    'numeric',
+    `${error.message}, produced by the ${part}${kept}. Try a smaller ${rate} (it was ${spec.parameters[rate]})${clipping}.`,
+    { step: error.step },
+  );
 }
 
 /** Codes by which systems say that room or memory ran out. */

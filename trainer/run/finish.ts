@@ -7,6 +7,7 @@ import { unpackWeights } from '../models/weights-file';
 import { readAttempts } from '../records/attempts';
 import { readHistory, writeHistory } from '../records/history';
 import type { RunRecords } from '../records/run-records';
+import { pilotNotes } from './pilot-note';
 import type { Session } from './session';
 
 /** What a trained run leaves behind: the selected model, the whole history, and last the result. */
@@ -48,7 +49,7 @@ export async function finishRun(
     trainedParameters: countValues(state.student?.weights) + countValues(state.teacher?.weights),
     modelBytes: weightsBytes(files),
     seconds: { total: records.elapsedSeconds(), ...session.seconds },
-    notes: [...notes, ...(await engineNotes(records))],
+    notes: [...notes, ...pilotNotes(history, run.spec.parameters), ...(await engineNotes(records))],
   };
   await objects.write(resultKey(runId), `${JSON.stringify(result, null, 2)}\n`);
 }

@@ -7,6 +7,7 @@ import { pairsOf } from '../../../api/comparison/pairs';
 import type { Predictions, StoredPredictions } from '../../../api/comparison/predictions';
 import { resamples } from '../../../api/comparison/statistics/resampled-rows';
 import { verdictOf } from '../../../api/comparison/verdict';
+import { describeMetric } from '../../../contract/metrics';
 
 const run = (device: string): ComparedRun => ({
   id: 'run',
@@ -22,6 +23,7 @@ const run = (device: string): ComparedRun => ({
   device,
   spec: '{}',
   dataFiles: null,
+  selectBy: 'dev/accuracy',
 });
 const groupOn = (...devices: string[]): RunGroup => ({ id: 'kd', name: 'kd', labels: [], runs: devices.map(run) });
 const kinds = (given: Partial<Parameters<typeof comparisonWarnings>[0]>) =>
@@ -92,8 +94,7 @@ describe('the verdict on a significant difference', () => {
       tTest: { statistic: 7, degreesOfFreedom: 2, p: 0.02, holmP: 0.02 },
       bootstrap: { interval: { low, high }, resamples, seeds: 3, rows: 2388 },
     }) as unknown as ComparedPair;
-  const text = (low: number, high: number) =>
-    verdictOf(pair(low, high), { name: 'test/accuracy', higherIsBetter: true }).text;
+  const text = (low: number, high: number) => verdictOf(pair(low, high), describeMetric('test/accuracy')).text;
 
   it.each([
     [0, 0.01],

@@ -1,12 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { parametersSchema } from '../../../contract/parameters';
 import type { Distillation } from '../../../trainer/losses';
-import {
-  directionalDerivative,
-  metaGradient,
-  type Pilot,
-  type PilotProblem,
-} from '../../../trainer/methods/meta-gradient';
+import { centralDifference, metaGradient, type Pilot, type PilotProblem } from '../../../trainer/methods/meta-gradient';
 import { withPullback } from '../../../trainer/numeric/gradients';
 import { ADAM, type OptimizerState, RMSPROP } from '../../../trainer/numeric/optimizers';
 import { randomStream } from '../../../trainer/numeric/random';
@@ -205,7 +200,7 @@ describeOnEveryEngine('the meta-gradient and nested automatic differentiation', 
   });
 });
 
-describeOnEveryEngine('the directional derivative', () => {
+describeOnEveryEngine('the central difference along a direction', () => {
   it('is right in float32 to 5e-5 of float64, whatever the length of the direction', () => {
     const direction = { hidden: normal(inputs, units), output: normal(units, classes) } as Plain;
     const h = 1e-6;
@@ -221,7 +216,7 @@ describeOnEveryEngine('the directional derivative', () => {
       const scaled = Object.fromEntries(
         Object.entries(tensors(direction)).map(([name, tensor]) => [name, tf.mul(tensor, length)]),
       );
-      const u = Array.from(directionalDerivative(logitsOf(batch.x), tensors(student), scaled).dataSync());
+      const u = Array.from(centralDifference(logitsOf(batch.x), tensors(student), scaled).dataSync());
       expect(
         float64.relativeError(
           u,
@@ -234,7 +229,7 @@ describeOnEveryEngine('the directional derivative', () => {
   it('is 0 along nothing, and NaN along NaN', () => {
     const zero = { hidden: tf.zeros([inputs, units]), output: tf.zeros([units, classes]) };
     const along = (direction: Weights) =>
-      Array.from(directionalDerivative(logitsOf(batch.x), tensors(student), direction).dataSync());
+      Array.from(centralDifference(logitsOf(batch.x), tensors(student), direction).dataSync());
     expect(along(zero).every((value) => value === 0)).toBe(true);
     expect(along({ ...zero, output: tf.fill([units, classes], Number.NaN) }).every(Number.isNaN)).toBe(true);
   });

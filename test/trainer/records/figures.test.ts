@@ -46,6 +46,12 @@ describeOnEveryEngine('the figures of training steps', () => {
     await expect(figures.readBack()).rejects.toThrow(new NotFiniteError('train/loss', Number.NaN, 2));
   });
 
+  it('name all that were not a number at that step', async () => {
+    const figures = sumFigures({});
+    figures.add(1, { finite: tf.scalar(1), first: tf.scalar(Number.NaN), other: tf.scalar(Number.NaN) }, 8, 1);
+    await expect(figures.readBack()).rejects.toMatchObject({ figure: 'first', figures: ['first', 'other'] });
+  });
+
   it('hold their tensors until they are read back, and none after', async () => {
     const figures = sumFigures({});
     const before = tf.memory().numTensors;

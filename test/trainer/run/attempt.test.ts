@@ -56,7 +56,7 @@ describe('an attempt', () => {
     });
   });
 
-  it('that meets a number that is none fails with the step and keeps the last checkpoint', async () => {
+  it('fails with the step and keeps the last checkpoint when a loss becomes NaN', async () => {
     // The squared distance of logits has a curvature of about 1: at this rate every step throws them nine times farther.
     const diverging = {
       studentOptimizer: 'sgd',
@@ -77,7 +77,7 @@ describe('an attempt', () => {
     const kept = end.step! - 1;
     expect(end.message).toMatch(
       new RegExp(
-        `^train/[a-z-]+ became (NaN|Infinity) at step ${end.step}; the checkpoint of step ${kept} is kept. Try a smaller`,
+        `^train/[a-z-]+ became (NaN|Infinity) at step ${end.step}, produced by the student; the checkpoint of step ${kept} is kept. Try a smaller`,
       ),
     );
     expect(end.message).toContain('studentLearningRate (it was 10) or set gradientClipping to 1');

@@ -22,7 +22,7 @@ export interface BilstmConfig {
 /** Name of the word embedding, which may be frozen. */
 export const embeddingName = 'embedding.weight';
 
-const attentionName = 'attention.weight';
+export const attentionName = 'attention.weight';
 
 /**
  * Dropout factors of one step, so that several passes of it see the same model: [n, e] on the word vectors and [b, 2u]
@@ -167,7 +167,7 @@ function attend(weights: Weights, wordStates: Tensor2D, lengths: Int32Array) {
 }
 
 /** The final states among all: the forward direction's at the last word, the backward direction's at the first. */
-function finalOf(wordStates: Tensor2D, lengths: Int32Array): Tensor2D {
+export function finalOf(wordStates: Tensor2D, lengths: Int32Array): Tensor2D {
   let end = 0;
   const ends = lengths.map((length) => (end += length)); // one behind the last word of each
   const [forward, backward] = tf.split(wordStates, 2, 1) as [Tensor2D, Tensor2D]; // [n, u] each

@@ -8,6 +8,7 @@ import { type WordVocabulary, wordEncoder } from '../../tokenizers/words';
 import type { EmbeddedClassifier, Model } from '../model';
 import { type BilstmConfig, bilstmLogits, bilstmStates, dropoutMasks, embeddingName } from './bilstm';
 import { bilstmFiles, type Reading } from './folder';
+import { bilstmTangent } from './tangent';
 
 export interface BilstmSetting {
   config: BilstmConfig & { embedding: number };
@@ -34,7 +35,9 @@ export function bilstmModel({ config, classes, vocabulary, parameters, dropoutRa
     layers: [{ name: 'lstm', matrices: { forward: matrix('forward'), backward: matrix('backward') } }],
     logits: (inputs, { dropout }) => {
       const masks = masksOf(inputs, dropout);
-      return (weights) => bilstmLogits(weights, inputs, masks);
+      return Object.assign((weights: Weights) => bilstmLogits(weights, inputs, masks), {
+        tangent: (weights: Weights, direction: Weights) => bilstmTangent(weights, direction, inputs, masks),
+      });
     },
     states: (inputs, { dropout }) => {
       const masks = masksOf(inputs, dropout);

@@ -7,10 +7,12 @@ import {
   embeddingName,
   initialiseBilstm,
 } from '../../../../trainer/models/word/bilstm';
+import { bilstmTangent } from '../../../../trainer/models/word/tangent';
 import { valueAndGradients } from '../../../../trainer/numeric/gradients';
 import { randomStream } from '../../../../trainer/numeric/random';
 import type { Weights } from '../../../../trainer/numeric/weights';
 import { describeOnEveryEngine } from '../../../testkit/engines';
+import { relativeError } from '../../../testkit/float64';
 import { centralDifference, type NaiveWeights, naiveBilstm, naiveBilstmStates } from '../../../testkit/naive-models';
 import { largestDifference, redrawn, toFloat64 } from '../../../testkit/tensors';
 
@@ -100,6 +102,39 @@ describeOnEveryEngine('the student with attention over its words', () => {
       const scale = Math.max(...slopes.map(Math.abs));
       expect({ name, close: largestDifference(values, slopes) / scale < 1e-4 }).toEqual({ name, close: true });
     }
+  });
+
+  it.each(['final states', 'attention'])('has the derivative of the float64 model along a direction, by %s', (kind) => {
+    const weights = kind === 'attention' ? attentive() : tinyStudent();
+    // Entries of very different size, as the derivatives of a pilot update are.
+    const direction = Object.fromEntries(
+      Object.entries(redrawn(weights, 1)).map(([name, tensor], index) => [name, tf.mul(tensor, 10 ** (index % 4))]),
+    );
+    const [at, along] = [toFloat64(weights), toFloat64(direction)];
+    const logitsAt = (step: number) => {
+      const moved = Object.entries(at).map(([name, { shape, values }]) => [
+        name,
+        { shape, values: values.map((value, i) => value + step * along[name]!.values[i]!) },
+      ]);
+      return sequences.flatMap((ids) => naiveBilstm(Object.fromEntries(moved), ids));
+    };
+    const [ahead, behind] = [logitsAt(1e-7), logitsAt(-1e-7)];
+    const expected = ahead.map((logit, i) => (logit - behind[i]!) / 2e-7);
+    expect(relativeError([...bilstmTangent(weights, direction, words).dataSync()], expected)).toBeLessThan(1e-5);
+  });
+
+  it('has the derivative along some of the weights, under dropout', () => {
+    const weights = tinyStudent();
+    const direction = { 'lstm.forward.weight': redrawn(weights, 1)['lstm.forward.weight']! };
+    const masks = dropoutMasks({ words: 4, state: 12 }, words, 0.5, randomStream(0, 'dropout'))!;
+    const logits = (step: number) => {
+      const name = 'lstm.forward.weight';
+      return bilstmLogits({ ...weights, [name]: tf.add(weights[name]!, tf.mul(direction[name], step)) }, words, masks);
+    };
+    const expected = tf.mul(tf.sub(logits(0.01), logits(-0.01)), 50).dataSync();
+    expect(relativeError([...bilstmTangent(weights, direction, words, masks).dataSync()], [...expected])).toBeLessThan(
+      1e-3,
+    );
   });
 
   it('gives a sequence the same logits whatever it is batched with', () => {
