@@ -66,7 +66,8 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   const selection = checkSelection(spec, data.classes);
   if (prepared.kind === 'invalid' || selection.kind === 'invalid') return allProblems([prepared, selection]);
   const { trainTexts, splits } = prepared.value;
-  const known = teacherRun && method.needs.teacher !== 'none' ? rowsKnownToTeacher(teacherRun, spec, data, splits) : noneKnown;
+  const known =
+    teacherRun && method.needs.teacher !== 'none' ? rowsKnownToTeacher(teacherRun, spec, data, splits) : noneKnown;
   if (known.problems.length > 0) return { kind: 'invalid', problems: known.problems };
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
@@ -97,6 +98,7 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
     ...known.notes,
     ...(labels.value ? [labelsNote] : []),
     ...repeatedTextsNotes(prepared.value, data, splits),
+    ...absentClassNotes(data),
     ...(models.student?.notes ?? []),
     ...(models.teacher?.notes ?? []),
   ];
@@ -116,6 +118,14 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
 const noneKnown: ReturnType<typeof rowsKnownToTeacher> = { problems: [], notes: [] };
 const labelsNote =
   "which rows the model behind the teacher's file was trained on is not known: with dev rows among them, dev scores would be too good";
+
+/** A class that the test file does not have has an F1 of 0 there, predicted or not. */
+function absentClassNotes({ classes, test }: DataSet): string[] {
+  const absentClasses = classes.filter((_, index) => !test.labels.includes(index));
+  if (absentClasses.length === 0) return [];
+  const names = absentClasses.map((name) => JSON.stringify(name)).join(', ');
+  return [`no test row is of class ${names}, whose precision, recall and F1 count as 0 in the macro scores`];
+}
 
 /** The classes of the data decide whether a metric of a class can select the model. */
 function checkSelection({ selectBy }: RunSpec, classes: readonly string[]): Checked<null> {

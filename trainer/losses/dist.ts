@@ -1,6 +1,7 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { throughSoftmax } from './softmax';
+import { spreadOf } from './spread';
 
 /** How much the two relations of DIST count. */
 export interface RelationWeights {
@@ -15,8 +16,8 @@ export interface RelationWeights {
  *
  *     b (1 - mean_i rho(p_i, q_i)) + g (1 - mean_c rho(p_:c, q_:c))
  *
- * rho(x, y) = <n(x), n(y)>, where n(x) centres x and divides by r = sqrt(|centred x|² + 1e-12): where all entries of x are
- * equal rho is 0. The Jacobian of n is symmetric, (centring - n n^T) / r.
+ * rho(x, y) = <n(x), n(y)>, where n(x) centres x and divides by r = |centred x|. The Jacobian of n is symmetric,
+ * (centring - n n^T) / r. Where all entries of x are equal, n, its Jacobian and rho are 0.
  *
  * @param student z_S / tau [b, c]
  * @param teacher z_T / tau [b, c]
@@ -67,20 +68,19 @@ function relationsOf({ inter, intra }: RelationWeights, { shape: [batch, classes
 interface Normalised {
   /** n(x) [b, c] */
   direction: tf.Tensor;
-  /** r, [b, 1] or [1, c] */
-  length: tf.Tensor;
+  /** 1 / r, [b, 1] or [1, c] */
+  inverseNorm: tf.Tensor;
   axis: number;
 }
 
 function normalise(x: tf.Tensor, axis: number): Normalised {
-  const centred = centre(x, axis);
-  const length = tf.sqrt(tf.add(tf.sum(tf.square(centred), axis, true), 1e-12));
-  return { direction: tf.div(centred, length), length, axis };
+  const { centred, inverseNorm } = spreadOf(x, axis);
+  return { direction: tf.mul(centred, inverseNorm), inverseNorm, axis };
 }
 
-function throughNormalisation({ direction, length, axis }: Normalised, x: tf.Tensor): tf.Tensor {
+function throughNormalisation({ direction, inverseNorm, axis }: Normalised, x: tf.Tensor): tf.Tensor {
   const along = tf.sum(tf.mul(direction, x), axis, true);
-  return tf.div(tf.sub(centre(x, axis), tf.mul(direction, along)), length);
+  return tf.mul(tf.sub(centre(x, axis), tf.mul(direction, along)), inverseNorm);
 }
 
 const centre = (x: tf.Tensor, axis: number): tf.Tensor => tf.sub(x, tf.mean(x, axis, true));

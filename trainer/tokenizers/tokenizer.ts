@@ -2,6 +2,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { wordsOf } from '../data/preprocess';
+import { beforeBertNormalizer } from './bert-normalizer';
 import type { Encoder } from './encoder';
 
 /** Contents of the tokenizer's files in a Hugging Face folder; null for one that is not there. */
@@ -30,6 +31,12 @@ const neededTokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]'] as const;
 /** Padding is told from tokens by this id, as in every BERT. */
 const padId = 0;
 
+const bertNormalizerSchema = z.looseObject({
+  type: z.literal('BertNormalizer'),
+  handle_chinese_chars: z.boolean().default(true),
+  lowercase: z.boolean().default(true),
+});
+
 const tokenizerSchema = z.looseObject({
   model: z.looseObject({ type: z.literal('WordPiece'), vocab: z.record(z.string(), z.int().min(0)) }),
   added_tokens: z.array(z.looseObject({ special: z.boolean() })).default([]),
@@ -51,7 +58,7 @@ export function createTokenizer(files: TokenizerFiles, embeddingRows: number | n
   const vocabularySize = Object.values(vocab).reduce((largest, id) => Math.max(largest, id), -1) + 1;
   const problems = vocabularyProblems(vocab, vocabularySize, embeddingRows);
   if (problems.length > 0) return { kind: 'invalid', problems };
-  const tokenizer = new Tokenizer(definition.value, {});
+  const idsOf = textReader(definition.value);
   const cls = vocab['[CLS]']!;
   const sep = vocab['[SEP]']!;
   return {
@@ -60,14 +67,13 @@ export function createTokenizer(files: TokenizerFiles, embeddingRows: number | n
       vocabularySize,
       files,
       encode(text, maxTokens) {
-        const { ids } = tokenizer.encode(text, { add_special_tokens: false });
-        return [cls, ...ids.slice(0, maxTokens - 2), sep];
+        return [cls, ...idsOf(text).slice(0, maxTokens - 2), sep];
       },
       encodeWords(words, maxTokens) {
         const ids: number[] = [];
         const wordOf: number[] = [];
         for (const [index, word] of words.entries()) {
-          const pieces = tokenizer.encode(word, { add_special_tokens: false }).ids.slice(0, maxTokens - 2 - ids.length);
+          const pieces = idsOf(word).slice(0, maxTokens - 2 - ids.length);
           ids.push(...pieces);
           wordOf.push(...pieces.map(() => index));
           if (ids.length === maxTokens - 2) break;
@@ -76,6 +82,14 @@ export function createTokenizer(files: TokenizerFiles, embeddingRows: number | n
       },
     },
   };
+}
+
+/** Ids of a text without special tokens. */
+function textReader(definition: Definition): (text: string) => number[] {
+  const tokenizer = new Tokenizer(definition, {});
+  const normalizer = bertNormalizerSchema.safeParse(definition.normalizer);
+  const prepared = (text: string) => (normalizer.success ? beforeBertNormalizer(text, normalizer.data) : text);
+  return (text) => tokenizer.encode(prepared(text), { add_special_tokens: false }).ids;
 }
 
 /** An encoder of a run, which reads at most `maxTokens` word pieces of a text, [CLS] and [SEP] included. */
@@ -92,7 +106,7 @@ export function wordVocabularyFile(texts: readonly string[], minCount: number): 
   const separate = new Tokenizer(wordPieceDefinition({ '[UNK]': 0 }, true), {});
   const counts = new Map<string, number>();
   for (const text of texts) {
-    const normal = separate.normalizer!(text);
+    const normal = separate.normalizer!(beforeBertNormalizer(text, bertNormalizer(true)));
     for (const word of separate.pre_tokenizer!(normal)) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const words = [...counts]
@@ -123,16 +137,13 @@ function readDefinition(files: TokenizerFiles): Checked<Definition> {
   return { kind: 'valid', value: wordPieceDefinition(vocab, configuration.data.do_lower_case) };
 }
 
+const bertNormalizer = (lowercase: boolean) =>
+  ({ type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase }) as const;
+
 /** What a `tokenizer.json` of BERT says. */
 function wordPieceDefinition(vocab: Record<string, number>, lowercase: boolean): Definition {
   return {
-    normalizer: {
-      type: 'BertNormalizer',
-      clean_text: true,
-      handle_chinese_chars: true,
-      strip_accents: null,
-      lowercase,
-    },
+    normalizer: bertNormalizer(lowercase),
     pre_tokenizer: { type: 'BertPreTokenizer' },
     model: {
       type: 'WordPiece',

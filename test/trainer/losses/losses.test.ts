@@ -8,6 +8,7 @@ import {
   distillationOf,
   studentLoss,
 } from '../../../trainer/losses';
+import { throughMixedDerivative } from '../../../trainer/losses/mixed-derivative';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import * as float64 from '../../testkit/float64';
 
@@ -125,6 +126,50 @@ describeOnEveryEngine('a distillation loss', () => {
     );
     expect(Number.isFinite(value.dataSync()[0])).toBe(true);
     expect(gradient.dataSync().every(Number.isFinite)).toBe(true);
+  });
+
+  // 5.1 three times has a mean of 5.1000004 in float32: a spread of rounding alone.
+  it.each(
+    losses.flatMap((loss) => [
+      { loss, logits: [[5.1, 5.1, 5.1]], of: 'a batch of one' },
+      {
+        loss,
+        logits: [
+          [5.1, 5.1, 5.1],
+          [-2, -2, -2],
+        ],
+        of: 'a batch',
+      },
+    ]),
+  )('has the gradient of a moderate loss at equal logits in $of: $loss', ({ loss, logits }) => {
+    const labelsOf = tf.tensor1d(
+      logits.map(() => 1),
+      'int32',
+    );
+    const teachers = logits.map((_, row) => teacher[row]!);
+    for (const [zS, zT] of [
+      [logits, teachers],
+      [teachers, logits],
+      [logits, logits],
+    ]) {
+      const { value, gradient } = distillationLoss(settings(loss), z(zS!), z(zT!), labelsOf);
+      const mixed = throughMixedDerivative(settings(loss), z(zS!), z(zT!), labelsOf, tf.onesLike(z(zS!)));
+      expect(Number.isFinite(value.dataSync()[0])).toBe(true);
+      for (const values of [gradient.dataSync(), mixed.dataSync()])
+        expect(Math.max(...values.map((x) => (Number.isFinite(x) ? Math.abs(x) : Infinity)))).toBeLessThan(100);
+    }
+  });
+
+  it('has no direction at equal logits in dist and logit-std: no gradient, and the value of uncorrelated logits', () => {
+    const equal = z([[5.1, 5.1, 5.1]]);
+    for (const [loss, expected] of [
+      ['dist', 2],
+      ['logit-std', null],
+    ] as const) {
+      const { value, gradient } = distillationLoss(settings(loss), equal, z([teacher[0]!]), tf.tensor1d([1], 'int32'));
+      if (expected !== null) expect(value.dataSync()[0]! / settings(loss).scale).toBeCloseTo(expected, 5);
+      expect([...gradient.dataSync()].every((x) => x === 0)).toBe(true);
+    }
   });
 
   const variants = losses.flatMap((loss) => [
