@@ -33,6 +33,12 @@ export function explainRefusal({ token, body, challenge }: Refusal, now = new Da
   ].join('; ');
 }
 
+/** Whether a token is a JWT whose time is over. */
+export function isExpired(token: string, now = new Date()): boolean {
+  const expiresAt = readJwt(token)?.expiresAt ?? null;
+  return expiresAt !== null && expiresAt <= now;
+}
+
 interface Jwt {
   algorithm: string | null;
   issuer: string | null;

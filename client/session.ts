@@ -45,13 +45,21 @@ export function carryOut(
     for (const run of failed)
       console.error(`${run.variant} seed ${run.seed}: ${run.state}. ${run.failure?.message ?? ''}`);
     await print(api, experimentId);
-    console.log(`\nThe experiment in the dashboard: ${address}/#/experiments/${experimentId}`);
+    if (await hasPage(address))
+      console.log(`\nThe experiment in the dashboard: ${new URL(`/#/experiments/${experimentId}`, address)}`);
     if (!options.exit) await untilInterrupted(options);
     else if (options.server === undefined)
       console.log(`The server stops now; npm start -- --data ${options['data-directory']} brings it back.`);
     return failed.length === 0 ? 0 : 1;
   });
 }
+
+/** Whether the dashboard is at the address too: the HTTP API of AWS has none. */
+const hasPage = (address: string): Promise<boolean> =>
+  fetch(new URL('/config.json', address)).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 
 function untilInterrupted({ server }: SessionOptions): Promise<void> {
   console.log(server === undefined ? 'The server goes on until Ctrl-C.' : 'Ctrl-C ends this.');

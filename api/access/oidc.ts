@@ -128,7 +128,9 @@ function admit(claims: JwtPayload, { issuer, audience, roleClaim, roles: known }
   const found = given.flatMap((value) => known.get(value) ?? []);
   const role = roles.findLast((candidate) => found.includes(candidate));
   if (role === undefined)
-    return refused(`the claim "${roleClaim}" of the token says ${list(given)}, a role have ${list([...known.keys()])}`);
+    return refused(
+      `the claim "${roleClaim}" of the token says ${list(given)}; these values give a role: ${list([...known.keys()])}`,
+    );
   const { preferred_username, email, username, sub } = claims;
   const name = [preferred_username, email, username, sub].find((claim) => typeof claim === 'string' && claim !== '');
   if (name === undefined) return refused('the token names nobody: it has no "sub"');

@@ -1,5 +1,5 @@
 import type { Client } from 'graphql-ws';
-import { explainRefusal } from '../../client/refused-token';
+import { explainRefusal, isExpired } from '../../client/refused-token';
 import { AccessRefused, createSocketClient, type Following, follow as followWith } from '../../client/subscription';
 import { authorization, currentPage } from './page';
 import type { Operation } from './queries';
@@ -80,8 +80,14 @@ async function send<Data, Variables>(
 }
 
 async function turnedAway(body: unknown, challenge: string | null): Promise<RequestFailure> {
-  const token = await currentPage().session.token();
-  const reason = token === null ? null : explainRefusal({ token, body, challenge });
+  const { session } = currentPage();
+  const token = await session.token();
+  const reason =
+    token === null
+      ? null
+      : session.isSignedIn() && isExpired(token)
+        ? 'Your sign-in has expired.'
+        : explainRefusal({ token, body, challenge });
   note({ kind: 'locked', reason });
   return new RequestFailure('unauthorised', reason ?? 'The service asks for a token.');
 }

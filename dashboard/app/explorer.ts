@@ -1,3 +1,4 @@
+import { getOperationAST, parse } from 'graphql';
 import { createSocketClient } from '../../client/subscription';
 import firstQuery from './explorer.graphql';
 import { authorization, currentPage, openPage } from './page';
@@ -12,7 +13,7 @@ interface Request {
 }
 
 const isSubscription = ({ query, operationName }: Request): boolean =>
-  new RegExp(`\\bsubscription\\s*${operationName ?? ''}\\b`).test(query);
+  getOperationAST(parse(query), operationName)?.operation === 'subscription';
 
 async function main(): Promise<void> {
   const { config } = await openPage();

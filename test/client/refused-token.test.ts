@@ -1,4 +1,4 @@
-import { explainRefusal } from '../../client/refused-token';
+import { explainRefusal, isExpired } from '../../client/refused-token';
 
 const now = new Date('2026-11-24T12:00:00Z');
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -41,4 +41,10 @@ describe('the explanation of a refused token', () => {
     const text = explainRefusal({ token: token({ alg: 'RS256' }, valid), body: null, challenge: null }, now);
     expect(text).toMatch(/^the gateway refused the token; it is from the issuer/);
   });
+});
+
+test('a token is expired by its claim alone', () => {
+  expect(isExpired(token({}, { exp: now.getTime() / 1000 }), now)).toBe(true);
+  expect(isExpired(token({}, valid), now)).toBe(false);
+  expect(isExpired('a-secret', now)).toBe(false);
 });

@@ -110,7 +110,7 @@ describeWithBrowser('the dashboard of the stack', (open: OpenPage) => {
     await page.locator('.role').waitFor();
     await endSignIn(page);
     await page.goto(`${stack!.url}#/`);
-    await page.getByText('The token expired at 1970-01-01').waitFor();
+    await page.getByText('Your sign-in has expired.').waitFor();
     await page.getByRole('button', { name: 'Sign in again' }).click();
     // The issuer still knows who it is.
     await page.locator('.role').getByText('admin').waitFor();

@@ -8,7 +8,7 @@ import { explorerPolicy, type PageConfig, pageFiles, pageHeaders, pagePolicy } f
 import { dashboardFiles, explorerFiles } from '../../dashboard/files';
 import type { TestServices } from './api-services';
 import { apiSchema } from './ask';
-import { type IdentityProvider, type IdentityProviderOptions, startIdentityProvider } from './identity-provider';
+import { type IdentityProviderOptions, startIdentityProvider } from './identity-provider';
 import { httpEvent } from './lambda-events';
 import { type LiveStack, startLiveStack } from './live-stack';
 
@@ -27,6 +27,10 @@ export interface PageStack {
 export interface PageStackOptions extends Omit<IdentityProviderOptions, 'pageUrl'> {
   /** Of the page's configuration: another socket, say. */
   config?: Partial<PageConfig>;
+  /** Where commands are sent for subscriptions; default: the WebSocket API. */
+  subscriptionsUrl?: string;
+  /** Default: an identity provider, at which people can sign in. */
+  issuer?: { address: string };
 }
 
 const drainMilliseconds = 100;
@@ -40,14 +44,15 @@ export async function startPageStack(services: TestServices, options: PageStackO
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const provider = await startIdentityProvider({ ...options, pageUrl: url });
-  const access = accessOf(provider);
+  const provider = options.issuer === undefined ? await startIdentityProvider({ ...options, pageUrl: url }) : null;
+  const issuer = options.issuer?.address ?? provider!.issuer;
+  const access = accessOf(issuer);
   const live = await startLiveStack(services, access);
   const config: PageConfig = {
     api: '/graphql',
     socket: live.gateway.url,
     keepAliveSeconds: 300,
-    issuer: provider.issuer,
+    issuer,
     clientId: 'dashboard',
     scopes: 'openid profile email',
     parameters: '',
@@ -58,7 +63,7 @@ export async function startPageStack(services: TestServices, options: PageStackO
     schema: await apiSchema(),
     introspection: true,
     access,
-    begin: invocations({ ...services, subscriptionsUrl: live.gateway.url }, live.hints),
+    begin: invocations({ ...services, subscriptionsUrl: options.subscriptionsUrl ?? live.gateway.url }, live.hints),
   });
   answer = async (request, response) => {
     if (request.url?.startsWith('/graphql')) return answerApi(request, response);
@@ -90,7 +95,7 @@ export async function startPageStack(services: TestServices, options: PageStackO
   }, drainMilliseconds);
   return {
     url,
-    issuer: provider.issuer,
+    issuer,
     live,
     async close() {
       clearInterval(timer);
@@ -98,16 +103,24 @@ export async function startPageStack(services: TestServices, options: PageStackO
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await live.close();
-      await provider.close();
+      await provider?.close();
     },
   };
 }
 
-const accessOf = ({ issuer }: IdentityProvider) =>
+const accessOf = (issuer: string) =>
   createAccess({
     tokens: [],
     oidc: { issuer, audience: 'stillhouse', roleClaim: defaultRoleClaim, roles: roleMappingSchema.parse('') },
   });
+
+let bundles: Promise<[string, Uint8Array][]> | null = null;
+
+/** The files of the page, bundled once for all tests of a process. */
+function bundled(): Promise<[string, Uint8Array][]> {
+  bundles ??= (async () => [...(await dashboardFiles()), ...(await explorerFiles())])();
+  return bundles;
+}
 
 interface File {
   contents: Uint8Array;
@@ -123,9 +136,7 @@ async function createFiles(config: PageConfig): Promise<Map<string, File>> {
     const headers = { ...pageHeaders, 'Content-Security-Policy': policy, 'Content-Type': type };
     return [`/${name}`, { contents, headers }];
   };
-  const files = [...(await dashboardFiles()), ...(await explorerFiles())].map(([name, contents]) =>
-    fileOf(name, contents),
-  );
+  const files = (await bundled()).map(([name, contents]) => fileOf(name, contents));
   const json = { contents: Buffer.from(JSON.stringify(config)), headers: { 'Content-Type': 'application/json' } };
   return new Map([...files, ['/', files[0]![1]], ['/config.json', json]]);
 }

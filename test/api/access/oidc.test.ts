@@ -65,9 +65,11 @@ describe('tokens of an issuer', () => {
       `the token is of the issuer "https://other.example", taken are tokens of "${issuer.address}"`,
     );
     expect(await refusalOf(access, issuer.token({ roles: ['guest'] }))).toBe(
-      'the claim "roles" of the token says "guest", a role have "viewer", "editor", "admin"',
+      'the claim "roles" of the token says "guest"; these values give a role: "viewer", "editor", "admin"',
     );
-    expect(await refusalOf(access, issuer.token({ roles: undefined }))).toContain('says nothing, a role have');
+    expect(await refusalOf(access, issuer.token({ roles: undefined }))).toContain(
+      'says nothing; these values give a role',
+    );
   });
 
   it('of an access token of Amazon Cognito are meant for its client', async () => {
