@@ -25,7 +25,7 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
   const { database, objects } = services;
   for (let more = true; more; ) {
     const attempts = await readAttempts(objects, runId);
-    await followJob(services, runId, attempts);
+    const ended = await followJob(services, runId, attempts);
     const position = await readPosition(database, runId);
     const batch = await nextBatch(objects, runId, position, attempts);
     const progress = await readProgress(objects, runId);
@@ -33,6 +33,7 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
     const taken = await inTransaction(database, async (transaction) => {
       if (reached === null || (await readPosition(transaction, runId)) !== reached) return 'overtaken';
       await recordAttempts(transaction, runId, attempts, services.prices ?? noPrices);
+      for (const use of ended) await recordUse(transaction, runId, use);
       if (batch.lastKey !== position) {
         await storePosition(transaction, runId, batch.lastKey);
         await takePart(transaction, runId, batch, batch.parts.at(-1)!);

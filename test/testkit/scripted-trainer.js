@@ -37,6 +37,7 @@ function claim() {
     ...{ version: 1, runId, attempt, startedAt: now(), host, pid: process.pid, engine, node: process.version },
     ...{ code: '0', resumedFromStep: null },
     ...(process.env.AWS_BATCH_JOB_ID === undefined ? {} : { job: process.env.AWS_BATCH_JOB_ID }),
+    ...(process.env.SCRIPTED_MACHINE === undefined ? {} : { machine: JSON.parse(process.env.SCRIPTED_MACHINE) }),
   });
   return attempt;
 }
