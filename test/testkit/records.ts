@@ -34,7 +34,7 @@ export function useTestRecords(): TestRecords {
       const name = `stillhouse_test_${randomBytes(8).toString('hex')}`;
       const records =
         engine === 'sqlite'
-          ? await openSqlite(join(folder.path(), `${name}.sqlite`))
+          ? (await openSqlite(join(folder.path(), `${name}.sqlite`))).withPlugin(refuseEmptyLists)
           : await openDatabase(name, databases);
       opened.push(records);
       return records;
@@ -49,6 +49,16 @@ async function openDatabase(name: string, databases: string[]): Promise<Kysely<T
   if (records.kind === 'refused') throw new Error(records.message);
   return records.database.withPlugin(refuseWhatDsqlHasNot);
 }
+
+/** SQLite takes `in ()`, the others do not: a query without values must leave the condition out. */
+const refuseEmptyLists: KyselyPlugin = {
+  transformQuery({ node, queryId }) {
+    const { sql } = new DsqlCompiler().compileQuery(node, queryId);
+    if (/ in \(\)/.test(sql)) throw new Error(`PostgreSQL takes no empty list: ${sql}`);
+    return node;
+  },
+  transformResult: async ({ result }) => result,
+};
 
 /** What of PostgreSQL's SQL Aurora DSQL does not have, or has in other words, as far as a query could come to use it. */
 const notInDsql =

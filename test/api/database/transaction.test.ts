@@ -1,3 +1,12 @@
+import {
+  type DatabaseConnection,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+} from 'kysely';
+import type { Tables } from '../../../api/database/tables';
 import { inTransaction } from '../../../api/database/transaction';
 import { useTestRecords } from '../../testkit/records';
 
@@ -44,5 +53,52 @@ describe('a transaction', () => {
     });
     await writing;
     expect(counts).toEqual([0, 0]);
+  });
+});
+
+/** Records whose transactions end as told: `commit` is called for each commit. */
+function committing(commit: () => void): Kysely<Tables> {
+  class Driver extends DummyDriver {
+    override async commitTransaction(): Promise<void> {
+      commit();
+    }
+    override async acquireConnection(): Promise<DatabaseConnection> {
+      return super.acquireConnection();
+    }
+  }
+  return new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new Driver(),
+      createIntrospector: (database) => new PostgresIntrospector(database),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+}
+
+const failing = (code: string) => Object.assign(new Error(code), { code });
+
+describe('a commit', () => {
+  it('that was sent and not answered is not sent again: it may have been carried out', async () => {
+    let works = 0;
+    const database = committing(() => {
+      throw failing('ECONNRESET');
+    });
+    const outcome = inTransaction(database, async () => {
+      works += 1;
+    });
+    await expect(outcome).rejects.toThrow('whether it was carried out is not known');
+    expect(works).toBe(1);
+  });
+
+  it('that lost against another transaction is done again with all its work', async () => {
+    let works = 0;
+    const database = committing(() => {
+      if (works < 3) throw failing('40001');
+    });
+    await inTransaction(database, async () => {
+      works += 1;
+    });
+    expect(works).toBe(3);
   });
 });

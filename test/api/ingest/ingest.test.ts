@@ -1,4 +1,7 @@
+import type { KyselyPlugin } from 'kysely';
+import { inTransaction } from '../../../api/database/transaction';
 import { ingestResult, ingestRun } from '../../../api/ingest/ingest.service';
+import { readPosition, storePosition } from '../../../api/ingest/ingest.store';
 import { applyEvent } from '../../../api/runs/run-life.service';
 import type { MetricRecord } from '../../../contract/records';
 import { stitch } from '../../../contract/records';
@@ -26,6 +29,25 @@ const summary = async (name: string) =>
 const allSummaries = () => services.database.selectFrom('summary_metric').selectAll().orderBy('name').execute();
 const allEpochs = () =>
   services.database.selectFrom('epoch_metric').selectAll().orderBy('name').orderBy('epoch').execute();
+
+describe('the position reached in what a run wrote', () => {
+  it('is stored when its promise says so, not some time after', async () => {
+    let answered = 0;
+    const slow: KyselyPlugin = {
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        answered += 1;
+        return result;
+      },
+    };
+    await inTransaction(services.database.withPlugin(slow), async (transaction) => {
+      await storePosition(transaction, 'r', 'key');
+      expect(answered).toBe(1);
+      expect(await readPosition(transaction, 'r')).toBe('key');
+    });
+  });
+});
 
 describe('taking in what a run wrote', () => {
   it('sums metrics up over chunks, with null left out', async () => {

@@ -26,6 +26,22 @@ async function start(given: Partial<Settings> = {}): Promise<Service> {
   return outcome.service;
 }
 
+describe('a server on the records of a stack on AWS', () => {
+  it('starts without slots alone, and says why', async () => {
+    const service = await start();
+    const job = { name: 'j', queue: 'g5-spot', size: 1, timeout_seconds: 60, job_id: 'id', sending_at: '' };
+    await service.services.database.insertInto('batch_job').values(job).execute();
+    await service.close();
+    started.pop();
+    const refused = await startService(serviceSettings(folder.path(), { slots: 1 }), () => {});
+    expect(refused).toEqual({
+      kind: 'refused',
+      message: expect.stringMatching(/AWS Batch carries out the runs: start with --slots 0/),
+    });
+    expect((await (await fetch(`${(await start({ slots: 0 })).address}/health`)).json()).slots.total).toBe(0);
+  });
+});
+
 const secret = 'a-secret-of-some-length';
 const tokens = [{ name: 'ann', role: 'viewer' as const, token: secret }];
 
