@@ -38,7 +38,8 @@ describe('a server on the records of a stack on AWS', () => {
       kind: 'refused',
       message: expect.stringMatching(/AWS Batch carries out the runs: start with --slots 0/),
     });
-    expect((await (await fetch(`${(await start({ slots: 0 })).address}/health`)).json()).slots.total).toBe(0);
+    const health = await fetch(`${(await start({ slots: 0 })).address}/health`);
+    expect(await health.json()).toMatchObject({ slots: { total: 0 } });
   });
 });
 
