@@ -8,6 +8,9 @@ import { listCost } from '../../shared/limits';
 import { ComparedPairs, CompareResult, Comparison, ComparisonPointInput } from './comparison.type';
 import { ComparedPair, HolmFamilies } from './pair.type';
 
+/** Tests read the predictions of every run and resample their rows, whatever is asked of the pairs. */
+const pairsCost = ({ childComplexity }: { childComplexity: number }): number => 1500 + listCost()({ childComplexity });
+
 @Resolver(() => Comparison)
 export class ComparisonResolver {
   @Query(() => CompareResult, {
@@ -56,7 +59,7 @@ export class ComparisonResolver {
     return metricDescription.better === 'higher';
   }
 
-  @FieldResolver(() => [ComparedPair], { description: 'The tested pairs.', complexity: listCost() })
+  @FieldResolver(() => [ComparedPair], { description: 'The tested pairs.', complexity: pairsCost })
   async pairs(@Root() { tests }: Comparison) {
     return (await tests()).pairs;
   }

@@ -45,12 +45,21 @@ export class MetricSeries implements MetricSeriesData {
 
 const lengthOf = (list: unknown): number => (Array.isArray(list) ? list.length : 1);
 
+/** Fields of points that cost as much as one field of a record: they come side by side from one file. */
+const pointFieldsOfCost = 40;
+
+/** A run costs the reading of its file, a series its points. */
+const historyCost = ({ args, childComplexity }: { args: Record<string, unknown>; childComplexity: number }): number => {
+  const series = lengthOf(args.runIds) * lengthOf(args.names);
+  const points = series * Math.max(1, Number(args.maxPoints));
+  return 10 * lengthOf(args.runIds) + Math.ceil((points * childComplexity) / pointFieldsOfCost);
+};
+
 @Resolver()
 export class MetricHistoryResolver {
   @Query(() => [MetricSeries], {
     description: 'Histories of metrics: runs in the order given, names within. The same query gives the same points.',
-    // A series costs the reading of its file; its points are held down by limits of their own.
-    complexity: ({ args, childComplexity }) => 10 * lengthOf(args.runIds) + lengthOf(args.names) * childComplexity,
+    complexity: historyCost,
   })
   metricHistory(
     @Ctx() { services }: ApiContext,

@@ -55,6 +55,26 @@ describe('limits on operations', () => {
     expect(await exceeded(`{ ${large} credit: runs(first: -1000) { nodes { id } } }`)).toEqual(['cost']);
   });
 
+  it('count the points of histories and the tests of comparisons, however they are divided among aliases', async () => {
+    const ids = JSON.stringify(Array.from({ length: 20 }, (_, place) => `r${place}`));
+    const histories = (count: number) =>
+      Array.from(
+        { length: count },
+        (_, n) => `a${n}: metricHistory(runIds: ${ids}, names: ["train/loss"], maxPoints: 5000) {
+        points { step epoch elapsedSeconds value } }`,
+      ).join(' ');
+    expect(await exceeded(`{ ${histories(1)} }`)).toEqual([]);
+    expect(await exceeded(`{ ${histories(20)} }`)).toEqual(['cost']);
+    const comparisons = (count: number) =>
+      Array.from(
+        { length: count },
+        (_, n) => `a${n}: compare(experimentIds: ["x"], metric: "test/accuracy", pairs: ALL) {
+        ... on Comparison { pairs { name difference } } }`,
+      ).join(' ');
+    expect(await exceeded(`{ ${comparisons(5)} }`)).toEqual([]);
+    expect(await exceeded(`{ ${comparisons(20)} }`)).toEqual(['cost']);
+  });
+
   it('refuse many aliases and many root fields', async () => {
     const aliases = Array.from({ length: limits.aliases + 1 }, (_, n) => `a${n}: name`).join(' ');
     expect(await exceeded(`{ viewer { ${aliases} } }`)).toEqual(['aliases']);
