@@ -2,7 +2,7 @@ import { createTokenizer, wordVocabularyFile } from '../../../trainer/tokenizers
 import texts from './bert-words.json';
 
 /**
- * Words of random texts in many scripts, as Hugging Face's `tokenizers` 0.22 (Rust) separates them:
+ * Words of random texts in many scripts, as Hugging Face's `tokenizers` 0.23.3 (Rust) separates them:
  * `BertPreTokenizer().pre_tokenize_str(BertNormalizer(lowercase=...).normalize_str(text))`.
  */
 function tokenizerOf(words: readonly string[], lowercase: boolean) {
