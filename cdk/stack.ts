@@ -13,7 +13,7 @@ import {
   lambdaFunctions,
   type MigrationRequest,
 } from '../contract/aws';
-import { cancelledKey, experimentsPrefix, jobsPrefix, runsPrefix } from '../contract/keys';
+import { cancelledKey, experimentsPrefix, jobsPrefix, recordsKey, runsPrefix } from '../contract/keys';
 import { acknowledgeFindings } from './acknowledged';
 import { Alarms } from './alarms';
 import { Database } from './database';
@@ -123,8 +123,9 @@ export class StillhouseStack extends Stack {
     const migrate = create('migrate', { databaseUser: 'admin' });
 
     database.grantConnect(migrate, 'admin');
-    // Definitions are stored when an experiment is launched; cancelling a run leaves a mark beside it.
-    const everything = [experimentsPrefix, runsPrefix, jobsPrefix];
+    // Definitions are stored when an experiment is launched; cancelling a run leaves a mark beside it; the reconciler
+    // says whose the objects are.
+    const everything = [experimentsPrefix, runsPrefix, jobsPrefix, recordsKey];
     for (const worker of workers) {
       database.grantConnect(worker, 'role');
       storage.grant(worker, [graphql, batchEvents, reconcile].includes(worker) ? everything : []);

@@ -4,6 +4,9 @@ const padded = (value: number, width: number): string => String(value).padStart(
 /** Written by servers when they start, to see that the storage keeps the conditions of writes. */
 export const conditionProbeKey = 'probes/conditional-write';
 
+/** The id of the records that the objects belong to, written by the first server that works on them. */
+export const recordsKey = 'records.json';
+
 export const experimentsPrefix = 'experiments/';
 /** The definition of an experiment, written when it is created: with it the records can be rebuilt from the objects. */
 export const experimentKey = (experimentId: string): string => `${experimentsPrefix}${experimentId}.json`;

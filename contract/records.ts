@@ -40,6 +40,13 @@ export const energySchema = z.strictObject({
 });
 export type Energy = z.output<typeof energySchema>;
 
+/** Wall clocks are set, forward and back: what an attempt is billed for is measured by one that only runs. */
+const attemptSecondsSchema = z
+  .number()
+  .min(0)
+  .optional()
+  .describe('Since the attempt began, by a clock that nobody sets; absent where the trainer did not tell.');
+
 /** Written once when an attempt begins, create-if-absent: it is the claim on the attempt's number. */
 export const attemptSchema = z.strictObject({
   version: z.literal(1),
@@ -72,12 +79,18 @@ export const failureKinds = ['input', 'numeric', 'resources', 'crash'] as const;
 
 /** Written when an attempt ends by its own doing; an attempt without it was killed. */
 export const attemptEndSchema = z.discriminatedUnion('outcome', [
-  z.strictObject({ outcome: z.literal('succeeded'), endedAt: z.iso.datetime(), energy: energySchema.optional() }),
+  z.strictObject({
+    outcome: z.literal('succeeded'),
+    endedAt: z.iso.datetime(),
+    energy: energySchema.optional(),
+    attemptSeconds: attemptSecondsSchema,
+  }),
   z.strictObject({
     outcome: z.literal('interrupted'),
     endedAt: z.iso.datetime(),
     step: z.int().min(0),
     energy: energySchema.optional(),
+    attemptSeconds: attemptSecondsSchema,
   }),
   z.strictObject({
     outcome: z.literal('failed'),
@@ -87,6 +100,7 @@ export const attemptEndSchema = z.discriminatedUnion('outcome', [
     problems: z.array(z.strictObject({ path: z.string(), message: z.string() })),
     step: z.int().min(0).nullable(),
     energy: energySchema.optional(),
+    attemptSeconds: attemptSecondsSchema,
   }),
 ]);
 export type AttemptEnd = z.output<typeof attemptEndSchema>;
@@ -101,6 +115,7 @@ export const progressSchema = z.strictObject({
   epoch: z.int().min(0),
   totalEpochs: z.int().min(0),
   energy: energySchema.optional(),
+  attemptSeconds: attemptSecondsSchema,
 });
 export type Progress = z.output<typeof progressSchema>;
 
@@ -110,6 +125,10 @@ export type DataFile = z.output<typeof dataFileSchema>;
 
 const dataFilesSchema = z.strictObject({ train: dataFileSchema, test: dataFileSchema });
 export type DataFiles = z.output<typeof dataFilesSchema>;
+
+/** A file among the objects, by which a changed one is known. */
+const storedFileSchema = z.strictObject({ name: z.string(), sizeBytes: z.int(), sha256: z.string() });
+export type StoredFile = z.output<typeof storedFileSchema>;
 
 /** What a checkpoint holds beside its tensors; written last, so its presence makes the checkpoint complete. */
 export const checkpointStateSchema = z.strictObject({
@@ -126,7 +145,7 @@ export const checkpointStateSchema = z.strictObject({
   optimizerSteps: z.record(z.string(), z.int().min(0)),
   selected: z.nullable(z.strictObject({ epoch: z.int(), step: z.int(), score: z.number() })),
   dataFiles: dataFilesSchema.optional().describe('What it was trained on; absent where the trainer did not tell.'),
-  files: z.array(z.strictObject({ name: z.string(), sizeBytes: z.int(), sha256: z.string() })),
+  files: z.array(storedFileSchema),
 });
 export type CheckpointState = z.output<typeof checkpointStateSchema>;
 
@@ -144,6 +163,7 @@ export const resultSchema = z.strictObject({
   runId: z.string(),
   attempt: z.int().min(1),
   finishedAt: z.iso.datetime(),
+  attemptSeconds: attemptSecondsSchema,
   spec: runSpecSchema,
   classes: z.array(z.string()),
   rows: z.strictObject({ train: z.int(), quiz: z.int(), dev: z.int(), test: z.int() }),
@@ -155,6 +175,10 @@ export const resultSchema = z.strictObject({
   final: evaluatedEpochSchema,
   trainedParameters: z.int().min(0),
   modelBytes: z.int().min(0),
+  modelFiles: z
+    .array(storedFileSchema)
+    .optional()
+    .describe('Below model/, for whoever reads them; absent in results of trainers that did not tell.'),
   seconds: z.record(z.string(), z.number()).describe('Wall clock by phase: total, train, evaluate, load, ...'),
   notes: z
     .array(z.string())

@@ -78,8 +78,13 @@ function notesOfResults(runs: readonly Run[]): string[] {
   return [...variants].map(([note, names]) => `${joined([...names])}: ${note}`);
 }
 
+/** Stored objects that were damaged, and what to do about each. */
+const damageOf = ({ runs, provenance, history, confusion }: ReportData): string[] =>
+  [...runs, ...provenance, ...history, ...(confusion ?? [])].flatMap(({ damage }) => damage);
+
 /** What was left out, and what a reader must bear in mind. */
-export function caveatsSection({ accuracy, macroF1, runs, experiment }: ReportData): Html {
+export function caveatsSection(data: ReportData): Html {
+  const { accuracy, macroF1, runs, experiment } = data;
   const warnings = [accuracy, macroF1].flatMap((comparison) =>
     foldedWarnings(
       comparison.warnings,
@@ -92,6 +97,7 @@ export function caveatsSection({ accuracy, macroF1, runs, experiment }: ReportDa
     ...failed.map(({ variant, seed, failure }) => `"${variant}" seed ${seed} failed: ${failure!.message}`),
     ...(experiment.stopReason ? [`launching ceased: ${experiment.stopReason}`] : []),
     ...notesOfResults(runs),
+    ...damageOf(data),
   ];
   const notes = experiment.notes.map(({ text, author }) => `${text} (${author})`);
   return section(

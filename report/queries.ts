@@ -69,6 +69,7 @@ export interface Run {
   modelBytes: number | null;
   selectedEpoch: number | null;
   resultNotes: string[];
+  damage: string[];
   failure: { message: string } | null;
   progress: { elapsedSeconds: number };
   billedSeconds: number | null;
@@ -81,7 +82,7 @@ export interface Run {
 export const runs = `query Runs($experimentId: String!, $first: Int!, $after: String) {
   runs(filter: { experimentId: { eq: $experimentId } }, orderBy: [{ field: POSITION }], first: $first, after: $after) {
     nodes {
-      id variant groupId method seed state engine device trainedParameters modelBytes selectedEpoch resultNotes
+      id variant groupId method seed state engine device trainedParameters modelBytes selectedEpoch resultNotes damage
       failure { message }
       progress { elapsedSeconds }
       billedSeconds energyWattHours energySource cost
@@ -111,15 +112,17 @@ export const settings = `query Settings($ids: [String!]!, $first: Int!) {
 export interface Provenance {
   code: string[];
   node: string[];
-  rows: Record<'train' | 'quiz' | 'dev' | 'test', number>;
+  /** null where the result is damaged. */
+  rows: Record<'train' | 'quiz' | 'dev' | 'test', number> | null;
   trainFile: { sha256: string; rows: number } | null;
   testFile: { sha256: string; rows: number } | null;
+  damage: string[];
 }
 
 export const provenance = `query Provenance($ids: [String!]!, $first: Int!) {
   runs(filter: { id: { in: $ids } }, first: $first) {
     nodes {
-      provenance { code node rows { train quiz dev test } trainFile { sha256 rows } testFile { sha256 rows } }
+      provenance { code node rows { train quiz dev test } trainFile { sha256 rows } testFile { sha256 rows } damage }
     }
   }
 }`;
@@ -133,11 +136,12 @@ export interface Series {
   runId: string;
   name: string;
   points: { epoch: number; elapsedSeconds: number; value: number | null }[];
+  damage: string[];
 }
 
 export const history = `query History($runIds: [ID!]!, $names: [String!]!) {
   metricHistory(runIds: $runIds, names: $names, maxPoints: 400) {
-    runId name points { epoch elapsedSeconds value }
+    runId name points { epoch elapsedSeconds value } damage
   }
 }`;
 

@@ -30,7 +30,9 @@ export function repeatSection(data: ReportData, command: string): Html {
 }
 
 /** Where runs differ, every value is named. */
-function factsOf({ experiment, runs, provenance }: ReportData): [string, string[]][] {
+function factsOf({ experiment, runs, provenance: all }: ReportData): [string, string[]][] {
+  // Of a damaged result nothing is known, and a caveat says so.
+  const provenance = all.filter(({ rows }) => rows !== null);
   const finished = runs.filter(({ state }) => state === 'SUCCEEDED');
   const seeds = [...new Set(runs.map(({ seed }) => seed))].sort((a, b) => a - b);
   return [
@@ -38,7 +40,7 @@ function factsOf({ experiment, runs, provenance }: ReportData): [string, string[
     ['Seeds', [seeds.join(', ')]],
     ['Train file', distinct(provenance.map(({ trainFile }) => fileText(trainFile)))],
     ['Test file', distinct(provenance.map(({ testFile }) => fileText(testFile)))],
-    ['Rows', distinct(provenance.map(({ rows }) => rowsText(rows)))],
+    ['Rows', distinct(provenance.map(({ rows }) => rows && rowsText(rows)))],
     ['Code', distinct(provenance.flatMap(({ code }) => code.map(codeText)))],
     ['Node.js', distinct(provenance.flatMap(({ node }) => node))],
     ['Engine', distinct(finished.map(({ engine }) => engine))],

@@ -5,10 +5,12 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { batchEnvironment, exitCodes, resultKey, specKey, trainerEnvironment } from '../contract/keys';
 import { methodNames, methods } from '../contract/methods';
+import { DamagedObjectError, orDamage } from '../contract/objects/damaged-object';
 import type { ObjectStore } from '../contract/objects/object-store';
 import { ObjectStoreError } from '../contract/objects/object-store-error';
 import { objectsLocationSchema, openObjects } from '../contract/objects/open-objects';
 import { type S3Settings, s3EnvironmentSchema, s3SettingsOf } from '../contract/objects/s3-location';
+import { readStored } from '../contract/objects/stored-json';
 import { parametersSchema } from '../contract/parameters';
 import { resultSchema } from '../contract/records';
 import {
@@ -218,7 +220,9 @@ async function storeSpec(objects: ObjectStore, path: string): Promise<StoredSpec
   const key = specKey(runId);
   const outcome = await objects.write(key, `${JSON.stringify(spec.value, null, 2)}\n`, { if: 'absent' });
   if (outcome.kind === 'written') return { kind: 'stored', runId };
-  const before = parseRunSpec(JSON.parse(Buffer.from((await objects.read(key)) ?? '{}').toString()));
+  const stored = await orDamage(readStored(objects, key, z.unknown()));
+  if (stored instanceof DamagedObjectError) return { kind: 'refused', messages: [stored.message] };
+  const before = parseRunSpec(stored);
   if (before.kind === 'valid' && JSON.stringify(before.value) === JSON.stringify(spec.value))
     return { kind: 'stored', runId };
   const message = `${path}: run "${runId}" has another definition already (${key}): give this one another runId`;
@@ -286,10 +290,8 @@ async function tellOutcome(objects: ObjectStore, runId: string, outcome: Attempt
   switch (outcome.outcome) {
     case 'finished-before':
     case 'succeeded': {
-      const result = resultSchema.parse(
-        JSON.parse(Buffer.from((await objects.read(resultKey(runId))) ?? '').toString()),
-      );
-      return void process.stdout.write(`${resultTable(result)}\n`);
+      const result = await readStored(objects, resultKey(runId), resultSchema);
+      return void process.stdout.write(result === null ? 'its result was deleted\n' : `${resultTable(result)}\n`);
     }
     case 'interrupted':
       return void process.stdout.write(`interrupted at step ${outcome.step}; the same command continues from there\n`);

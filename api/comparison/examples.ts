@@ -1,5 +1,7 @@
+import { predictionsKey } from '../../contract/keys';
 import { type Split, scoreName } from '../../contract/metric-names';
 import { describeMetric } from '../../contract/metrics';
+import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import { limits } from '../shared/limits';
 import type { Bootstrap, SeedMcNemars } from './compared-pair';
 import type { SeedValue } from './comparison';
@@ -29,6 +31,12 @@ interface RunPredictions {
   predictions: StoredPredictions;
 }
 
+/** What was found at a place. */
+interface FoundPredictions {
+  place: PredictionsPlace;
+  predictions: StoredPredictions | DamagedObjectError | null;
+}
+
 const nothing: ExampleTests = { mcNemar: null, bootstrap: null, warnings: [] };
 
 /**
@@ -47,11 +55,7 @@ export async function testExamples(
     for (const { group, against } of paired) for (const value of [...group, ...against]) values.set(value.runId, value);
   const places = [...values.values()].map(({ runId, epoch }) => ({ runId, split, epoch }));
   const found = await readAll(predictions, places);
-  const known = new Map<string, RunPredictions>();
-  places.forEach((place, at) => {
-    const ofRun = found[at];
-    if (ofRun) known.set(place.runId, { place, predictions: ofRun });
-  });
+  const known = new Map(places.map((place, at) => [place.runId, { place, predictions: found[at] ?? null }]));
   return pairs.map((pair) => testPair(predictions, pair, metric, known));
 }
 
@@ -59,12 +63,12 @@ function testPair(
   predictions: Predictions,
   pair: Pair,
   metric: string,
-  known: ReadonlyMap<string, RunPredictions>,
+  known: ReadonlyMap<string, FoundPredictions>,
 ): ExampleTests {
   const { paired, group, against } = pair;
   if (paired.length === 0) return nothing;
   const without = (
-    kind: 'NO_PREDICTIONS' | 'DIFFERENT_ROWS' | 'PREDICTIONS_DISAGREE' | 'REPEATED_SEED',
+    kind: 'NO_PREDICTIONS' | 'DAMAGED_PREDICTIONS' | 'DIFFERENT_ROWS' | 'PREDICTIONS_DISAGREE' | 'REPEATED_SEED',
     why: string,
   ) => ({
     ...nothing,
@@ -74,16 +78,22 @@ function testPair(
   });
   if (paired.some((seed) => seed.group.length > 1 || seed.against.length > 1))
     return without('REPEATED_SEED', 'a seed has several runs');
-  const seeds: SeedPredictions[] = [];
-  for (const { seed, group: ofGroup, against: ofOther } of paired) {
-    const [own, other] = [known.get(ofGroup[0]!.runId), known.get(ofOther[0]!.runId)];
-    if (own && other) seeds.push({ seed, group: own, against: other });
-  }
-  if (seeds.length < paired.length)
+  const found = paired.flatMap(({ group: [own], against: [other] }) => [
+    known.get(own!.runId)!,
+    known.get(other!.runId)!,
+  ]);
+  const damaged = found.flatMap(({ predictions: stored }) => (stored instanceof DamagedObjectError ? [stored] : []));
+  if (damaged.length > 0) return without('DAMAGED_PREDICTIONS', shortList(damaged.map(({ message }) => message)));
+  const missing = found.filter(({ predictions: stored }) => stored === null);
+  if (missing.length > 0)
     return without(
       'NO_PREDICTIONS',
-      `the predictions of ${paired.length - seeds.length} of ${paired.length} seeds are not stored`,
+      `the predictions of ${missing.length} of its ${found.length} runs are not stored (${shortList(missing.map(({ place }) => keyOf(place)))})`,
     );
+  const all = found as RunPredictions[];
+  const seeds = paired.map(
+    ({ seed }, at): SeedPredictions => ({ seed, group: all[2 * at]!, against: all[2 * at + 1]! }),
+  );
   const runs = seeds.flatMap((seed) => [seed.group, seed.against]);
   if (new Set(runs.map((run) => run.predictions.rowsHash)).size > 1)
     return without('DIFFERENT_ROWS', 'the runs were scored on different rows');
@@ -92,6 +102,12 @@ function testPair(
     return without('PREDICTIONS_DISAGREE', 'their accuracy is not the one that was logged');
   return { mcNemar: testSeeds(seeds), ...bootstrapPair(predictions, pair, seeds, metric) };
 }
+
+const keyOf = ({ runId, split, epoch }: PredictionsPlace): string => predictionsKey(runId, split, epoch);
+
+const listed = 3;
+const shortList = (texts: readonly string[]): string =>
+  [...texts.slice(0, listed), ...(texts.length > listed ? [`and ${texts.length - listed} more`] : [])].join('; ');
 
 function testSeeds(seeds: readonly SeedPredictions[]): SeedMcNemars {
   const discordances = seeds.map(({ group, against }) => discordanceOf(group.predictions, against.predictions));

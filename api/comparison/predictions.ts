@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { digestOfPredictions, predictionsDigestName } from '../../contract/digests';
 import { predictionsKey } from '../../contract/keys';
 import type { Split } from '../../contract/metric-names';
+import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { ObjectStore } from '../../contract/objects/object-store';
+import { tellDamage } from '../shared/tell-damage';
 import type { Predicted, ResampledScore } from './statistics/bootstrap';
 import { drawnByClass, resampledScores } from './statistics/bootstrap';
 import { type ResampledRows, resampleRows, rowBits } from './statistics/resampled-rows';
@@ -21,8 +24,8 @@ export interface StoredPredictions extends Predicted {
 
 /** Predictions of finished runs: read once, since nothing of a finished run changes. */
 export interface Predictions {
-  /** null where none are stored. */
-  read(place: PredictionsPlace): Promise<StoredPredictions | null>;
+  /** null where none are stored. Damage is told and not kept: the next call sees whether it was mended. */
+  read(place: PredictionsPlace): Promise<StoredPredictions | DamagedObjectError | null>;
   /** Scores on the resampled rows; `predictions` are those of the place. */
   resampled(place: PredictionsPlace, predictions: StoredPredictions, score: ResampledScore): Float64Array;
 }
@@ -68,7 +71,13 @@ function createPredictions(objects: ObjectStore): Predictions {
       if (known !== undefined) return known;
       const body = await objects.read(key);
       if (body === null) return null;
-      const predictions = await parsePredictions(key, body);
+      const predictions = await parsePredictions(body).catch(
+        (error: Error) => new DamagedObjectError(key, `it is not a readable file of predictions: ${error.message}`),
+      );
+      if (predictions instanceof DamagedObjectError) {
+        tellDamage(predictions);
+        return predictions;
+      }
       stored.set(key, predictions);
       return predictions;
     },
@@ -88,8 +97,8 @@ function createPredictions(objects: ObjectStore): Predictions {
 export async function readAll(
   predictions: Predictions,
   places: readonly PredictionsPlace[],
-): Promise<(StoredPredictions | null)[]> {
-  const found = new Array<StoredPredictions | null>(places.length).fill(null);
+): Promise<(StoredPredictions | DamagedObjectError | null)[]> {
+  const found = new Array<StoredPredictions | DamagedObjectError | null>(places.length).fill(null);
   const waiting = [...places.entries()];
   const read = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
@@ -99,25 +108,38 @@ export async function readAll(
   return found;
 }
 
-/** @throws Error naming the object: what a trainer wrote is always well-formed, so somebody else wrote this. */
-async function parsePredictions(key: string, body: Uint8Array): Promise<StoredPredictions> {
+/** Rows that a byte of a file may stand for, with a wide margin: the numbers of the rows alone take more. */
+const rowsPerByte = 100;
+
+/** @throws Error where the bytes are not what a trainer writes */
+async function parsePredictions(body: Uint8Array): Promise<StoredPredictions> {
   // An ES module, and not needed to serve anything else.
   const { parquetMetadata, parquetRead } = await import('hyparquet');
   const file = body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength) as ArrayBuffer;
   const metadata = parquetMetadata(file);
   const classes = metadata.key_value_metadata?.find((entry) => entry.key === 'classes')?.value;
-  if (classes === undefined) throw new Error(`${key} is not what a trainer writes: it names no classes`);
+  if (classes === undefined) throw new Error('it names no classes');
   const count = Number(metadata.num_rows);
+  if (!(count > 0 && count <= rowsPerByte * body.byteLength)) throw new Error(`it cannot have ${count} rows`);
   const columns = { row: new Int32Array(count), label: new Int32Array(count), predicted: new Int32Array(count) };
+  let cells = 0;
   await parquetRead({
     file,
     metadata,
     columns: Object.keys(columns),
-    onChunk: ({ columnName, columnData, rowStart }) =>
-      columns[columnName as keyof typeof columns].set(columnData as Int32Array, rowStart),
+    onChunk: ({ columnName, columnData, rowStart }) => {
+      columns[columnName as keyof typeof columns].set(columnData as Int32Array, rowStart);
+      cells += columnData.length;
+    },
   });
-  const hash = createHash('sha256').update(classes).update(columns.row).update(columns.label);
+  if (cells !== count * Object.keys(columns).length) throw new Error('rows are missing');
   const classCount = (JSON.parse(classes) as string[]).length;
+  const isClass = (k: number) => k >= 0 && k < classCount;
+  if (!columns.label.every(isClass) || !columns.predicted.every(isClass))
+    throw new Error(`it has labels that are none of its ${classCount} classes`);
+  const digest = metadata.key_value_metadata?.find((entry) => entry.key === predictionsDigestName)?.value;
+  if (digest !== undefined && digest !== digestOfPredictions(classes, columns)) throw new Error('its digest differs');
+  const hash = createHash('sha256').update(classes).update(columns.row).update(columns.label);
   return { ...sortedByLabel(columns.label, columns.predicted, classCount), classCount, rowsHash: hash.digest('hex') };
 }
 

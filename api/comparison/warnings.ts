@@ -14,6 +14,7 @@ export const warningKinds = {
   FEW_PAIRS: 'So few seeds that a test can hardly find anything, or rests on chance.',
   EQUAL_VALUES: 'All differences are equal: no spread to test by.',
   NO_PREDICTIONS: 'Predictions that tests by example need are not stored.',
+  DAMAGED_PREDICTIONS: 'Stored predictions are damaged: no test by example where they are needed.',
   DIFFERENT_ROWS: 'Two runs of one seed were scored on different rows: no test by example.',
   PREDICTIONS_DISAGREE: 'Stored predictions do not give the logged accuracy: no test by example.',
   NOT_RESAMPLED: 'The metric cannot be computed again from predictions: no bootstrap interval.',

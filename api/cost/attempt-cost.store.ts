@@ -1,14 +1,25 @@
 import type { Transaction } from 'kysely';
-import type { Attempt, Energy } from '../../contract/records';
+import type { Attempt, AttemptEnd, Energy } from '../../contract/records';
 import type { AttemptTable, RunTable, Tables } from '../database/tables';
 import { type PriceSettings, priceOf } from './prices';
 
-/** What is known of an attempt's use of its machine: until when it ran, and what energy it took. */
+/** What is known of an attempt's use of its machine: how long it ran, and what energy it took. */
 export interface AttemptUse {
   attempt: number;
+  /** By the trainer's own measure; undefined where it did not tell. */
+  seconds: number | undefined;
+  /** By the wall clock, which may have been set since the attempt began. */
   until: string;
   energy: Energy | undefined;
 }
+
+/** How an attempt used its machine, as it says at its end. */
+export const useOf = (attempt: number, { attemptSeconds, endedAt, energy }: AttemptEnd): AttemptUse => ({
+  attempt,
+  seconds: attemptSeconds,
+  until: endedAt,
+  energy,
+});
 
 /** Costs of a run, as its row has them: sums over its attempts, and the machine of the newest. */
 export type RunCosts = Pick<
@@ -60,8 +71,11 @@ export async function recordUse(
   return costsOf(rows.map((other) => (other === row ? next : other)));
 }
 
-function withUse(row: AttemptTable, { until, energy }: AttemptUse): AttemptTable {
-  const seconds = Math.max(0, (Date.parse(until) - Date.parse(row.billed_from ?? row.started_at)) / 1000);
+function withUse(row: AttemptTable, { seconds: measured, until, energy }: AttemptUse): AttemptTable {
+  const startedAt = Date.parse(row.started_at);
+  // The machine is billed from before the attempt began: while it started and fetched the image.
+  const startUp = row.billed_from === null ? 0 : Math.max(0, startedAt - Date.parse(row.billed_from)) / 1000;
+  const seconds = startUp + (measured ?? Math.max(0, (Date.parse(until) - startedAt) / 1000));
   const isLonger = seconds > (row.billed_seconds ?? -1);
   const isMore = energy !== undefined && energy.wattHours > (row.energy_watt_hours ?? -1);
   if (!isLonger && !isMore) return row;

@@ -9,6 +9,7 @@ import { valuesByRun } from './migrations/0008-values-by-run';
 import { orderOfEvents } from './migrations/0009-order-of-events';
 import { dataFiles } from './migrations/0010-data-files';
 import { billedFrom } from './migrations/0011-billed-from';
+import { damage } from './migrations/0012-damage';
 import type { Tables } from './tables';
 import { codeOf, retriedForLong } from './transaction';
 
@@ -23,6 +24,7 @@ export const migrations: readonly Migration[] = [
   orderOfEvents,
   dataFiles,
   billedFrom,
+  damage,
 ];
 
 /** The table that remembers which migrations were applied. */

@@ -19,6 +19,8 @@ export interface Tables {
   summary_metric: SummaryMetricTable;
   epoch_metric: EpochMetricTable;
   ingest: { run_id: string; last_key: string };
+  /** One row: by which id the objects name the records that are of them. */
+  records_identity: { name: 'records'; id: string; created_at: string };
   connection: ConnectionTable;
   connection_operation: ConnectionOperationTable;
   batch_job: BatchJobTable;
@@ -90,6 +92,8 @@ export interface RunTable {
   result_notes: string | null;
   /** JSON of the data files it read, from the result; null before, and in results that do not tell. */
   data_files: string | null;
+  /** JSON list of texts: stored objects that could not be taken in, and what to do about each. */
+  damage: string | null;
   selected_epoch: number | null;
   heartbeat_at: string | null;
   /** The Batch job of the newest attempts, and the place among its children; null in the local pool. */

@@ -43,6 +43,7 @@ export function newRun(
     model_bytes: null,
     result_notes: null,
     data_files: null,
+    damage: null,
     selected_epoch: null,
     heartbeat_at: null,
     job_name: null,

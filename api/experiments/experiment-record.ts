@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { experimentKey, experimentsPrefix } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
+import { readStored } from '../../contract/objects/stored-json';
 import type { ExperimentTable } from '../database/tables';
 
 /** An experiment as the objects keep it: what is needed, beside its runs, to have its record again. */
@@ -27,13 +28,8 @@ export async function writeExperimentRecord(objects: ObjectStore, experiment: Ex
   await objects.write(experimentKey(experiment.id), `${JSON.stringify(record, null, 2)}\n`, { if: 'absent' });
 }
 
-/** @throws Error naming the object that is no experiment */
-export async function readExperimentRecord(objects: ObjectStore, key: string): Promise<ExperimentRecord> {
-  const body = await objects.read(key);
-  const parsed = experimentRecordSchema.safeParse(JSON.parse(Buffer.from(body ?? '').toString()));
-  if (!parsed.success)
-    throw new Error(`${key} is not the definition of an experiment:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
-}
+/** null where nothing is stored. @throws DamagedObjectError where it is not an experiment */
+export const readExperimentRecord = (objects: ObjectStore, key: string): Promise<ExperimentRecord | null> =>
+  readStored(objects, key, experimentRecordSchema);
 
 export const isExperimentKey = (key: string): boolean => key.startsWith(experimentsPrefix) && key.endsWith('.json');

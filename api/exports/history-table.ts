@@ -22,7 +22,8 @@ const columns: readonly Column[] = [
 
 /**
  * Every value that runs have logged, one row each: runs in the order of their ids, and of each its stitched history. Read
- * chunk by chunk, so that a history of any length fits the memory.
+ * chunk by chunk, so that a history of any length fits the memory. A damaged object is left out, and one row of the scope
+ * `damaged` says so: it has its key and what to do as its name, whichever metrics are asked for.
  *
  * @param metrics names of those that are given; null: all
  * @param after cursor of a table with the same metrics; null: from the beginning
@@ -40,13 +41,14 @@ export function historyTable(
   const wanted = metrics && new Set(metrics);
 
   async function* ofRun(id: string, from: { key: string; rowsDone: number } | null): AsyncGenerator<Batch> {
-    for await (const { key, attempt, records } of stitchedChunks(services.objects, id, from?.key ?? null)) {
+    for await (const { key, attempt, records, damage } of stitchedChunks(services.objects, id, from?.key ?? null)) {
       const done = key === from?.key ? from.rowsDone : 0;
       const all = records.flatMap(({ step, epoch, elapsedSeconds, scope, values }) =>
         Object.entries(values)
           .filter(([name]) => wanted?.has(name) ?? true)
           .map(([name, value]): Cell[] => [id, attempt, step, epoch, elapsedSeconds, scope, name, value]),
       );
+      if (damage !== null) all.push([id, attempt, null, null, null, 'damaged', damage.message, null]);
       const rows = all.slice(done);
       if (rows.length > 0)
         yield { rows, cursorBehind: (count) => encodeCursor(order, { keys: [key, done + count], id }) };

@@ -38,6 +38,7 @@ const fieldColumns: readonly (Column & { of: keyof RunFields })[] = [
   { name: 'createdAt', type: 'text', of: 'created_at' },
   { name: 'startedAt', type: 'text', of: 'started_at' },
   { name: 'finishedAt', type: 'text', of: 'finished_at' },
+  { name: 'damage', type: 'text', of: 'damage' },
 ];
 
 /** A hyper-parameter that may be a number is one in all rows, and missing where it is null. */

@@ -26,6 +26,7 @@ const fieldNames = [
   'created_at',
   'started_at',
   'finished_at',
+  'damage',
 ] as const satisfies (keyof RunTable)[];
 export type RunFields = Pick<RunTable, (typeof fieldNames)[number]>;
 

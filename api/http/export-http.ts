@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Response, Router } from 'express';
@@ -10,6 +11,7 @@ import { contentTypes, type ExportFormat, headerOf, textOf } from '../exports/fo
 import type { ExportTable } from '../exports/table';
 import type { GraphqlOptions } from '../graphql/operation';
 import type { RunFilter } from '../runs/run-filter';
+import { maskError } from '../shared/errors';
 import { variableProblems } from '../shared/limits';
 import { illFormedTexts } from '../shared/well-formed';
 
@@ -46,15 +48,31 @@ export function exportRoutes({ schema, services, access }: GraphqlOptions): Rout
     const table =
       parameters.kind === 'valid' ? exportTable(services, { table: file.table, ...parameters.value }) : parameters;
     if (table.kind === 'invalid') return refuse(response, 400, table.problems);
-    response.set({
-      'Content-Type': contentTypes[file.format],
-      'Content-Disposition': `attachment; filename="${request.params.file}"`,
-    });
     const isFirst = parameters.kind === 'valid' && parameters.value.after === null;
-    // Where it breaks, the connection breaks with it: a part is not taken for the whole.
-    await pipeline(Readable.from(contentOf(table.value, file.format, isFirst)), response).catch(() => {});
+    const content = Readable.from(contentOf(table.value, file.format, isFirst));
+    try {
+      await once(content, 'readable');
+      response.set({
+        'Content-Type': contentTypes[file.format],
+        'Content-Disposition': `attachment; filename="${request.params.file}"`,
+      });
+      await pipeline(content, response);
+    } catch (error) {
+      explain(error as NodeJS.ErrnoException, response);
+    }
   });
   return router;
+}
+
+/**
+ * Says that an export broke: in the answer where that has not begun, else in the log alone. The connection then breaks
+ * with it, so that a part is not taken for the whole.
+ */
+function explain(error: NodeJS.ErrnoException, response: Response): void {
+  // The reader went away.
+  if (error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+  const { message, extensions } = maskError(error);
+  if (!response.headersSent) response.status(500).json({ errors: [{ message, extensions }] });
 }
 
 function contentOf(table: ExportTable, format: ExportFormat, isFirst: boolean): AsyncIterable<string | Uint8Array> {

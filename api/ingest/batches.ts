@@ -1,7 +1,8 @@
 import { parseMetricsKey } from '../../contract/keys';
+import type { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { ObjectStore } from '../../contract/objects/object-store';
-import { type Attempt, type AttemptRecords, type MetricRecord, stitch } from '../../contract/records';
-import { chunksAfter } from './run-objects';
+import { type AttemptRecords, type MetricRecord, stitch } from '../../contract/records';
+import { chunksAfter, readStarts } from './run-objects';
 
 /** Rows of metrics in one transaction: Aurora DSQL changes at most 3,000 in one, and some are of the run itself. */
 const rowsPerTransaction = 2800;
@@ -17,6 +18,8 @@ export interface Batch {
   anew: boolean;
   /** Further chunks lie behind. */
   more: boolean;
+  /** What could not be read of the chunks, and is left out of the records. */
+  damage: DamagedObjectError[];
   /** Names of metrics, a transaction each. */
   parts: ReadonlySet<string>[];
 }
@@ -38,16 +41,17 @@ export const partsTaken = (position: string): number => parsePositionWithin(posi
  * attempt has begun to write, since it computed again what the one before wrote behind the checkpoint. Within a batch it
  * is that batch once more: chunks never change.
  */
-export async function nextBatch(
-  objects: ObjectStore,
-  runId: string,
-  position: string,
-  attempts: readonly Attempt[],
-): Promise<Batch> {
+export async function nextBatch(objects: ObjectStore, runId: string, position: string): Promise<Batch> {
   const within = parsePositionWithin(position);
-  if (within?.anew) return historyUntil(objects, runId, attempts, within.lastKey);
+  if (within?.anew) return historyUntil(objects, runId, within.lastKey);
   let attempt = parseMetricsKey(position)?.attempt;
-  const batch = { lastKey: position, records: [] as MetricRecord[], anew: false, more: false };
+  const batch = {
+    lastKey: position,
+    records: [] as MetricRecord[],
+    anew: false,
+    more: false,
+    damage: [] as DamagedObjectError[],
+  };
   const rows: Rows = new Map();
   let values = 0;
   for await (const chunk of chunksAfter(objects, runId, position)) {
@@ -55,12 +59,13 @@ export async function nextBatch(
     batch.more = within !== null && chunk.key !== within.lastKey;
     if (batch.more) break;
     attempt ??= chunk.attempt;
-    if (chunk.attempt !== attempt) return historyUntil(objects, runId, attempts, chunk.key);
+    if (chunk.attempt !== attempt) return historyUntil(objects, runId, chunk.key);
     const further = countRows(new Map(rows), chunk.records);
     batch.more = values >= valuesPerBatch || (rows.size > 0 && sumOf(further) > rowsPerTransaction);
     if (batch.more) break;
     batch.lastKey = chunk.key;
     batch.records.push(...chunk.records);
+    if (chunk.damage !== null) batch.damage.push(chunk.damage);
     countRows(rows, chunk.records);
     values += valuesOf(chunk.records);
   }
@@ -68,13 +73,9 @@ export async function nextBatch(
 }
 
 /** All that the attempts before that of the chunk `lastKey` left standing, and of that one what was written up to it. */
-async function historyUntil(
-  objects: ObjectStore,
-  runId: string,
-  attempts: readonly Attempt[],
-  lastKey: string,
-): Promise<Batch> {
-  const written: AttemptRecords[] = attempts.map(({ attempt, resumedFromStep }) => ({
+async function historyUntil(objects: ObjectStore, runId: string, lastKey: string): Promise<Batch> {
+  const { starts, damage } = await readStarts(objects, runId);
+  const written: AttemptRecords[] = starts.map(({ attempt, resumedFromStep }) => ({
     attempt,
     resumedFromStep,
     records: [],
@@ -84,16 +85,17 @@ async function historyUntil(
   let reached = '';
   for await (const chunk of chunksAfter(objects, runId, '')) {
     const ofAttempt = written.find(({ attempt }) => attempt === chunk.attempt);
-    // An attempt that began after the attempts were listed: its chunks are for the next time.
+    // An attempt that began after the starts were read: its chunks are for the next time.
     if (ofAttempt === undefined) break;
     countRows(rows, chunk.records);
     ofAttempt.records.push(...chunk.records);
+    if (chunk.damage !== null) damage.push(chunk.damage);
     reached = chunk.key;
     if (chunk.key === lastKey) break;
   }
   // One that began and wrote nothing yet has replaced nothing yet.
   const records = stitch(written.filter(({ records }) => records.length > 0));
-  return { lastKey: reached, records, anew: true, more: reached === lastKey, parts: partsOf(rows) };
+  return { lastKey: reached, records, anew: true, more: reached === lastKey, parts: partsOf(rows), damage };
 }
 
 /** Rows that the records change, by the name of the metric: its summary, and each of its evaluations. */

@@ -1,5 +1,5 @@
 import type { Attempt } from '../../contract/records';
-import type { AttemptUse } from '../cost/attempt-cost.store';
+import { type AttemptUse, useOf } from '../cost/attempt-cost.store';
 import { applyEvent } from '../runs/run-life.service';
 import type { Services } from '../shared/context';
 import { readAttemptEnd } from './run-objects';
@@ -29,7 +29,7 @@ export async function followJob(
   for (const { attempt, job } of attempts) {
     if (attempt <= before || job !== own) continue;
     const end = await readAttemptEnd(services.objects, runId, before);
-    if (end !== null) ended.push({ attempt: before, until: end.endedAt, energy: end.energy });
+    if (end !== null) ended.push(useOf(before, end));
     const left = end?.outcome === 'interrupted' ? 'checkpoint' : 'nothing';
     await applyEvent(services, runId, { kind: 'continued', attempt, left });
     before = attempt;

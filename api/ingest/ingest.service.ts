@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { Attempt, Progress } from '../../contract/records';
 import { type AttemptUse, machineColumns, type RunCosts, recordUse } from '../cost/attempt-cost.store';
 import { noPrices, type PriceSettings } from '../cost/prices';
@@ -11,7 +12,7 @@ import type { Services } from '../shared/context';
 import { type Batch, nextBatch, partsTaken, positionWithin } from './batches';
 import { followJob } from './continued-attempts';
 import { findEpochRows, findSummaries, readPosition, storeEpochs, storePosition, storeSummaries } from './ingest.store';
-import { readAttempts, readProgress, readResult } from './run-objects';
+import { readProgress, readResult, readStoredAttempts } from './run-objects';
 import { epochRows, type Summaries, summarise } from './summary';
 
 /**
@@ -24,10 +25,10 @@ import { epochRows, type Summaries, summarise } from './summary';
 export async function ingestRun(services: Services, runId: string, stoppedAt?: number | null): Promise<void> {
   const { database, objects } = services;
   for (let more = true; more; ) {
-    const attempts = await readAttempts(objects, runId);
+    const { attempts, damage } = await readStoredAttempts(objects, runId);
     const ended = await followJob(services, runId, attempts);
     const position = await readPosition(database, runId);
-    const batch = await nextBatch(objects, runId, position, attempts);
+    const batch = await nextBatch(objects, runId, position);
     const progress = await readProgress(objects, runId);
     const reached = await takeAllButLast(database, runId, position, batch);
     const taken = await inTransaction(database, async (transaction) => {
@@ -42,8 +43,13 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
       const stoppedNow = isJudged ? await judgeRun(transaction, runId, stoppedAt) : null;
       // Before the decision is final: where the mark cannot be written, the run is judged again.
       if (stoppedNow !== null) await markAsCancelled(objects, runId, { stoppedAtEpoch: stoppedNow });
-      const elapsedSeconds = batch.records.at(-1)?.elapsedSeconds ?? null;
-      return { changed: await recordProgress(transaction, runId, progress, attempts, elapsedSeconds), stoppedNow };
+      const news: RunNews = {
+        progress,
+        attempts,
+        elapsedSeconds: batch.records.at(-1)?.elapsedSeconds ?? null,
+        damage: [...damage, ...batch.damage],
+      };
+      return { changed: await recordNews(transaction, runId, news), stoppedNow };
     });
     // Another ingest was faster, and may have listed fewer chunks than are there now.
     more = taken === 'overtaken' || batch.more;
@@ -87,7 +93,8 @@ export async function ingestResult(services: Services, runId: string): Promise<C
   const result = await readResult(services.objects, runId);
   if (result === null) return null;
   await ingestRun(services, runId);
-  const end = { attempt: result.attempt, until: result.finishedAt, energy: undefined };
+  const { attempt, attemptSeconds: seconds, finishedAt: until } = result;
+  const end = { attempt, seconds, until, energy: undefined };
   return applyEvent(
     services,
     runId,
@@ -160,19 +167,33 @@ async function recordAttempts(
   }
 }
 
-async function recordProgress(
+/** What a run has written of itself, its metrics apart. */
+interface RunNews {
+  progress: Progress | null;
+  attempts: readonly Attempt[];
+  /** Of the newest metrics; null where none are new. */
+  elapsedSeconds: number | null;
+  damage: readonly DamagedObjectError[];
+}
+
+async function recordNews(
   transaction: Transaction<Tables>,
   runId: string,
-  progress: Progress | null,
-  attempts: readonly Attempt[],
-  elapsedSeconds: number | null,
+  { progress, attempts, elapsedSeconds, damage }: RunNews,
 ): Promise<ChangedRun | null> {
   const run = await transaction.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
   if (run === undefined) return null;
-  const use = progress && { attempt: progress.attempt, until: progress.at, energy: progress.energy };
+  const use = progress && {
+    attempt: progress.attempt,
+    seconds: progress.attemptSeconds,
+    until: progress.at,
+    energy: progress.energy,
+  };
   const costs = use && (await recordUse(transaction, runId, use));
   const attempt = attempts.find((candidate) => candidate.attempt === run.attempt);
   const news: RunFigures = elapsedSeconds === null ? {} : { elapsed_seconds: elapsedSeconds };
+  const damageText = withDamage(run.damage, damage);
+  if (damageText !== run.damage) news.damage = damageText;
   // Of an earlier attempt they are in its own row, and in the sums of the next sign of life.
   if (costs !== null && use?.attempt === run.attempt) Object.assign(news, costs);
   if (attempt !== undefined) {
@@ -191,4 +212,14 @@ async function recordProgress(
   }
   if (Object.keys(news).length === 0) return null;
   return applyEventIn(transaction, runId, { kind: 'progressed', attempt: run.attempt }, news);
+}
+
+/** Damages that a run tells of, at most: more of them say nothing more. */
+const toldDamages = 20;
+
+/** A list of texts in JSON with those of further damages; as it was where it has them all. */
+function withDamage(before: string | null, damage: readonly DamagedObjectError[]): string | null {
+  const known: string[] = before === null ? [] : JSON.parse(before);
+  const all = [...new Set([...known, ...damage.map(({ message }) => message)])].slice(0, toldDamages);
+  return all.length === known.length ? before : JSON.stringify(all);
 }

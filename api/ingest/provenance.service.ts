@@ -1,16 +1,37 @@
+import { resultKey } from '../../contract/keys';
+import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
 import type { Provenance } from '../graphql/runs/provenance.type';
 import type { Services } from '../shared/context';
-import { readAttempts, readResult } from './run-objects';
+import { tellDamage } from '../shared/tell-damage';
+import { readResult, readStoredAttempts } from './run-objects';
 
-/** From the objects of the run: seldom asked for, so the records do without. null while it has no result. */
-export async function findProvenance({ objects }: Services, runId: string): Promise<Provenance | null> {
-  const [result, attempts] = await Promise.all([readResult(objects, runId), readAttempts(objects, runId)]);
-  if (result === null) return null;
+/**
+ * From the objects of the run: seldom asked for, so the records do without.
+ * @param hasSucceeded whether the records know of a result, so that one that is gone is damage
+ * @returns null while it has no result
+ */
+export async function findProvenance(
+  { objects }: Services,
+  runId: string,
+  hasSucceeded: boolean,
+): Promise<Provenance | null> {
+  const [result, { attempts, damage }] = await Promise.all([
+    orDamage(readResult(objects, runId)),
+    readStoredAttempts(objects, runId),
+  ]);
+  if (result === null && !hasSucceeded) return null;
+  const problem = result ?? new DamagedObjectError(resultKey(runId), 'it is missing');
+  if (problem instanceof DamagedObjectError) {
+    tellDamage(problem);
+    damage.push(problem);
+  }
+  const read = problem instanceof DamagedObjectError ? null : problem;
   return {
     code: [...new Set(attempts.map(({ code }) => code))],
     node: [...new Set(attempts.map(({ node }) => node))],
-    rows: result.rows,
-    trainFile: result.dataFiles?.train ?? null,
-    testFile: result.dataFiles?.test ?? null,
+    rows: read?.rows ?? null,
+    trainFile: read?.dataFiles?.train ?? null,
+    testFile: read?.dataFiles?.test ?? null,
+    damage: damage.map(({ message }) => message),
   };
 }

@@ -1,6 +1,7 @@
 import type { Context, S3Event, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { z } from 'zod';
 import { attemptsPrefix, metricsPrefix, parseRunKey, progressKey, resultKey } from '../../contract/keys';
+import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import { ingestResult, ingestRun } from '../ingest/ingest.service';
 import type { Services } from '../shared/context';
 import { inParallel } from '../shared/in-parallel';
@@ -116,6 +117,8 @@ async function takeIn(
       // What waits for this run may begin.
       else if ((await ingestResult(services, runId)) !== null) services.wake();
     } catch (error) {
+      // It was told, and comes again no better: the end of the job settles the run.
+      if (error instanceof DamagedObjectError) return;
       console.error(`what run ${runId} wrote cannot be taken in: ${(error as Error).stack}`);
       failed.add(runId);
     }

@@ -10,7 +10,7 @@ import { queueHints } from './queues';
 import { openStores } from './stores';
 
 const environment = readEnvironment('reconcile');
-const begin = invocations(await openStores(environment), queueHints(environment));
+const begin = invocations(await openStores(environment, true), queueHints(environment));
 const batch = connectBatch(batchSettings(environment));
 const connections = apiGatewayConnections(environment);
 

@@ -1,4 +1,5 @@
 import { cancelledKey, specKey } from '../../contract/keys';
+import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import { findExperiment } from '../experiments/experiment.store';
 import { writeExperimentRecord } from '../experiments/experiment-record';
 import { ingestResult } from '../ingest/ingest.service';
@@ -72,8 +73,18 @@ export async function launchReadyRuns(
 
 /** Has the objects of a run ready for its trainer; null where its result is there already. */
 export async function prepare(services: Services, run: ReadyRun): Promise<Job | null> {
-  if ((await ingestResult(services, run.id)) !== null) return null;
+  if (await hasSucceeded(services, run.id)) return null;
   await services.objects.write(specKey(run.id), `${JSON.stringify(JSON.parse(run.spec), null, 2)}\n`, { if: 'absent' });
   // The number that the trainer will take: the one behind the newest attempt that has a record.
   return { runId: run.id, attempt: (await newestAttemptNumber(services.objects, run.id)) + 1 };
+}
+
+/** A damaged result keeps no other run from its launch: this one's attempt ends with the word for it. */
+async function hasSucceeded(services: Services, runId: string): Promise<boolean> {
+  try {
+    return (await ingestResult(services, runId)) !== null;
+  } catch (error) {
+    if (error instanceof DamagedObjectError) return false;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import { stopBeyondMaxCost } from '../cost/max-cost.service';
+import { pruneIfDue } from '../pruning/prune.service';
 import type { Services } from '../shared/context';
 import { inParallel } from '../shared/in-parallel';
 import { type ActiveRun, findActiveRuns, type WaitingRun } from './dispatch.store';
@@ -64,6 +65,7 @@ export async function reconcile(services: Services, place: JobPlace, options: Re
   await stopBeyondMaxCost(services);
   problems.push(...(await place.launchReady()));
   await explainWaiting(services, (run) => place.whyNotLaunched(run));
+  await pruneIfDue(services);
   return problems;
 }
 

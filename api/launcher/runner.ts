@@ -2,6 +2,7 @@ import { hasBatchJobs } from '../database/grants';
 import { ingestRun } from '../ingest/ingest.service';
 import { applyEvent } from '../runs/run-life.service';
 import type { Services } from '../shared/context';
+import { isFullDisk } from '../shared/errors';
 import { alone, type Team } from '../team/team';
 import type { ActiveRun } from './dispatch.store';
 import { launchReadyRuns } from './dispatcher';
@@ -46,7 +47,7 @@ export function createRunner(
   /** Attempts from their claim until their end is in the records. */
   const underway = new Map<string, Promise<void> | null>();
   const logFailure = (doing: string) => (error: unknown) =>
-    options.log(`${doing} failed, and is tried again: ${error instanceof Error ? error.stack : error}`);
+    options.log(`${doing} failed, and is tried again: ${wordsFor(error)}`);
   const ingestSoon = oneAtATime((runId: string) => ingestRun(services, runId).catch(logFailure(`ingest of ${runId}`)));
   const recorded = new Set<string>();
   let occupied: ReadonlySet<string> = new Set();
@@ -137,6 +138,12 @@ export function createRunner(
       await ingestSoon.idle();
     },
   };
+}
+
+/** The stack of an error of the program; a full disk is no error of the program. */
+function wordsFor(error: unknown): unknown {
+  if (isFullDisk(error)) return 'the disk is full: free some space';
+  return error instanceof Error ? error.stack : error;
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,7 @@
 import { exitCodes } from '../../contract/keys';
+import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { AttemptEnd } from '../../contract/records';
+import { useOf } from '../cost/attempt-cost.store';
 import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
 import { newestCheckpointStep, readAttemptEnd, readAttempts } from '../ingest/run-objects';
 import type { Failure, RunEvent } from '../runs/run-life';
@@ -33,11 +35,9 @@ export async function settleAttempt(
     await ingestRun(services, job.runId);
     const record = await readAttemptEnd(objects, job.runId, job.attempt);
     event = eventOfEnd(job.attempt, record, end, await hasAdvanced(services, job), options);
-    if (record !== null)
-      costs = await recordEnd(services, job.runId, { ...job, until: record.endedAt, energy: record.energy });
+    if (record !== null) costs = await recordEnd(services, job.runId, useOf(job.attempt, record));
   } catch (error) {
-    const message = `what attempt ${job.attempt} wrote cannot be taken in: ${(error as Error).message}`;
-    event = crash(job.attempt, message, false, options.crashLimit);
+    event = unreadable(job.attempt, error as Error, options.crashLimit);
   }
   await services.database
     .updateTable('attempt')
@@ -84,6 +84,14 @@ export function eventOfEnd(
   return kind === 'crash'
     ? crash(attempt, describeEnd(record, end), advanced, crashLimit)
     : { kind: 'failed', attempt, failure: { kind, message: describeEnd(record, end), problems: [] } };
+}
+
+/** Another attempt would meet the same damaged result; any other reason may pass. */
+function unreadable(attempt: number, error: Error, crashLimit: number): RunEvent {
+  if (!(error instanceof DamagedObjectError))
+    return crash(attempt, `what attempt ${attempt} wrote cannot be taken in: ${error.message}`, false, crashLimit);
+  const { key, message } = error;
+  return { kind: 'failed', attempt, failure: { kind: 'input', message, problems: [{ path: key, message }] } };
 }
 
 const lostReason = 'was lost with an earlier server; goes on from its newest checkpoint';

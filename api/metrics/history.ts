@@ -1,19 +1,28 @@
 import type { AsyncBuffer } from 'hyparquet';
+import { digestOfSeries, seriesDigestsName } from '../../contract/digests';
 import { historyKey } from '../../contract/keys';
+import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { ByteRange, ObjectStore } from '../../contract/objects/object-store';
 import { type AttemptRecords, stitch } from '../../contract/records';
-import { chunksAfter, readAttempts } from '../ingest/run-objects';
+import { chunksAfter, readStarts } from '../ingest/run-objects';
+import { tellDamage } from '../shared/tell-damage';
 import { emptySeries, joined, pick, type Series } from './series';
 
 /** Series of a run by the name of the metric. */
-export type RunHistory = Map<string, Series>;
+type SeriesByName = Map<string, Series>;
+
+export interface RunHistory {
+  series: SeriesByName;
+  /** Damaged objects that it was to be read from, with what to do about each. */
+  damage: string[];
+}
 
 /** A file of up to so many bytes is read as a whole; of a larger one the parts that hold the metrics. */
 const readWhole = 1e6;
 
 /**
  * The stitched history of a run, narrowed to some metrics: from `history.parquet`, which a finished run leaves, else
- * from the chunks.
+ * from the chunks, also where that file is damaged. What is damaged of these is left out.
  */
 export async function readHistory(
   objects: ObjectStore,
@@ -22,18 +31,23 @@ export async function readHistory(
 ): Promise<RunHistory> {
   const key = historyKey(runId);
   const info = await objects.info(key);
-  return info === null
-    ? fromChunks(objects, runId, names)
-    : fromParquet(await fileOf(objects, key, info.sizeBytes), names);
+  if (info === null) return fromChunks(objects, runId, names);
+  const file = await readParquet(objects, key, info.sizeBytes, (buffer) => fromParquet(buffer, names));
+  if (!(file instanceof DamagedObjectError)) return { series: file, damage: [] };
+  tellDamage(file);
+  const { series, damage } = await fromChunks(objects, runId, names);
+  return { series, damage: [file.message, ...damage] };
 }
 
 async function fromChunks(objects: ObjectStore, runId: string, names: ReadonlySet<string>): Promise<RunHistory> {
-  const attempts = await readAttempts(objects, runId);
+  const { starts, damage } = await readStarts(objects, runId);
   const written = new Map<number, AttemptRecords>(
-    attempts.map(({ attempt, resumedFromStep }) => [attempt, { attempt, resumedFromStep, records: [] }]),
+    starts.map(({ attempt, resumedFromStep }) => [attempt, { attempt, resumedFromStep, records: [] }]),
   );
-  for await (const { attempt, records } of chunksAfter(objects, runId, ''))
-    written.get(attempt)?.records.push(...records);
+  for await (const chunk of chunksAfter(objects, runId, '')) {
+    written.get(chunk.attempt)?.records.push(...chunk.records);
+    if (chunk.damage !== null) damage.push(chunk.damage);
+  }
   const history = new Map([...names].map((name) => [name, emptySeries()]));
   for (const { values, ...at } of stitch([...written.values()]))
     for (const [name, value] of Object.entries(values)) {
@@ -44,7 +58,7 @@ async function fromChunks(objects: ObjectStore, runId: string, names: ReadonlySe
       series.elapsedSeconds.push(at.elapsedSeconds);
       series.value.push(value);
     }
-  return history;
+  return { series: history, damage: damage.map(({ message }) => message) };
 }
 
 const columns = ['name', 'step', 'epoch', 'elapsedSeconds', 'value'] as const;
@@ -53,10 +67,10 @@ const columns = ['name', 'step', 'epoch', 'elapsedSeconds', 'value'] as const;
  * One row a value: step, epoch, elapsedSeconds, scope, name, value. A file has a long metric in row groups of its own;
  * one of an earlier trainer has all metrics of a step side by side, and is gone through as a whole.
  */
-async function fromParquet(file: AsyncBuffer, names: ReadonlySet<string>): Promise<RunHistory> {
+async function fromParquet(file: AsyncBuffer, names: ReadonlySet<string>): Promise<SeriesByName> {
   // An ES module, and not needed to serve anything else.
   const { parquetScan } = await import('hyparquet');
-  const history: RunHistory = new Map();
+  const history: SeriesByName = new Map();
   const scan = await parquetScan({ file, pruningFilter: { name: { $in: [...names] } } });
   for (const range of scan.ranges) {
     const read = (column: string) => scan.readColumn({ ...range, column });
@@ -66,7 +80,29 @@ async function fromParquet(file: AsyncBuffer, names: ReadonlySet<string>): Promi
       history.set(name, joined(history.get(name), series));
     }
   }
+  const stored = scan.metadata.key_value_metadata?.find(({ key }) => key === seriesDigestsName)?.value;
+  const digests = new Map<string, string>(Object.entries(JSON.parse(stored ?? '{}')));
+  for (const name of names) requireSeries(name, history.get(name) ?? emptySeries(), digests.get(name));
   return history;
+}
+
+/**
+ * @param digest undefined: the trainer gave none, or logged nothing of that name
+ * @throws Error where the columns are not what a trainer writes: steps in order, finite numbers or null, that digest
+ */
+function requireSeries(name: string, series: Series, digest: string | undefined): void {
+  const { step, epoch, elapsedSeconds, value } = series;
+  if (digest !== undefined && digestOfSeries(series) !== digest) throw new Error(`the digest of ${name} differs`);
+  const isCount = (count: unknown) => Number.isInteger(count) && (count as number) >= 0;
+  for (let place = 0; place < step.length; place += 1) {
+    const isRow =
+      isCount(step[place]) &&
+      (place === 0 || step[place]! >= step[place - 1]!) &&
+      isCount(epoch[place]) &&
+      Number.isFinite(elapsedSeconds[place]) &&
+      (value[place] == null || Number.isFinite(value[place]));
+    if (!isRow) throw new Error(`value ${place + 1} of ${name} is not one that was logged`);
+  }
 }
 
 /** The places of a name: where it begins and ends if all in between have it, else each. */
@@ -79,14 +115,30 @@ function placesOf(named: readonly string[], name: string): { start: number; end:
   return [...named.keys()].filter((place) => named[place] === name);
 }
 
-/** Bytes of a stored object as `hyparquet` asks for them. @throws Error where it is gone meanwhile */
-async function fileOf(objects: ObjectStore, key: string, byteLength: number): Promise<AsyncBuffer> {
+/** Reads a Parquet file, or says how it is damaged. @throws what the store throws */
+async function readParquet<T>(
+  objects: ObjectStore,
+  key: string,
+  byteLength: number,
+  work: (file: AsyncBuffer) => Promise<T>,
+): Promise<T | DamagedObjectError> {
+  let failure: unknown = null;
   const read = async (range?: ByteRange): Promise<ArrayBuffer> => {
-    const body = await objects.read(key, range);
-    if (body === null) throw new Error(`${key} was deleted while it was read`);
+    const body = await objects.read(key, range).catch((error) => {
+      failure = error;
+      throw error;
+    });
+    if (body === null) throw new Error('it was deleted while it was read');
     return body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength) as ArrayBuffer;
   };
-  if (byteLength > readWhole)
-    return { byteLength, slice: (start, end = byteLength) => read({ start, end: Math.max(start, end - 1) }) };
-  return read();
+  try {
+    if (byteLength <= readWhole) return await work(await read());
+    return await work({
+      byteLength,
+      slice: (start, end = byteLength) => read({ start, end: Math.max(start, end - 1) }),
+    });
+  } catch (error) {
+    if (failure !== null) throw failure;
+    return new DamagedObjectError(key, `it is not a readable Parquet file: ${(error as Error).message}`);
+  }
 }

@@ -30,6 +30,8 @@ export interface MetricSeries {
   downsampled: boolean;
   /** With `exact`: pass as `afterStep` for the next page; null on the last one, and without `exact`. */
   nextAfterStep: number | null;
+  /** Damaged objects of the run that its history was to be read from, with what to do about each. */
+  damage: string[];
 }
 
 /** Histories of metrics, runs in the order given and names within. @throws GraphQLError with all problems */
@@ -51,9 +53,15 @@ export async function metricHistory(services: Services, request: HistoryRequest)
     runIds,
     async (runId) => {
       const history = await readHistory(services.objects, runId, wanted);
+      const { damage } = history;
       series.set(
         runId,
-        names.map((name) => ({ runId, name, ...pointsFor(history.get(name) ?? emptySeries(), request) })),
+        names.map((name) => ({
+          runId,
+          name,
+          ...pointsFor(history.series.get(name) ?? emptySeries(), request),
+          damage,
+        })),
       );
     },
     readers,

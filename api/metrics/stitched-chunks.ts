@@ -1,7 +1,7 @@
-import { metricsKey } from '../../contract/keys';
+import type { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { MetricRecord } from '../../contract/records';
-import { chunksAfter, type MetricChunk, readAttempts } from '../ingest/run-objects';
+import { beforeChunks, chunksAfter, type MetricChunk, parseAttemptKey, readStarts } from '../ingest/run-objects';
 
 /** What a later attempt takes back of those before: all behind the step it resumed from, and what it made again there. */
 interface Resumption {
@@ -12,7 +12,8 @@ interface Resumption {
 
 /**
  * The stitched history of a run chunk by chunk: the records of `stitch` in its order, without ever holding more than a
- * chunk of them. Chunks of which nothing is left are not given.
+ * chunk of them. Chunks of which nothing is left are not given; damaged ones are, and before all of them the damaged
+ * records of attempts, as chunks without records.
  *
  * @param from key of the chunk to begin with; null: the first
  */
@@ -21,14 +22,15 @@ export async function* stitchedChunks(
   runId: string,
   from: string | null,
 ): AsyncGenerator<MetricChunk> {
-  const resumptions = await readResumptions(objects, runId);
+  const { resumptions, damage } = await readResumptions(objects, runId);
+  for (const chunk of damage) if (from === null || chunk.key >= from) yield chunk;
   for (const { attempt } of resumptions) {
     const later = resumptions.filter((resumption) => resumption.attempt > attempt);
     if (later.some((resumption) => resumption.step === null)) continue;
     for await (const chunk of chunksOf(objects, runId, attempt)) {
       if (from !== null && chunk.key < from) continue;
       const records = chunk.records.filter((record) => later.every((resumption) => isKept(record, resumption)));
-      if (records.length > 0) yield { ...chunk, records };
+      if (records.length > 0 || chunk.damage !== null) yield { ...chunk, records };
     }
   }
 }
@@ -38,13 +40,20 @@ const keyOf = ({ step, scope }: MetricRecord): string => `${step} ${scope}`;
 const isKept = (record: MetricRecord, { step, madeAgain }: Resumption): boolean =>
   step !== null && record.step <= step && !madeAgain.has(keyOf(record));
 
-async function readResumptions(objects: ObjectStore, runId: string): Promise<Resumption[]> {
+async function readResumptions(
+  objects: ObjectStore,
+  runId: string,
+): Promise<{ resumptions: Resumption[]; damage: MetricChunk[] }> {
   const resumptions: Resumption[] = [];
-  for (const { attempt, resumedFromStep: step } of await readAttempts(objects, runId)) {
+  const { starts, damage } = await readStarts(objects, runId);
+  for (const { attempt, resumedFromStep: step } of starts) {
     const madeAgain = step === null ? new Set<string>() : await recordsUpTo(objects, runId, attempt, step);
     resumptions.push({ attempt, step, madeAgain });
   }
-  return resumptions.sort((a, b) => a.attempt - b.attempt);
+  const asChunk = (of: DamagedObjectError): MetricChunk => {
+    return { key: of.key, attempt: parseAttemptKey(of.key) ?? 0, sequence: 0, records: [], damage: of };
+  };
+  return { resumptions, damage: damage.map(asChunk) };
 }
 
 /** An attempt's records follow in the order of their steps, so the first behind `step` ends the search. */
@@ -59,8 +68,7 @@ async function recordsUpTo(objects: ObjectStore, runId: string, attempt: number,
 }
 
 async function* chunksOf(objects: ObjectStore, runId: string, attempt: number): AsyncGenerator<MetricChunk> {
-  const beforeAll = metricsKey(runId, attempt, 0).replace(/-\d+\.jsonl$/, '');
-  for await (const chunk of chunksAfter(objects, runId, beforeAll)) {
+  for await (const chunk of chunksAfter(objects, runId, beforeChunks(runId, attempt))) {
     if (chunk.attempt !== attempt) return;
     yield chunk;
   }

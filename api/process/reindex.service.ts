@@ -1,7 +1,11 @@
 import type { Kysely } from 'kysely';
+import { z } from 'zod';
 import { experimentsPrefix, runsPrefix, specKey } from '../../contract/keys';
+import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
+import { readStored } from '../../contract/objects/stored-json';
 import type { AttemptEnd } from '../../contract/records';
 import { parseRunSpec, type RunSpec } from '../../contract/run-spec';
+import { useOf } from '../cost/attempt-cost.store';
 import type { ExperimentTable, RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { completeDefinition, type ExperimentDefinition } from '../definition/definition';
@@ -38,7 +42,10 @@ export async function reindex(services: Services): Promise<ReindexReport> {
     await attempt(specKey(runId), () => restoreSpec(services, runId));
   }
   const runs = await services.database.selectFrom('run').select('id').orderBy('id').execute();
-  for (const { id } of runs) await attempt(`runs/${id}`, () => restoreLife(services, id));
+  for (const { id } of runs) {
+    await attempt(`runs/${id}`, () => restoreLife(services, id));
+    problems.push(...(await findDamage(services, id)));
+  }
   const experiments = await services.database.selectFrom('experiment').select('id').execute();
   return { experiments: experiments.length, runs: runs.length, problems };
 }
@@ -57,7 +64,10 @@ async function runIds({ objects }: Services): Promise<string[]> {
 }
 
 async function restoreExperiment({ database, objects }: Services, key: string): Promise<void> {
-  const { id, definition: given, clonedFrom, createdAt, launchedAt } = await readExperimentRecord(objects, key);
+  const record = await readExperimentRecord(objects, key);
+  // Deleted since it was listed.
+  if (record === null) return;
+  const { id, definition: given, clonedFrom, createdAt, launchedAt } = record;
   const definition = given as unknown as ExperimentDefinition;
   const planned = planRuns(definition, id);
   // A definition that a later version refuses still has runs with specs of their own.
@@ -102,10 +112,10 @@ function experimentRow(id: string, definition: ExperimentDefinition, given: Part
 async function restoreSpec(services: Services, runId: string): Promise<void> {
   const { database, objects } = services;
   const known = await database.selectFrom('run').select('id').where('id', '=', runId).executeTakeFirst();
-  const body = await objects.read(specKey(runId));
+  const stored = await readStored(objects, specKey(runId), z.unknown());
   if (known !== undefined) return;
-  if (body === null) throw new Error('does not exist: what lies in this prefix is of no run');
-  const parsed = parseRunSpec(JSON.parse(Buffer.from(body).toString()));
+  if (stored === null) throw new Error('does not exist: what lies in this prefix is of no run');
+  const parsed = parseRunSpec(stored);
   if (parsed.kind === 'invalid')
     throw new Error(parsed.problems.map(({ path, message }) => `${path}: ${message}`).join('; '));
   const spec = parsed.value;
@@ -165,10 +175,15 @@ async function restoreLife(services: Services, runId: string): Promise<void> {
     await restoreAttemptEnd(database, runId, attempt, end);
     // What the successful attempt used comes with its result.
     if (end === null || end.outcome === 'succeeded') continue;
-    const costs = await recordEnd(services, runId, { attempt, until: end.endedAt, energy: end.energy });
+    const costs = await recordEnd(services, runId, useOf(attempt, end));
     if (costs.billed_seconds !== undefined) await set(costs);
   }
-  if ((await ingestResult(services, runId)) === null) await set(unfinishedState(wish, end));
+  const taken = await orDamage(ingestResult(services, runId));
+  if (taken instanceof DamagedObjectError) {
+    await set(damagedState(taken));
+    throw taken;
+  }
+  if (taken === null) await set(unfinishedState(wish, end));
   // The time of the event would be that of the reindex.
   else if (end?.outcome === 'succeeded') await set({ finished_at: end.endedAt });
 }
@@ -183,6 +198,22 @@ async function restoreAttemptEnd(database: Kysely<Tables>, runId: string, attemp
     .where('number', '=', attempt)
     .execute();
 }
+
+/** Objects of a run that were left out, and why. */
+async function findDamage({ database }: Services, runId: string): Promise<string[]> {
+  const run = await database.selectFrom('run').select('damage').where('id', '=', runId).executeTakeFirst();
+  return run?.damage == null ? [] : JSON.parse(run.damage);
+}
+
+/** It had a result that cannot be read: to carry it out again would not bring that back. */
+const damagedState = ({ key, message }: DamagedObjectError): Partial<RunTable> => ({
+  state: 'FAILED',
+  phase: null,
+  failure_kind: 'input',
+  failure_message: message,
+  failure_problems: JSON.stringify([{ path: key, message }]),
+  finished_at: new Date().toISOString(),
+});
 
 /** A run without a result waits to be begun or gone on with, unless it failed, was cancelled or stopped. */
 function unfinishedState(wish: Cancellation | null, end: AttemptEnd | null): Partial<RunTable> {

@@ -1,15 +1,16 @@
 import { existsSync, renameSync } from 'node:fs';
-import type { Kysely } from 'kysely';
 import { isS3Location, openObjects } from '../../contract/objects/open-objects';
 import { openRecords } from '../database/records';
-import type { Tables } from '../database/tables';
 import { dataPaths, lockDataDirectory } from '../shared/data-directory';
 import { createRunChanges } from '../subscriptions/run-changes';
+import { takeOverObjects } from '../team/claim-objects';
+import { hasRecords } from '../team/identity.store';
 import { readSettings, type Settings } from './env';
 import { reindex } from './reindex.service';
 
 const help = `Builds the records anew from the objects: a SQLite file of a data directory, beside which the old one is kept, or an
-empty PostgreSQL or Aurora DSQL database, which a server may then be given in place of its own.
+empty PostgreSQL or Aurora DSQL database, which a server may then be given in place of its own. The objects belong to the
+new records from then on: a server with the old ones is refused.
 
   npm run reindex [-- --data DIR] [--database-url URL] [--objects PLACE]
 
@@ -56,18 +57,13 @@ async function rebuild(settings: Settings): Promise<void> {
     const objects = await openObjects(objectsLocation, s3);
     const services = { database, objects, changes: createRunChanges(), wake: () => {} };
     const { experiments, runs, problems } = await reindex(services);
+    await takeOverObjects(services);
     for (const problem of problems) console.error(problem);
     console.log(`${experiments} experiments with ${runs} runs from ${objectsLocation}`);
     if (kept !== null) console.log(`the old records, with notes and later tags, are in ${kept}`);
   } finally {
     await database.destroy();
   }
-}
-
-async function hasRecords(database: Kysely<Tables>): Promise<boolean> {
-  for (const table of ['experiment', 'run'] as const)
-    if ((await database.selectFrom(table).select('id').limit(1).execute()).length > 0) return true;
-  return false;
 }
 
 function refuse(message: string): void {

@@ -9,6 +9,7 @@ import { openObjects } from '../../contract/objects/open-objects';
 import { openRecords } from '../database/records';
 import type { Tables } from '../database/tables';
 import { dataPaths } from '../shared/data-directory';
+import { claimObjects } from '../team/claim-objects';
 import { alone, joinTeam, type Team, type TeamEvents } from '../team/team';
 import type { Settings } from './env';
 
@@ -33,6 +34,11 @@ export async function openStores(
   const records = await openRecords(settings);
   if (records.kind === 'refused') return records;
   const { database } = records;
+  const refusal = await claimObjects({ database, objects }, objectsLocation);
+  if (refusal !== null) {
+    await database.destroy();
+    return { kind: 'refused', message: refusal };
+  }
   // A SQLite file is that of one server, by the lock on its directory; a database may be that of several.
   const joined =
     databaseUrl === null

@@ -25,6 +25,7 @@ export type RunFigures = Partial<
     | 'model_bytes'
     | 'result_notes'
     | 'data_files'
+    | 'damage'
     | 'selected_epoch'
     | 'heartbeat_at'
     | 'waiting_reason'

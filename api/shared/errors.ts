@@ -60,9 +60,15 @@ const publicCodes = new Set([
   'UNAUTHENTICATED',
 ]);
 
-/** Codes by which the database and the file system say that there is no room. */
-const fullDiskCodes = new Set(['SQLITE_FULL', 'ENOSPC', 'EDQUOT']);
+/** Codes by which SQLite, the file system and PostgreSQL say that there is no room. */
+const fullDiskCodes = new Set(['SQLITE_FULL', 'ENOSPC', 'EDQUOT', '53100']);
 const fullDiskMessage = 'the disk of the data directory is full: free some space, then send the request again';
+
+/** Whether an error, or one that it was thrown for, says that the disk is full. */
+export function isFullDisk(error: unknown): boolean {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  return fullDiskCodes.has(String(code)) || (cause !== undefined && cause !== error && isFullDisk(cause));
+}
 
 /**
  * What a caller may see of an error. An error about the request passes without its stack; a broken invariant is
@@ -75,7 +81,7 @@ export function maskError(error: unknown, log: (line: string) => void = console.
   }
   const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
   const place = error instanceof GraphQLError ? { nodes: error.nodes, path: error.path } : {};
-  if (fullDiskCodes.has((cause as { code?: string } | null)?.code ?? '')) {
+  if (isFullDisk(cause)) {
     log(fullDiskMessage);
     return new GraphQLError(fullDiskMessage, { ...place, extensions: { code: 'STORAGE_FULL' } });
   }

@@ -14,6 +14,8 @@ import { isWellFormed } from './well-formed';
 
 /** A limit on everything a caller can make large. */
 export const limits = {
+  /** Days for which request ids, the order of changes and the names of Batch jobs are kept. */
+  keptDays: 30,
   /** Nested fields of an operation. */
   depth: 12,
   /** Sum over the fields of an operation, lists counted with their page size. */

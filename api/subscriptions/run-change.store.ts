@@ -5,6 +5,8 @@ import type { RunCursor } from './cursors';
 
 /** Aurora DSQL changes at most 3,000 rows in a transaction. */
 const runsPerTransaction = 500;
+/** Transactions that place changes before those placed are given out: others may change runs all the while. */
+const mostPlacings = 100;
 
 /** A run with its place among the changes of its experiment. */
 export interface PlacedRun {
@@ -25,7 +27,7 @@ export async function findChangedRuns(
   { changedAt, runId }: RunCursor,
   limit: number,
 ): Promise<PlacedRun[]> {
-  while (await placeChanges(database, experimentId));
+  for (let places = 0; places < mostPlacings; places += 1) if (!(await placeChanges(database, experimentId))) break;
   const rows = await database
     .selectFrom('run_change')
     .innerJoin('run', 'run.id', 'run_change.run_id')

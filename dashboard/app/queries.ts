@@ -325,6 +325,7 @@ export interface RunDetails extends LiveRun {
   modelBytes: number | null;
   selectedEpoch: number | null;
   resultNotes: string[];
+  damage: string[];
   startedAt: string | null;
   finishedAt: string | null;
   instanceType: string | null;
@@ -355,7 +356,7 @@ export const run = operation<{ run: RunDetails | null }, { id: string }>(`query 
   run(id: $id) {
     ...LiveRun
     experiment { id name }
-    engine device trainedParameters modelBytes selectedEpoch resultNotes startedAt finishedAt
+    engine device trainedParameters modelBytes selectedEpoch resultNotes damage startedAt finishedAt
     instanceType pricePerHour billedSeconds cost energyWattHours energySource
     parameters { name text }
     attempts {

@@ -95,10 +95,10 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
         <RunProgress run={run} />
         <RunSays run={run} />
       </div>
-      {run.resultNotes.length > 0 && (
+      {run.resultNotes.length + run.damage.length > 0 && (
         <Notice kind="warning">
           <ul>
-            {run.resultNotes.map((note) => (
+            {[...run.damage, ...run.resultNotes].map((note) => (
               <li key={note}>{note}</li>
             ))}
           </ul>

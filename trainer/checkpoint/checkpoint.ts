@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { checkpointKey, checkpointStateFile, checkpointsPrefix, parseCheckpointKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { type CheckpointState, checkpointStateSchema } from '../../contract/records';
 import { listKeys } from './list-keys';
+import { describeFile, faultOf } from './stored-file';
 
 /** Files of a checkpoint by name: safetensors. */
 export type CheckpointFiles = Readonly<Record<string, Uint8Array>>;
@@ -29,7 +29,11 @@ export async function writeCheckpoint(
   const before = await checkpointKeys(objects, runId);
   try {
     for (const [name, body] of Object.entries(files)) await objects.write(checkpointKey(runId, step, name), body);
-    const state: CheckpointState = { version: 1, ...description, files: Object.entries(files).map(describeFile) };
+    const state: CheckpointState = {
+      version: 1,
+      ...description,
+      files: Object.entries(files).map(([name, body]) => describeFile(name, body)),
+    };
     await objects.write(checkpointKey(runId, step, checkpointStateFile), `${JSON.stringify(state, null, 2)}\n`);
   } catch (error) {
     const written = Object.keys(files).map((name) => checkpointKey(runId, step, name));
@@ -75,9 +79,8 @@ async function readCheckpoint(objects: ObjectStore, runId: string, step: number)
   for (const file of state.files) {
     const body = await objects.read(checkpointKey(runId, step, file.name));
     if (body === null) return { kind: 'unusable', reason: `${file.name} is missing` };
-    if (body.byteLength !== file.sizeBytes)
-      return { kind: 'unusable', reason: `${file.name} has ${body.byteLength} of ${file.sizeBytes} bytes` };
-    if (sha256(body) !== file.sha256) return { kind: 'unusable', reason: `${file.name} is damaged (SHA-256 differs)` };
+    const fault = faultOf(file, body);
+    if (fault !== null) return { kind: 'unusable', reason: `${file.name} ${fault}` };
     files[file.name] = body;
   }
   return { kind: 'complete', checkpoint: { state, files } };
@@ -115,11 +118,3 @@ async function checkpointKeys(objects: ObjectStore, runId: string): Promise<Map<
   }
   return checkpoints;
 }
-
-const describeFile = ([name, body]: [string, Uint8Array]) => ({
-  name,
-  sizeBytes: body.byteLength,
-  sha256: sha256(body),
-});
-
-const sha256 = (body: Uint8Array): string => createHash('sha256').update(body).digest('hex');

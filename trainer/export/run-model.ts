@@ -1,8 +1,11 @@
-import { modelKey, resultKey, specKey } from '../../contract/keys';
+import { resultKey, specKey } from '../../contract/keys';
+import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
 import type { ObjectStore } from '../../contract/objects/object-store';
+import { readStored } from '../../contract/objects/stored-json';
 import { type Result, resultSchema } from '../../contract/records';
 import { type Checked, identifierSchema } from '../../contract/run-spec';
 import type { ModelFiles } from '../models/model-files';
+import { runFiles } from '../models/run-files';
 
 export const invalid = (
   path: string,
@@ -23,15 +26,13 @@ export async function modelOfRun(
   { objects, location }: StoredRuns,
   runId: string,
 ): Promise<Checked<{ result: Result; files: ModelFiles }>> {
-  const body = identifierSchema.safeParse(runId).success ? await objects.read(resultKey(runId)) : null;
-  if (body !== null) {
-    const files = {
-      location: modelKey(runId, '').slice(0, -1),
-      read: (file: string) => objects.read(modelKey(runId, file)),
-    };
-    return { kind: 'valid', value: { result: resultSchema.parse(JSON.parse(Buffer.from(body).toString())), files } };
+  const isId = identifierSchema.safeParse(runId).success;
+  const result = isId ? await orDamage(readStored(objects, resultKey(runId), resultSchema)) : null;
+  if (result instanceof DamagedObjectError) return invalid('run', result.message);
+  if (result !== null) {
+    return { kind: 'valid', value: { result, files: runFiles(objects, result) } };
   }
-  const isKnown = identifierSchema.safeParse(runId).success && (await objects.info(specKey(runId))) !== null;
+  const isKnown = isId && (await objects.info(specKey(runId))) !== null;
   return invalid(
     'run',
     isKnown

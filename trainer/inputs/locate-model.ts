@@ -1,10 +1,13 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { modelKey, resultKey } from '../../contract/keys';
+import { resultKey } from '../../contract/keys';
 import { methods } from '../../contract/methods';
+import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
+import { readStored } from '../../contract/objects/stored-json';
 import { resultSchema } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
 import { localFolder, type ModelFiles } from '../models/model-files';
+import { runFiles } from '../models/run-files';
 import { modelFolder } from '../sources/model-folder';
 import type { InputSetting } from './setting';
 import type { TeacherRun } from './teacher-rows';
@@ -56,9 +59,9 @@ async function filesOfRun(
   objects: InputSetting['objects'],
 ): Promise<Checked<LocatedModel>> {
   const invalid = (message: string) => ({ kind: 'invalid' as const, problems: [{ path: 'teacher.runId', message }] });
-  const body = await objects.read(resultKey(runId));
-  if (body === null) return invalid(`run "${runId}" has no result: give a fine-tuning run that has finished`);
-  const teacherRun: TeacherRun = resultSchema.parse(JSON.parse(Buffer.from(body).toString()));
+  const teacherRun = await orDamage(readStored(objects, resultKey(runId), resultSchema));
+  if (teacherRun instanceof DamagedObjectError) return invalid(teacherRun.message);
+  if (teacherRun === null) return invalid(`run "${runId}" has no result: give a fine-tuning run that has finished`);
   const { spec } = teacherRun;
   if (methods[spec.method].trains !== 'teacher')
     return invalid(`run "${runId}" is of method "${spec.method}", which leaves a student: give a fine-tuning run`);
@@ -69,9 +72,5 @@ async function filesOfRun(
     (name) =>
       `the teacher was fine-tuned with ${name} ${JSON.stringify(spec.parameters[name])}, this run has ${JSON.stringify(parameters[name])}`,
   );
-  const files = {
-    location: modelKey(runId, '').slice(0, -1),
-    read: (file: string) => objects.read(modelKey(runId, file)),
-  };
-  return { kind: 'valid', value: { files, teacherRun, notes } };
+  return { kind: 'valid', value: { files: runFiles(objects, teacherRun), teacherRun, notes } };
 }

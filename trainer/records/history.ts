@@ -1,25 +1,22 @@
+import { digestOfSeries, seriesDigestsName } from '../../contract/digests';
 import { historyKey, metricsPrefix, parseMetricsKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
-import { type AttemptRecords, type MetricRecord, metricRecordSchema, stitch } from '../../contract/records';
+import { readMetricsChunk } from '../../contract/objects/stored-json';
+import { type AttemptRecords, type MetricRecord, stitch } from '../../contract/records';
 import { listKeys } from '../checkpoint/list-keys';
 import { readAttempts } from './attempts';
 
-/** The stitched history of a run, from the chunks of all its attempts. */
+/** The stitched history of a run, from the chunks of all its attempts. @throws DamagedObjectError */
 export async function readHistory(objects: ObjectStore, runId: string): Promise<MetricRecord[]> {
   const attempts = new Map<number, AttemptRecords>();
   for (const { attempt, resumedFromStep } of await readAttempts(objects, runId))
     attempts.set(attempt, { attempt, resumedFromStep, records: [] });
   for (const key of await listKeys(objects, metricsPrefix(runId))) {
     const chunk = parseMetricsKey(key);
-    const body = chunk && attempts.has(chunk.attempt) ? await objects.read(key) : null;
-    if (chunk && body) attempts.get(chunk.attempt)?.records.push(...parseChunk(body));
+    const attempt = chunk && attempts.get(chunk.attempt);
+    if (attempt) attempt.records.push(...((await readMetricsChunk(objects, key)) ?? []));
   }
   return stitch([...attempts.values()]);
-}
-
-function parseChunk(body: Uint8Array): MetricRecord[] {
-  const lines = Buffer.from(body).toString().split('\n');
-  return lines.filter((line) => line !== '').map((line) => metricRecordSchema.parse(JSON.parse(line)));
 }
 
 /** Measured numbers do not get smaller by compressing them, which takes longer to undo than all else takes to read. */
@@ -30,7 +27,8 @@ const longSeries = 1000;
 
 /**
  * Writes a history as one row a value: step, epoch, elapsedSeconds, scope, name, value (null: not finite). Metric after
- * metric, long ones in row groups of their own: who reads one metric of many finds it by the statistics of the names.
+ * metric, long ones in row groups of their own: who reads one metric of many finds it by the statistics of the names. The
+ * metadata has a digest of each.
  */
 export async function writeHistory(
   objects: ObjectStore,
@@ -50,10 +48,25 @@ export async function writeHistory(
       { name: 'name', type: 'STRING', nullable: false, data: rows.map(({ name }) => name) },
       { ...measured, name: 'value', nullable: true, data: rows.map(({ value }) => value) },
     ],
+    kvMetadata: [{ key: seriesDigestsName, value: JSON.stringify(digestsOf(series)) }],
     rowGroupSize: [...series.filter(isLong).map(({ length }) => length), Math.max(1, rows.length)],
   });
   await objects.write(historyKey(runId), new Uint8Array(body));
 }
+
+/** By the name of the metric. */
+const digestsOf = (series: readonly Row[][]): Record<string, string> =>
+  Object.fromEntries(
+    series.map((rows) => [
+      rows[0]!.name,
+      digestOfSeries({
+        step: rows.map(({ step }) => step),
+        epoch: rows.map(({ epoch }) => epoch),
+        elapsedSeconds: rows.map((row) => row.elapsedSeconds),
+        value: rows.map(({ value }) => value),
+      }),
+    ]),
+  );
 
 type Row = Omit<MetricRecord, 'values'> & { name: string; value: number | null };
 

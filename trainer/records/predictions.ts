@@ -1,3 +1,4 @@
+import { digestOfPredictions, predictionsDigestName } from '../../contract/digests';
 import { predictionsKey } from '../../contract/keys';
 import type { Split } from '../../contract/metric-names';
 import type { ObjectStore } from '../../contract/objects/object-store';
@@ -15,7 +16,7 @@ export interface Predictions {
 
 /**
  * Writes the predictions of an evaluated epoch: columns row, label, predicted and logit_0 .. logit_(c-1), with the labels of the
- * classes in the file's metadata under `classes`. The bytes depend on the predictions alone.
+ * classes in the file's metadata under `classes` and a digest of all but the logits under `digest`. The bytes depend on the predictions alone.
  */
 export async function writePredictions(
   objects: ObjectStore,
@@ -28,6 +29,7 @@ export async function writePredictions(
   const { rows, labels, logits } = predictions;
   const width = classes.length;
   const predicted = Int32Array.from(rows, (_, i) => indexOfLargest(logits.subarray(i * width, (i + 1) * width)));
+  const classesText = JSON.stringify(classes);
   const body = parquetWriteBuffer({
     columnData: [
       { name: 'row', type: 'INT32', nullable: false, data: rows },
@@ -40,7 +42,10 @@ export async function writePredictions(
         data: Float32Array.from(rows, (_, i) => logits[i * width + k]!),
       })),
     ],
-    kvMetadata: [{ key: 'classes', value: JSON.stringify(classes) }],
+    kvMetadata: [
+      { key: 'classes', value: classesText },
+      { key: predictionsDigestName, value: digestOfPredictions(classesText, { row: rows, label: labels, predicted }) },
+    ],
   });
   await objects.write(predictionsKey(runId, at.split, at.epoch), new Uint8Array(body));
 }

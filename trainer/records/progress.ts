@@ -21,12 +21,16 @@ export interface ProgressEvents {
   superseded(): void;
 }
 
-/** @param energy what the attempt has used so far */
+/**
+ * @param attemptSeconds since the attempt began
+ * @param energy what the attempt has used so far
+ */
 export function startProgress(
   objects: ObjectStore,
   runId: string,
   attempt: number,
   events: ProgressEvents,
+  attemptSeconds: () => number,
   energy?: () => Energy,
   beatSeconds: number = heartbeatSeconds.local,
 ): ProgressReport {
@@ -48,7 +52,12 @@ export function startProgress(
   const beat = () => {
     if (busy) return;
     busy = true;
-    progress = { ...progress, at: new Date().toISOString(), ...(energy === undefined ? {} : { energy: energy() }) };
+    progress = {
+      ...progress,
+      at: new Date().toISOString(),
+      attemptSeconds: attemptSeconds(),
+      ...(energy === undefined ? {} : { energy: energy() }),
+    };
     writing = writeAndLook(progress)
       .catch(events.failed)
       .finally(() => {

@@ -12,6 +12,8 @@ export interface RunRecords {
   progress: ProgressReport;
   /** Wall clock of the run over all attempts, without the time between them. */
   elapsedSeconds(): number;
+  /** Wall clock of this attempt. */
+  attemptSeconds(): number;
 }
 
 /**
@@ -40,6 +42,7 @@ export function openRunRecords(
   watcher: { record(record: MetricRecord): void; note(text: string): void; superseded(): void },
 ): RunRecords {
   const log = openMetricLog(objects, runId, attempt);
+  const attemptSeconds = () => (performance.now() - startedAt) / 1000;
   return {
     objects,
     runId,
@@ -59,9 +62,11 @@ export function openRunRecords(
         failed: (error) => watcher.note(`no heartbeat: ${(error as Error).message}`),
         superseded: watcher.superseded,
       },
+      attemptSeconds,
       energy,
       beatSeconds,
     ),
-    elapsedSeconds: () => elapsedBefore + (performance.now() - startedAt) / 1000,
+    elapsedSeconds: () => elapsedBefore + attemptSeconds(),
+    attemptSeconds,
   };
 }

@@ -1,9 +1,12 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { resultKey, specKey } from '../../contract/keys';
 import { methods } from '../../contract/methods';
+import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
 import type { ObjectStore } from '../../contract/objects/object-store';
-import type { Attempt, AttemptEnd, Machine, MetricRecord } from '../../contract/records';
+import { readStored } from '../../contract/objects/stored-json';
+import { type Attempt, type AttemptEnd, type Machine, type MetricRecord, resultSchema } from '../../contract/records';
 import { type Checked, type Problem, parseRunSpec, type RunSpec } from '../../contract/run-spec';
 import { type Checkpoint, readNewestCheckpoint } from '../checkpoint/checkpoint';
 import { changedFiles } from '../data/dataset';
@@ -71,7 +74,9 @@ const stopSeconds = { local: 17, batch: 100 } as const;
 export async function attemptRun(setting: AttemptSetting): Promise<AttemptOutcome> {
   const { objects, runId, reporter } = setting;
   const startedAt = performance.now();
-  if ((await objects.info(resultKey(runId))) !== null) return { outcome: 'finished-before' };
+  const result = await orDamage(readStored(objects, resultKey(runId), resultSchema));
+  if (result instanceof DamagedObjectError) return failureOf(result);
+  if (result !== null) return { outcome: 'finished-before' };
   const spec = await readSpec(objects, runId);
   const engine = spec.kind === 'valid' ? await startEngine(withThreads(spec.value.execution, setting.threads)) : null;
   const { checkpoint, notes } = await readNewestCheckpoint(objects, runId);
@@ -84,7 +89,7 @@ export async function attemptRun(setting: AttemptSetting): Promise<AttemptOutcom
   const meter = startEnergyMeter(attempt.engine.device);
   const work: Work = { ...setting, signal, superseded, startedAt, attempt, checkpoint, notes, meter };
   const ended = await Promise.race([carryOut(work, spec, engine).catch(failureOf), stopped(work)]);
-  const end = { ...ended, energy: meter.read() };
+  const end = { ...ended, energy: meter.read(), attemptSeconds: (performance.now() - startedAt) / 1000 };
   meter.stop();
   await endAttempt(objects, attempt, end).catch((error: Error) => reporter.note(`no end record: ${error.message}`));
   return end;
@@ -159,15 +164,12 @@ async function trainAndFinish(work: Work, spec: RunSpec, records: RunRecords): P
 
 async function readSpec(objects: ObjectStore, runId: string): Promise<Checked<RunSpec>> {
   const key = specKey(runId);
-  const body = await objects.read(key);
-  if (body === null) return invalidSpec(`${key} does not exist: write the definition of the run there first`);
-  try {
-    const spec = parseRunSpec(JSON.parse(Buffer.from(body).toString()));
-    if (spec.kind === 'invalid' || spec.value.runId === runId) return spec;
-    return invalidSpec(`${key} is the definition of run "${spec.value.runId}"`, 'runId');
-  } catch (error) {
-    return invalidSpec(`${key} is not JSON: ${(error as Error).message}`);
-  }
+  const stored = await orDamage(readStored(objects, key, z.unknown()));
+  if (stored instanceof DamagedObjectError) return invalidSpec(stored.message);
+  if (stored === null) return invalidSpec(`${key} does not exist: write the definition of the run there first`);
+  const spec = parseRunSpec(stored);
+  if (spec.kind === 'invalid' || spec.value.runId === runId) return spec;
+  return invalidSpec(`${key} is the definition of run "${spec.value.runId}"`, 'runId');
 }
 
 const invalidSpec = (message: string, path = ''): Checked<RunSpec> => ({
@@ -255,6 +257,9 @@ const exhaustion: Readonly<Record<string, string>> = {
 /** The end record of an attempt that was thrown out of its work. A crash's stack goes to stderr. */
 export function failureOf(error: unknown): FailedEnd {
   const { code, message } = error as NodeJS.ErrnoException;
+  // Another attempt would read the same.
+  if (error instanceof DamagedObjectError)
+    return failed('input', message, { problems: [{ path: error.key, message }] });
   if (error instanceof OutOfMemoryError) return failed('resources', message);
   if (isOutOfMemory(error))
     return failed('resources', `memory ran out: run fewer runs at a time, or take smaller models (${message})`);

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adapterFolder, modelKey, resultKey } from '../../contract/keys';
 import type { Attempt, MetricRecord, Result } from '../../contract/records';
+import { describeFile } from '../checkpoint/stored-file';
 import type { RunInputs } from '../inputs/run-inputs';
 import type { SavedFiles } from '../models/model';
 import { unpackWeights } from '../models/weights-file';
@@ -28,8 +29,8 @@ export async function finishRun(
   // Of a student's teacher there is no best epoch: it is kept as it is at the end.
   const adapter = await run.adapterFiles?.(run.subject.role === 'teacher' ? weights : state.teacher!.weights);
   tf.dispose(Object.values(weights));
-  for (const [name, body] of Object.entries({ ...files, ...inAdapterFolder(adapter) }))
-    await objects.write(modelKey(runId, name), body);
+  const model = Object.entries({ ...files, ...inAdapterFolder(adapter) });
+  for (const [name, body] of model) await objects.write(modelKey(runId, name), body);
 
   await records.metrics.flush();
   const history = await readHistory(objects, runId);
@@ -39,6 +40,7 @@ export async function finishRun(
     runId,
     attempt: attempt.attempt,
     finishedAt: new Date().toISOString(),
+    attemptSeconds: records.attemptSeconds(),
     spec: run.spec,
     classes: [...run.classes],
     rows: run.rows,
@@ -48,6 +50,7 @@ export async function finishRun(
     final: evaluatedEpoch(history, run.spec.parameters.epochs),
     trainedParameters: countValues(state.student?.weights) + countValues(state.teacher?.weights),
     modelBytes: weightsBytes(files),
+    modelFiles: model.map(([name, body]) => describeFile(name, body)),
     seconds: { total: records.elapsedSeconds(), ...session.seconds },
     notes: [...notes, ...pilotNotes(history, run.spec.parameters), ...(await engineNotes(records))],
   };

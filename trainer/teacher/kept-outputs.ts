@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { float32Values, readSafetensors, writeSafetensors } from '../checkpoint/safetensors';
 import type { Examples } from '../data/batches';
@@ -19,10 +19,16 @@ export interface FrozenTeacher {
 /** Numbers in rows by name, each of a length that its rows divide. */
 export type Outputs = Readonly<Record<string, { rows: number; values: Float32Array }>>;
 
+/** Folders of the cache directory. */
+const outputFolders = ['teacher-logits', 'teacher-states', 'teacher-attributions'] as const;
+
+/** Bytes that kept outputs may take on a machine. */
+const mostKeptBytes = 20e9;
+
 /** What is computed of a teacher. */
 export interface OutputKind {
   /** Made in the cache directory. */
-  folder: 'teacher-logits' | 'teacher-states' | 'teacher-attributions';
+  folder: (typeof outputFolders)[number];
   /** What the outputs depend on besides teacher and examples; undefined: nothing. */
   settings?: unknown;
   /** Whether the words that word pieces belong to make a difference. */
@@ -39,9 +45,9 @@ export interface KeptOutputs {
  * Outputs by content: what is kept lies under the SHA-256 of the teacher's weights, its circumstances, the word pieces it
  * reads (where it matters, the words they belong to) and the settings, so another teacher, preprocessing, vocabulary,
  * cut or engine is another file. A file is put in place whole, and checked when it is read; a damaged one is computed again.
- * In two processes at once it is computed twice.
+ * In two processes at once it is computed twice. Beyond `mostBytes` in all, those files go that were not read for longest.
  */
-export function keptOutputs(teacher: FrozenTeacher, directory: string): KeptOutputs {
+export function keptOutputs(teacher: FrozenTeacher, directory: string, mostBytes = mostKeptBytes): KeptOutputs {
   let teacherKey: string | null = null;
   return {
     of: async ({ folder, settings, byWord = false }, examples, compute) => {
@@ -52,9 +58,16 @@ export function keptOutputs(teacher: FrozenTeacher, directory: string): KeptOutp
       if (settings !== undefined) digest.update(JSON.stringify(settings));
       const path = join(directory, folder, `${digest.digest('hex')}.safetensors`);
       const kept = await readOutputs(path);
-      if (kept !== null) return kept;
+      if (kept !== null) {
+        const now = new Date();
+        await utimes(path, now, now).catch(ignoreAbsence);
+        return kept;
+      }
       const outputs = await compute();
-      if (outputs !== null) await keepOutputs(path, outputs);
+      if (outputs !== null) {
+        await keepOutputs(path, outputs);
+        await shrink(directory, path, mostBytes);
+      }
       return outputs;
     },
   };
@@ -112,4 +125,30 @@ async function keepOutputs(path: string, outputs: Outputs): Promise<void> {
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/** Deletes what was not read for longest until the rest fits, but not the newest, `path`. Other processes may do so too. */
+async function shrink(directory: string, path: string, mostBytes: number): Promise<void> {
+  const files = (await Promise.all(outputFolders.map((folder) => filesIn(join(directory, folder))))).flat();
+  let bytes = files.reduce((sum, { size }) => sum + size, 0);
+  for (const file of files.sort((a, b) => a.usedAt - b.usedAt)) {
+    if (bytes <= mostBytes) return;
+    if (file.path === path) continue;
+    await rm(file.path, { force: true });
+    bytes -= file.size;
+  }
+}
+
+async function filesIn(folder: string): Promise<{ path: string; size: number; usedAt: number }[]> {
+  const names = await readdir(folder).catch(ignoreAbsence);
+  const files = (names ?? []).map(async (name) => {
+    const path = join(folder, name);
+    const found = await stat(path).catch(ignoreAbsence);
+    return found ? [{ path, size: found.size, usedAt: found.mtimeMs }] : [];
+  });
+  return (await Promise.all(files)).flat();
+}
+
+function ignoreAbsence(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }

@@ -231,7 +231,7 @@ export const maxCostDescription =
   'USD beyond which it launches nothing more, all attempts counted, those at work too; no limit when left out.';
 /** Of the field by which a request is known when it comes again. */
 export const keyDescription =
-  'Your own id of this request: sent again with the same body it gives the same answer, with another it is refused.';
+  'Your own id of this request: sent again within 30 days with the same body it gives the same answer, with another it is refused.';
 
 @InputType({
   description: `An experiment: variants x grid x random points x seeds, at most ${limits.runsPerExperiment} runs.`,

@@ -97,7 +97,8 @@ export class ExportResolver {
   }
 
   @Query(() => ExportPage, {
-    description: 'Every value that runs have logged, one row each: runs in the order of their ids, each stitched.',
+    description:
+      'Every value that runs have logged, one row each: runs in the order of their ids, each stitched. A damaged object is left out, and a row with the scope `damaged` has its key and what to do as its name.',
     complexity: cost,
   })
   exportHistory(

@@ -41,6 +41,12 @@ export class MetricSeries implements MetricSeriesData {
 
   @Field(() => Int, { nullable: true, description: 'With `exact`: `afterStep` of the next page; null on the last.' })
   nextAfterStep: number | null;
+
+  @Field(() => [String], {
+    description:
+      'Damaged objects of the run that its history was to be read from, each with its key and what to do. Values that are in nothing else are left out.',
+  })
+  damage: string[];
 }
 
 const lengthOf = (list: unknown): number => (Array.isArray(list) ? list.length : 1);

@@ -36,8 +36,11 @@ export class Provenance {
   @Field(() => [String], { description: 'Versions of Node.js that ran it.' })
   node: string[];
 
-  @Field(() => SplitRows, { description: 'Rows by what they were used for.' })
-  rows: SplitRows;
+  @Field(() => SplitRows, {
+    nullable: true,
+    description: 'Rows by what they were used for; null where the result is damaged.',
+  })
+  rows: SplitRows | null;
 
   @Field(() => DataFileType, {
     nullable: true,
@@ -50,4 +53,9 @@ export class Provenance {
     description: 'The test file; null where an earlier trainer did not tell.',
   })
   testFile: DataFileType | null;
+
+  @Field(() => [String], {
+    description: 'Damaged objects that it was to be read from, each with its key and what to do.',
+  })
+  damage: string[];
 }

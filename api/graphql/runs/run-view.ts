@@ -47,6 +47,7 @@ export function runView(row: RunTable): RunType {
     selectedEpoch: row.selected_epoch,
     ...costView(row),
     resultNotes: row.result_notes === null ? [] : JSON.parse(row.result_notes),
+    damage: row.damage === null ? [] : JSON.parse(row.damage),
     createdAt: new Date(row.created_at),
     submittedAt: date(row.submitted_at),
     startedAt: date(row.started_at),

@@ -107,8 +107,8 @@ export class RunResolver {
     // Some objects are read for each.
     complexity: 20,
   })
-  async provenance(@Root() { id }: RunType, @Ctx() { services }: ApiContext): Promise<Provenance | null> {
-    return findProvenance(services, id);
+  async provenance(@Root() { id, state }: RunType, @Ctx() { services }: ApiContext): Promise<Provenance | null> {
+    return findProvenance(services, id, state === 'SUCCEEDED');
   }
 
   @FieldResolver(() => [Note], { description: 'Remarks on it, the oldest first.', complexity: listCost(3) })

@@ -281,6 +281,12 @@ export class RunType {
   @Field(() => [String], { description: 'What a reader of its result must know.' })
   resultNotes: string[];
 
+  @Field(() => [String], {
+    description:
+      'Stored objects of it that are damaged, so that its metrics lack what was in them: each with its key and what to do.',
+  })
+  damage: string[];
+
   @Field(() => GraphQLDateTimeISO, { description: 'When it was created.' })
   createdAt: Date;
 

@@ -1,5 +1,6 @@
 import type { KyselyPlugin } from 'kysely';
 import { inTransaction } from '../../../api/database/transaction';
+import { nextBatch } from '../../../api/ingest/batches';
 import { ingestResult, ingestRun } from '../../../api/ingest/ingest.service';
 import { readPosition, storePosition } from '../../../api/ingest/ingest.store';
 import { applyEvent } from '../../../api/runs/run-life.service';
@@ -196,9 +197,68 @@ describe('taking in what a run wrote', () => {
     expect(attempts).toMatchObject([{ number: 1, outcome: 'succeeded', host: 'a-host', pid: 1 }]);
   });
 
-  it('names the object and the line that no trainer wrote', async () => {
+  it('leaves out a damaged chunk, names it with the line and what to do, and takes in what lies behind', async () => {
+    const log = jest.spyOn(console, 'error').mockImplementation(() => {});
     await writeAttempt(services.objects, 'r', 1, null);
-    await services.objects.write('runs/r/metrics/0001-00000000.jsonl', '{"step":1}\n');
-    await expect(ingestRun(services, 'r')).rejects.toThrow('runs/r/metrics/0001-00000000.jsonl, line 1');
+    await writeChunk(services.objects, 'r', 1, 0, [stepRecord(1, { 'train/loss': 3 })]);
+    await services.objects.write('runs/r/metrics/0001-00000001.jsonl', '{"step":1}\n');
+    await writeChunk(services.objects, 'r', 1, 2, [stepRecord(3, { 'train/loss': 1 })]);
+    await ingestRun(services, 'r');
+    await ingestRun(services, 'r');
+
+    expect(await summary('train/loss')).toMatchObject({ count: 2, last: 1 });
+    const [told, ...more] = JSON.parse((await readRun(services, 'r')).damage!);
+    expect(told).toMatch(/^runs\/r\/metrics\/0001-00000001\.jsonl is damaged \(line 1 .*restore it from a copy/);
+    expect(more).toEqual([]);
+    expect(log.mock.calls).toEqual([[told]]);
+    log.mockRestore();
+  });
+
+  it('bills an attempt by its own measure where the clock of the machine was set back', async () => {
+    await writeAttempt(services.objects, 'r', 1, null, { startedAt: '2026-01-01T01:00:00.000Z' });
+    await writeProgress(services.objects, 'r', { at: '2026-01-01T00:30:00.000Z', attemptSeconds: 90 });
+    await ingestRun(services, 'r');
+    expect((await readRun(services, 'r')).billed_seconds).toBe(90);
+
+    await writeResult(services.objects, 'r', 1, { finishedAt: '2026-01-01T00:31:00.000Z', attemptSeconds: 120 });
+    await ingestResult(services, 'r');
+    expect((await readRun(services, 'r')).billed_seconds).toBe(120);
+  });
+
+  it('follows a job from an attempt before it on, and no attempts of another job', async () => {
+    const { database, objects } = services;
+    const job = { name: 'j', queue: 'q', size: 1, timeout_seconds: 60, job_id: 'id-of-j', sending_at: '' };
+    await database.insertInto('batch_job').values(job).execute();
+    await database.updateTable('run').set({ job_name: 'j', job_index: 0 }).where('id', '=', 'r').execute();
+    await writeAttempt(objects, 'r', 1, null);
+    await writeAttempt(objects, 'r', 2, null, { job: 'id-of-j' });
+    await writeAttempt(objects, 'r', 3, null, { job: 'id-of-j' });
+    await writeAttempt(objects, 'r', 4, null, { job: 'another' });
+    await ingestRun(services, 'r');
+    expect((await readRun(services, 'r')).attempt).toBe(3);
+  });
+
+  it('ends a batch at so many values, and at as many rows as a transaction may change', async () => {
+    const { objects } = services;
+    const named = (from: number, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, place) => [`m${from + place}`, 1]));
+    await writeAttempt(objects, 'r', 1, null);
+    // 2,000 rows of 1,000 values, then 900 of 450: together too many rows for one transaction.
+    await writeChunk(objects, 'r', 1, 0, [epochRecord(1, 1, named(0, 1000))]);
+    await writeChunk(objects, 'r', 1, 1, [epochRecord(1, 1, named(1000, 450))]);
+    expect(await nextBatch(objects, 'r', '')).toMatchObject({
+      lastKey: 'runs/r/metrics/0001-00000000.jsonl',
+      more: true,
+    });
+
+    // 1,600 values in 2 rows.
+    const steps = Array.from({ length: 800 }, (_, step) => stepRecord(step, { a: 1, b: 2 }));
+    await writeAttempt(objects, 's', 1, null, { runId: 's' });
+    await writeChunk(objects, 's', 1, 0, steps);
+    await writeChunk(objects, 's', 1, 1, [stepRecord(801, { a: 1 })]);
+    expect(await nextBatch(objects, 's', '')).toMatchObject({
+      lastKey: 'runs/s/metrics/0001-00000000.jsonl',
+      more: true,
+    });
   });
 });

@@ -34,8 +34,9 @@ describe('masking errors', () => {
     expect(logged).toBe('');
   });
 
-  it('tells that the disk is full, and what to do', () => {
-    const cause = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  it.each(['SQLITE_FULL', 'ENOSPC', 'EDQUOT', '53100'])('tells by %s that the disk is full, and what to do', (code) => {
+    const full = Object.assign(new Error('database or disk is full'), { code });
+    const cause = new Error('the object was not written', { cause: full });
     const { shown, logged } = masked(new GraphQLError(cause.message, { originalError: cause, path: ['retryRun'] }));
     expect(shown).toMatchObject({ message: expect.stringContaining('free some space'), path: ['retryRun'] });
     expect(shown.extensions).toEqual({ code: 'STORAGE_FULL' });

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { directoryObjectStore } from '../../../contract/objects/directory';
+import type { WriteOutcome } from '../../../contract/objects/object-store';
 import { ObjectStoreError } from '../../../contract/objects/object-store-error';
 import { objectStoreConformance } from '../../testkit/object-store-conformance';
 
@@ -147,6 +148,22 @@ const lockNameOf = (key: 'k'): string =>
   ({ k: '8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a' })[key];
 
 describe('a directory store', () => {
+  test('gives versions that grow where the clock is set back', async () => {
+    const store = directoryObjectStore(newRoot());
+    const timeOf = (outcome: WriteOutcome) => {
+      if (outcome.kind === 'conflict') throw new Error('not written');
+      return Number.parseInt(outcome.version.split('-')[1]!, 36);
+    };
+    const now = Date.now();
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 3_600_000);
+    const before = timeOf(await store.write('a', 'x', { if: 'absent' }));
+    await store.delete('a');
+    clock.mockReturnValue(now - 60_000);
+    const after = timeOf(await store.write('a', 'x', { if: 'absent' }));
+    clock.mockRestore();
+    expect(after).toBeGreaterThan(before);
+  });
+
   test('shows each object as a plain file under its key', async () => {
     const root = newRoot();
 

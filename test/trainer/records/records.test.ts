@@ -118,30 +118,52 @@ describe('predictions', () => {
       { row: 4, label: 1, predicted: 1, logit_0: a, logit_1: b, logit_2: -3 },
       { row: 2, label: 0, predicted: 2, logit_0: c, logit_1: d, logit_2: 6 },
     ]);
-    expect(file.metadata.key_value_metadata).toEqual([{ key: 'classes', value: '["Bearish","Bullish","Neutral"]' }]);
+    expect(file.metadata.key_value_metadata).toEqual([
+      { key: 'classes', value: '["Bearish","Bullish","Neutral"]' },
+      { key: 'digest', value: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    ]);
   });
+});
+
+it('gives up claiming an attempt where the storage refuses every number and lists none', async () => {
+  let writes = 0;
+  const refusing = {
+    ...objects,
+    write: async () => {
+      writes += 1;
+      return { kind: 'conflict' as const };
+    },
+  };
+  await expect(claimAttempt(refusing, description(null))).rejects.toThrow('could be claimed in 100 tries');
+  expect(writes).toBe(100);
 });
 
 describe('progress', () => {
   it('is written at once, when the phase changes, and when it stops', async () => {
     const failures: unknown[] = [];
-    const progress = startProgress(objects, runId, 2, {
-      failed: (error) => failures.push(error),
-      superseded: () => {},
-    });
+    const events = { failed: (error: unknown) => failures.push(error), superseded: () => {} };
+    const progress = startProgress(objects, runId, 2, events, () => 12.5);
     progress.update({ phase: 'training', step: 3, totalSteps: 9, epoch: 1, totalEpochs: 3 });
     progress.update({ step: 4 });
     await progress.stop();
 
     const stored = JSON.parse(Buffer.from((await objects.read(progressKey(runId))) ?? []).toString());
-    expect(progressSchema.parse(stored)).toMatchObject({ attempt: 2, phase: 'training', step: 4, totalSteps: 9 });
+    expect(progressSchema.parse(stored)).toMatchObject({
+      ...{ attempt: 2, phase: 'training', step: 4, totalSteps: 9, attemptSeconds: 12.5 },
+    });
     expect(failures).toEqual([]);
   });
 
   it('that cannot be written is told of and stops nothing', async () => {
     const failures: unknown[] = [];
     const full = { ...objects, write: async () => Promise.reject(new Error('no space left on device')) };
-    const progress = startProgress(full, runId, 1, { failed: (error) => failures.push(error), superseded: () => {} });
+    const progress = startProgress(
+      full,
+      runId,
+      1,
+      { failed: (error) => failures.push(error), superseded: () => {} },
+      () => 1,
+    );
     await progress.stop();
 
     expect(failures).not.toEqual([]);

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Examples } from '../../../trainer/data/batches';
 import { sequenceTable } from '../../../trainer/data/sequences';
 import type { Classifier } from '../../../trainer/models/model';
+import { keptOutputs } from '../../../trainer/teacher/kept-outputs';
 import { teacherLogitsCache } from '../../../trainer/teacher/teacher-logits';
 import { useEngine } from '../../testkit/engines';
 import { useTestFolder } from '../../testkit/test-folder';
@@ -101,5 +102,39 @@ describe('the logits of a frozen teacher', () => {
     expect(await teacherLogitsCache(teacher, folder.path()).of(examples, AbortSignal.abort())).toBeNull();
 
     expect(readdirSync(folder.path())).toEqual([]);
+  });
+
+  it('take no more room than they may: what was read longest ago goes first', async () => {
+    const teacher = (weight: number) => ({
+      classifier,
+      weights: { weight: tf.scalar(weight) },
+      frozen: {},
+      circumstances: '',
+    });
+    const rows = { rows: 3, values: new Float32Array(300) };
+    const size = 300 * 4;
+    let computed = 0;
+    // Room for two of them and their headers.
+    const keep = (weight: number) =>
+      keptOutputs(teacher(weight), folder.path(), 2.9 * size).of({ folder: 'teacher-states' }, examples, async () => {
+        computed += 1;
+        return { states: rows };
+      });
+    const path = join(folder.path(), 'teacher-states');
+    const ages = () => {
+      for (const [place, name] of readdirSync(path).entries()) utimesSync(join(path, name), place + 1, place + 1);
+    };
+    await keep(1);
+    await keep(2);
+    ages();
+    // The first is read: it is the newest then.
+    await keep(1);
+    await keep(3);
+    expect(readdirSync(path)).toHaveLength(2);
+    expect(computed).toBe(3);
+    await keep(1);
+    expect(computed).toBe(3);
+    await keep(2);
+    expect(computed).toBe(4);
   });
 });

@@ -1,0 +1,15 @@
+import type { Migration } from '../migration';
+
+/** What of a run's objects could not be taken in; and the identity of these records, which the objects name too. */
+export const damage: Migration = {
+  name: '0012-damage',
+  statements: (schema) => [
+    schema.alterTable('run').addColumn('damage', 'text'),
+    schema
+      .createTable('records_identity')
+      .ifNotExists()
+      .addColumn('name', 'text', (column) => column.primaryKey())
+      .addColumn('id', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'text', (column) => column.notNull()),
+  ],
+};
