@@ -1,7 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type AliasNode, IdentifierNode, Kysely, SqliteDialect, SqliteQueryCompiler } from 'kysely';
+import {
+  type AliasNode,
+  IdentifierNode,
+  Kysely,
+  type SqliteDatabase,
+  SqliteDialect,
+  SqliteQueryCompiler,
+  type SqliteStatement,
+} from 'kysely';
 import Database from 'libsql';
+import { LRUCache } from 'lru-cache';
 import { migrate } from './migrate';
 import type { Tables } from './tables';
 
@@ -9,6 +18,9 @@ import type { Tables } from './tables';
 const cacheKilobytes = 64_000;
 /** Bytes of the file that are read where the system has them in memory, without a copy: a tenth off a long search. */
 const mappedBytes = 2 ** 30;
+/** Statements that stay prepared, and bytes of their texts. */
+const mostStatements = 500;
+const statementTextBytes = 2 ** 20;
 /** Milliseconds a statement waits for another process (a reindex, a shell) to let go of the file. */
 const busyTimeoutMilliseconds = 10_000;
 
@@ -32,9 +44,29 @@ export async function openSqlite(path: string): Promise<Kysely<Tables>> {
   return database;
 }
 
+/** Statements are prepared once: that takes longer than many of them do. Kysely carries out one at a time. */
+function withKeptStatements(file: Database.Database): SqliteDatabase {
+  const statements = new LRUCache<string, SqliteStatement>({
+    max: mostStatements,
+    maxSize: statementTextBytes,
+    sizeCalculation: (_statement, text) => text.length,
+  });
+  return {
+    close: () => void file.close(),
+    prepare(text) {
+      let statement = statements.get(text);
+      if (statement === undefined) {
+        statement = file.prepare(text) as unknown as SqliteStatement;
+        statements.set(text, statement);
+      }
+      return statement;
+    },
+  };
+}
+
 /** SQLite takes a transaction back by itself when the disk is full; a second rollback would fail, and hide why. */
 function dialectOf(file: Database.Database): SqliteDialect {
-  const dialect = new SqliteDialect({ database: file });
+  const dialect = new SqliteDialect({ database: withKeptStatements(file) });
   dialect.createQueryCompiler = () => new LookUpCompiler();
   const createDriver = dialect.createDriver.bind(dialect);
   dialect.createDriver = () => {

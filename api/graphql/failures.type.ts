@@ -18,7 +18,7 @@ registerEnumType(FailureKind, {
   },
 });
 
-@ObjectType({ description: 'One thing wrong.' })
+@ObjectType({ simpleResolvers: true, description: 'One thing wrong.' })
 export class Problem {
   @Field(() => String, { description: 'Where: a dotted path into the input, such as `variants.1.parameters.alpha`.' })
   path: string;
@@ -39,13 +39,18 @@ export abstract class Failure {
   problems: Problem[];
 }
 
-@ObjectType({ implements: Failure, description: 'Something given is wrong; nothing was changed.' })
+@ObjectType({
+  simpleResolvers: true,
+  implements: Failure,
+  description: 'Something given is wrong; nothing was changed.',
+})
 export class InvalidInput extends Failure {}
 
-@ObjectType({ implements: Failure, description: 'What is named does not exist.' })
+@ObjectType({ simpleResolvers: true, implements: Failure, description: 'What is named does not exist.' })
 export class NotFound extends Failure {}
 
 @ObjectType({
+  simpleResolvers: true,
   implements: Failure,
   description: 'The state of things forbids it: finished, launched already, or a request id used with another body.',
 })

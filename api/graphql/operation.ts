@@ -6,14 +6,14 @@ import {
   type GraphQLSchema,
   getOperationAST,
   NoSchemaIntrospectionCustomRule,
-  parse,
   specifiedRules,
   validate,
 } from 'graphql';
 import type { Access } from '../access/authentication';
 import type { ApiContext, Services } from '../shared/context';
 import { maskError } from '../shared/errors';
-import { checkCost, checkDocumentSize, checkText, limits } from '../shared/limits';
+import { checkDocumentSize, limits } from '../shared/limits';
+import { checkCostOnce, checkTextOnce, parseOnce } from './kept-checks';
 
 /** What every way in to GraphQL needs. */
 export interface GraphqlOptions {
@@ -51,8 +51,8 @@ export function prepareOperation(
 /** The document of a text that is within the limits, or everything wrong with it. */
 function parseText(text: string): DocumentNode | readonly GraphQLError[] {
   try {
-    const beyond = checkText(text);
-    return beyond.length > 0 ? beyond : parse(text, { maxTokens: limits.tokens });
+    const beyond = checkTextOnce(text);
+    return beyond.length > 0 ? beyond : parseOnce(text);
   } catch (error) {
     if (error instanceof GraphQLError) return [withCode(error, 'GRAPHQL_PARSE_FAILED')];
     throw error;
@@ -90,7 +90,7 @@ function problemsOf(
   }
   const operation = getOperationAST(document, operationName);
   // Which operation is meant is told by the execution.
-  return operation == null ? [] : checkCost(schema, document, variables ?? {}, operation);
+  return operation == null ? [] : checkCostOnce(schema, document, variables ?? {}, operation);
 }
 
 /** With the documents that were found valid: a transport that keeps documents has each validated once. */
@@ -112,10 +112,15 @@ export function masked(result: ExecutionResult): ExecutionResult {
   return result.errors === undefined ? result : { ...result, errors: result.errors.map((error) => maskError(error)) };
 }
 
-/** An event that is too large becomes an error that says so; the subscription goes on. */
-export function smallEnough(result: ExecutionResult): ExecutionResult {
-  const bytes = Buffer.byteLength(JSON.stringify(result));
-  if (bytes <= messageBytes) return result;
-  const message = `the message has ${bytes} bytes, at most ${messageBytes} are sent: select fewer fields, and query the rest`;
-  return { data: null, errors: [new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' } })] };
+/** A result as JSON. An event that is too large becomes an error that says so; the subscription goes on. */
+export function smallEnough(result: ExecutionResult): Buffer {
+  const json = Buffer.from(JSON.stringify(result));
+  if (json.length <= messageBytes) return json;
+  const message = `the message has ${json.length} bytes, at most ${messageBytes} are sent: select fewer fields, and query the rest`;
+  const error = new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' } });
+  return Buffer.from(JSON.stringify({ data: null, errors: [error] }));
 }
+
+/** A message of graphql-transport-ws around a payload that is JSON already. @param id the client's name of its operation */
+export const nextMessage = (id: string, payload: Buffer): string =>
+  `{"id":${JSON.stringify(id)},"type":"next","payload":${payload}}`;

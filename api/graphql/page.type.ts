@@ -22,7 +22,7 @@ registerEnumType(NullsPlace, {
   valuesConfig: { FIRST: { description: 'Before all others.' }, LAST: { description: 'Behind all others.' } },
 });
 
-@ObjectType({ description: 'Where a page lies in its list.' })
+@ObjectType({ simpleResolvers: true, description: 'Where a page lies in its list.' })
 export class PageInfo {
   @Field(() => Boolean, { description: 'Whether there is more behind this page.' })
   hasNextPage: boolean;
@@ -39,7 +39,7 @@ export const afterDescription = 'Cursor behind which the page begins; must come 
 
 /** Page, edge and count types around a node, as in the Relay connection specification. */
 export function connectionTypes<Node extends object>(name: string, nodeType: () => ClassType<Node>) {
-  @ObjectType(`${name}Edge`, { description: `One entry of a page of ${name.toLowerCase()}s.` })
+  @ObjectType(`${name}Edge`, { simpleResolvers: true, description: `One entry of a page of ${name.toLowerCase()}s.` })
   class EdgeClass {
     @Field(() => String, { description: 'Place of this entry in its order.' })
     cursor: string;
@@ -48,7 +48,7 @@ export function connectionTypes<Node extends object>(name: string, nodeType: () 
     node: Node;
   }
 
-  @ObjectType(`${name}Connection`, { description: `A page of ${name.toLowerCase()}s.` })
+  @ObjectType(`${name}Connection`, { simpleResolvers: true, description: `A page of ${name.toLowerCase()}s.` })
   class ConnectionClass {
     // The cost of a page is counted at the field that takes `first`.
     @Field(() => [EdgeClass], { description: 'The entries with their cursors.' })

@@ -1,14 +1,16 @@
 import type { Server } from 'node:http';
 import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server';
+import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHttpServer';
 import { expressMiddleware } from '@as-integrations/express5';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { GraphQLError } from 'graphql';
 import { dashboardRoutes, type PageOptions } from '../../dashboard/serve';
+import { checkTextOnce } from '../graphql/kept-checks';
 import { checkOperation, type GraphqlOptions } from '../graphql/operation';
 import type { ApiContext } from '../shared/context';
 import { maskError } from '../shared/errors';
-import { checkText, limits } from '../shared/limits';
+import { limits } from '../shared/limits';
 import { exportRoutes } from './export-http';
 import { isFromHere } from './origin';
 
@@ -28,7 +30,12 @@ export async function serveGraphqlHttp(
     // By the guard, which bounds its time.
     dangerouslyDisableValidation: true,
     formatError: (_formatted, error) => maskError(error).toJSON(),
-    plugins: [guardPlugin(options), ApolloServerPluginDrainHttpServer({ httpServer: http })],
+    plugins: [
+      guardPlugin(options),
+      ApolloServerPluginDrainHttpServer({ httpServer: http }),
+      // Answers are not cached anywhere, and the plugin would be called at every field.
+      ApolloServerPluginCacheControlDisabled(),
+    ],
   });
   await apollo.start();
   app.disable('x-powered-by');
@@ -36,11 +43,7 @@ export async function serveGraphqlHttp(
     if (isFromHere(request, options.access.open)) next();
     else response.status(403).json(problem('requests from other origins are not answered'));
   });
-  app.get('/health', (_request, response) => {
-    response.json(options.health());
-  });
-  app.use(exportRoutes(options));
-  app.use(dashboardRoutes(options.page));
+  // First, since every other route would be tried before it.
   app.use(
     '/graphql',
     express.json({ limit: limits.bodyBytes }),
@@ -53,6 +56,11 @@ export async function serveGraphqlHttp(
       },
     }),
   );
+  app.get('/health', (_request, response) => {
+    response.json(options.health());
+  });
+  app.use(exportRoutes(options));
+  app.use(dashboardRoutes(options.page));
   app.use(bodyProblems);
   return { close: () => apollo.stop() };
 }
@@ -67,7 +75,7 @@ const textGuard: RequestHandler = (request, response, next) => {
 
 function textProblems(text: string): readonly GraphQLError[] {
   try {
-    return checkText(text);
+    return checkTextOnce(text);
   } catch (error) {
     // A syntax error, which Apollo Server tells in its own way.
     if (error instanceof GraphQLError) return [];

@@ -1,3 +1,4 @@
+import './production';
 import 'reflect-metadata';
 import { describeSettings, readSettings } from './env';
 import { exitCodes, installLastResort } from './last-resort';

@@ -1,6 +1,5 @@
 import DataLoader from 'dataloader';
 import { type Kysely, sql } from 'kysely';
-import { canonicalJson } from '../database/canonical-json';
 import type { AttemptTable, SummaryMetricTable, Tables } from '../database/tables';
 import { limits } from '../shared/limits';
 import { findStoppedEpochs } from './halving.store';
@@ -41,29 +40,30 @@ export function createRunDetails(database: Kysely<Tables>): RunDetails {
 
 /** A data set of many classes has a metric for every cell of its confusion matrix: hence names, and a limit. */
 function metricsLoader(database: Kysely<Tables>) {
-  const find = ({ ids, names }: { ids: string[]; names: readonly string[] | null }) =>
-    database
-      .selectFrom((from) =>
-        from
-          .selectFrom('summary_metric')
-          .selectAll()
-          .select(sql<number>`row_number() over (partition by run_id order by name)`.as('place'))
-          .where('run_id', 'in', ids)
-          .$if(names !== null, (query) => query.where('name', 'in', names ?? []))
-          .as('placed'),
-      )
+  const find = ({ ids, names }: { ids: string[]; names: readonly string[] | null }) => {
+    const ofRuns = database.selectFrom('summary_metric').selectAll().where('run_id', 'in', ids);
+    // A run has a metric once: so few names need no limit.
+    if (names !== null && names.length <= limits.metricsPerRun)
+      return ofRuns.where('name', 'in', names).orderBy('name').execute();
+    const placed = ofRuns
+      .select(sql<number>`row_number() over (partition by run_id order by name)`.as('place'))
+      .$if(names !== null, (query) => query.where('name', 'in', names ?? []));
+    return database
+      .selectFrom(placed.as('placed'))
       .selectAll()
       .where('place', '<=', limits.metricsPerRun)
       .orderBy('name')
       .execute();
-  const keyOf = ({ runId, names }: MetricsKey) => canonicalJson({ runId, names });
+  };
+  const namesKey = (names: readonly string[] | null) => JSON.stringify(names);
+  const keyOf = ({ runId, names }: MetricsKey) => `${runId} ${namesKey(names)}`;
   return new DataLoader<MetricsKey, SummaryMetricTable[], string>(
     async (keys) => {
       const searches = new Map<string, { ids: string[]; names: readonly string[] | null }>();
       for (const { runId, names } of keys) {
-        const search = searches.get(canonicalJson(names)) ?? { ids: [], names };
+        const search = searches.get(namesKey(names)) ?? { ids: [], names };
         search.ids.push(runId);
-        searches.set(canonicalJson(names), search);
+        searches.set(namesKey(names), search);
       }
       const rows = new Map<string, SummaryMetricTable[]>(keys.map((key) => [keyOf(key), []]));
       for (const search of searches.values())

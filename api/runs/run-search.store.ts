@@ -50,6 +50,8 @@ export async function findRunPlaces(database: Kysely<Tables>, search: RunSearch)
   const walk = parts.some(namesRuns) || after?.keys[0] === null ? null : walkOf(database, parts, order);
   const way = ways[engineOf(database)];
   if (walk === null) return sortedQuery(database, search, parts, fewest(await countPassing(database, parts))).execute();
+  // Where all rows of the index pass, the first ones are the page.
+  if (walk.inOrder && walk.parts.length === 0 && walk.behind === null) return wholeQuery(walk, search, null).execute();
   const near = walk.inOrder ? await nearQuery(database, walk, search).execute() : [];
   if (near.length >= limit) return near;
   const rowsLeft = near.length === 0 ? Number.POSITIVE_INFINITY : Math.ceil((nearRows * limit) / near.length);
@@ -219,10 +221,15 @@ export async function countRuns(database: Kysely<Tables>, filter: RunFilter): Pr
   return Number(count);
 }
 
-/** Whole rows, in the order of the ids. */
-export async function findRuns(database: Kysely<Tables>, ids: readonly string[]): Promise<RunTable[]> {
+/** Rows in the order of the ids. @param columns those to read, `id` among them; the rows are without others */
+export async function findRuns(
+  database: Kysely<Tables>,
+  ids: readonly string[],
+  columns: readonly (keyof RunTable)[] | null = null,
+): Promise<RunTable[]> {
   if (ids.length === 0) return [];
-  const rows = await database.selectFrom('run').selectAll().where('id', 'in', ids).execute();
-  const byId = new Map(rows.map((row) => [row.id, row]));
+  const query = database.selectFrom('run').where('id', 'in', ids);
+  const rows = await (columns === null ? query.selectAll() : query.select(columns)).execute();
+  const byId = new Map((rows as RunTable[]).map((row) => [row.id, row]));
   return ids.map((id) => byId.get(id)).filter((row) => row !== undefined);
 }

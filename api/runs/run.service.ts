@@ -19,12 +19,17 @@ export async function findRun({ database }: Services, id: string): Promise<RunTa
   return (await findRuns(database, [id]))[0] ?? null;
 }
 
-/** A page of the runs that pass a filter. @throws GraphQLError with all problems of the arguments */
+/**
+ * A page of the runs that pass a filter.
+ * @param columns those of their rows to read, `id` among them; all where null
+ * @throws GraphQLError with all problems of the arguments
+ */
 export async function searchRuns(
   { database }: Services,
   filter: RunFilter,
   orderBy: readonly RunOrder[] | null,
   page: PageRequest,
+  columns: readonly (keyof RunTable)[] | null = null,
 ): Promise<Page<RunTable> & { totalCount: () => Promise<number> }> {
   const order = orderBy === null || orderBy.length === 0 ? defaultOrder : orderBy;
   const name = orderName(['runs', order]);
@@ -42,7 +47,8 @@ export async function searchRuns(
   const rows = await findRunPlaces(database, { filter, order, limit: page.first + 1, after: place });
   const found = await findRuns(
     database,
-    rows.map(({ id }) => id),
+    rows.slice(0, page.first).map(({ id }) => id),
+    columns,
   );
   const nodes = new Map(found.map((run) => [run.id, run]));
   return {

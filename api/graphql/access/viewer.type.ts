@@ -15,7 +15,7 @@ registerEnumType(ViewerRole, {
   },
 });
 
-@ObjectType('Viewer', { description: 'Who asks.' })
+@ObjectType('Viewer', { simpleResolvers: true, description: 'Who asks.' })
 export class ViewerType {
   @Field(() => String, { description: 'The name the access token was given to; "local" on an open service.' })
   name: string;

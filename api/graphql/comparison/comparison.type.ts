@@ -58,7 +58,7 @@ export class ComparisonPointInput {
   seconds?: number | null;
 }
 
-@ObjectType({ description: 'The value of one run that is compared.' })
+@ObjectType({ simpleResolvers: true, description: 'The value of one run that is compared.' })
 export class SeedValue {
   @Field(() => ID, { description: 'The run.' })
   runId: string;
@@ -76,7 +76,7 @@ export class SeedValue {
   value: number;
 }
 
-@ObjectType({ description: 'A run that has nothing to compare.' })
+@ObjectType({ simpleResolvers: true, description: 'A run that has nothing to compare.' })
 export class MissingRun {
   @Field(() => ID, { description: 'The run.' })
   runId: string;
@@ -91,7 +91,7 @@ export class MissingRun {
   reason: string;
 }
 
-@ObjectType({ description: 'What tells a group from the others.' })
+@ObjectType({ simpleResolvers: true, description: 'What tells a group from the others.' })
 export class GroupLabel {
   @Field(() => String, { description: '`variant`, `method`, `experiment` or a hyper-parameter.' })
   name: string;
@@ -100,7 +100,10 @@ export class GroupLabel {
   value: string | null;
 }
 
-@ObjectType({ description: 'Runs alike in everything but the seed (or in what `groupBy` names), and what they say.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'Runs alike in everything but the seed (or in what `groupBy` names), and what they say.',
+})
 export class ComparedGroup {
   @Field(() => ID, { description: 'Id of the group; the group id of its runs unless `groupBy` was given.' })
   id: string;
@@ -155,7 +158,7 @@ export class ComparedGroup {
   difference: number | null;
 }
 
-@ObjectType({ description: 'Groups of runs, compared by one metric.' })
+@ObjectType({ simpleResolvers: true, description: 'Groups of runs, compared by one metric.' })
 export class Comparison {
   @Field(() => String, { description: 'The metric.' })
   metric: string;

@@ -50,7 +50,7 @@ registerEnumType(McNemarMethod, {
   },
 });
 
-@ObjectType({ description: 'What a reader of a comparison must know.' })
+@ObjectType({ simpleResolvers: true, description: 'What a reader of a comparison must know.' })
 export class ComparisonWarning {
   @Field(() => ComparisonWarningKind, { description: 'What kind of thing.' })
   kind: WarningKind;
@@ -62,7 +62,10 @@ export class ComparisonWarning {
   groups: string[];
 }
 
-@ObjectType({ description: 'An interval that holds what it is about in 95 of 100 such experiments.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'An interval that holds what it is about in 95 of 100 such experiments.',
+})
 export class Interval {
   @Field(() => Float, { description: 'Lower end.' })
   low: number;
@@ -71,7 +74,7 @@ export class Interval {
   high: number;
 }
 
-@ObjectType({ description: "Student's t test of the differences by seed: is their mean 0?" })
+@ObjectType({ simpleResolvers: true, description: "Student's t test of the differences by seed: is their mean 0?" })
 export class PairedTTest {
   @Field(() => Float, { description: 'Mean over its standard error.' })
   statistic: number;
@@ -87,6 +90,7 @@ export class PairedTTest {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   description: "Wilcoxon's signed-rank test of the differences by seed, which asks for no normal distribution.",
 })
 export class WilcoxonSignedRank {
@@ -109,7 +113,10 @@ export class WilcoxonSignedRank {
   holmP: number;
 }
 
-@ObjectType({ description: 'The mean difference in units of the standard deviation of the differences.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'The mean difference in units of the standard deviation of the differences.',
+})
 export class EffectSize {
   @Field(() => Float, { description: "Cohen's d_z." })
   cohenDz: number;
@@ -121,7 +128,10 @@ export class EffectSize {
   hedgesGz: number | null;
 }
 
-@ObjectType({ description: "McNemar's test of the two runs of one seed, on stored predictions." })
+@ObjectType({
+  simpleResolvers: true,
+  description: "McNemar's test of the two runs of one seed, on stored predictions.",
+})
 export class SeedMcNemar {
   @Field(() => GraphQLSafeInt, { description: 'The seed.' })
   seed: number;
@@ -142,7 +152,10 @@ export class SeedMcNemar {
   p: number;
 }
 
-@ObjectType({ description: "McNemar's tests of a pair: does one get more rows right than the other?" })
+@ObjectType({
+  simpleResolvers: true,
+  description: "McNemar's tests of a pair: does one get more rows right than the other?",
+})
 export class McNemar {
   @Field(() => [SeedMcNemar], { description: 'The test of each shared seed.', complexity: listCost() })
   seeds: SeedMcNemar[];
@@ -157,7 +170,7 @@ export class McNemar {
   holmP: number;
 }
 
-@ObjectType({ description: 'The difference when seeds and rows are drawn anew.' })
+@ObjectType({ simpleResolvers: true, description: 'The difference when seeds and rows are drawn anew.' })
 export class Bootstrap {
   @Field(() => Interval, {
     description:
@@ -175,7 +188,7 @@ export class Bootstrap {
   rows: number;
 }
 
-@ObjectType({ description: 'What a pair comes to, in words.' })
+@ObjectType({ simpleResolvers: true, description: 'What a pair comes to, in words.' })
 export class Verdict {
   @Field(() => VerdictKind, { description: 'What it comes to.' })
   kind: Kind;
@@ -184,7 +197,10 @@ export class Verdict {
   text: string;
 }
 
-@ObjectType({ description: 'A group tested against another, seed by seed. Differences are the group minus the other.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'A group tested against another, seed by seed. Differences are the group minus the other.',
+})
 export class ComparedPair {
   @Field(() => ID, { description: 'Id of the group.' })
   groupId: string;
@@ -258,7 +274,10 @@ export class ComparedPair {
   warnings: ComparisonWarning[];
 }
 
-@ObjectType({ description: 'How many tests of each kind the answer holds: the families within which Holm corrects.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'How many tests of each kind the answer holds: the families within which Holm corrects.',
+})
 export class HolmFamilies {
   @Field(() => Int, { description: 'Paired t tests.' })
   tTests: number;

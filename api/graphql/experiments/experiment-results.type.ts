@@ -3,7 +3,7 @@ import { isFailure } from '../../shared/errors';
 import { Conflict, failureTypeNames, InvalidInput, NotFound } from '../failures.type';
 import { ExperimentType, Note } from './experiment.type';
 
-@ObjectType({ description: 'It is done.' })
+@ObjectType({ simpleResolvers: true, description: 'It is done.' })
 export class ExperimentPayload {
   @Field(() => ExperimentType, { description: 'The experiment as it is now.' })
   experiment: ExperimentType;
@@ -12,7 +12,7 @@ export class ExperimentPayload {
   repeated: boolean;
 }
 
-@ObjectType({ description: 'The failed runs wait for another try.' })
+@ObjectType({ simpleResolvers: true, description: 'The failed runs wait for another try.' })
 export class RetryPayload {
   @Field(() => ExperimentType, { description: 'The experiment as it is now.' })
   experiment: ExperimentType;
@@ -24,7 +24,7 @@ export class RetryPayload {
   repeated: boolean;
 }
 
-@ObjectType({ description: 'The note is kept.' })
+@ObjectType({ simpleResolvers: true, description: 'The note is kept.' })
 export class NotePayload {
   @Field(() => Note, { description: 'The note.' })
   note: Note;

@@ -1,4 +1,5 @@
-import { Arg, Ctx, FieldResolver, ID, Int, Query, Resolver, Root } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Ctx, FieldResolver, ID, Info, Int, Query, Resolver, Root } from 'type-graphql';
 import { isOver } from '../../../contract/run-states';
 import { searchExperiments } from '../../experiments/experiment.service';
 import { searchRuns } from '../../runs/run.service';
@@ -8,7 +9,7 @@ import { loadersOf } from '../loaders';
 import { afterDescription, connection, connectionTypes, firstDescription } from '../page.type';
 import { RunFilterInput, RunOrderInput } from '../runs/run.input';
 import { RunConnection } from '../runs/run.resolver';
-import { runView } from '../runs/run-view';
+import { columnsOfRuns, runView } from '../runs/run-view';
 import { ExperimentFilterInput, ExperimentOrderInput } from './experiment.input';
 import { ExperimentCosts, ExperimentType, Note, RunCount } from './experiment.type';
 import { experimentView, noteView } from './experiment-view';
@@ -86,6 +87,7 @@ export class ExperimentResolver {
   async runs(
     @Root() { id }: ExperimentType,
     @Ctx() { services }: ApiContext,
+    @Info() info: GraphQLResolveInfo,
     @Arg('filter', () => RunFilterInput, { nullable: true, description: 'Which; all when left out.' })
     filter: RunFilterInput | null,
     @Arg('orderBy', () => [RunOrderInput], { nullable: true, description: 'In which order.' })
@@ -94,7 +96,13 @@ export class ExperimentResolver {
     @Arg('after', () => String, { nullable: true, description: afterDescription }) after: string | null,
   ) {
     const ofThis = { experimentId: { eq: id }, ...(filter ? { AND: [filter] } : {}) };
-    const { edges, hasNextPage, totalCount } = await searchRuns(services, ofThis, orderBy ?? null, { first, after });
+    const { edges, hasNextPage, totalCount } = await searchRuns(
+      services,
+      ofThis,
+      orderBy ?? null,
+      { first, after },
+      columnsOfRuns(info),
+    );
     return connection(
       { edges: edges.map(({ cursor, node }) => ({ cursor, node: runView(node) })), hasNextPage },
       totalCount,

@@ -22,7 +22,7 @@ registerEnumType(ExperimentState, {
   },
 });
 
-@ObjectType({ description: 'How many runs are in a state.' })
+@ObjectType({ simpleResolvers: true, description: 'How many runs are in a state.' })
 export class RunCount {
   @Field(() => RunState, { description: 'The state.' })
   state: RunStateName;
@@ -34,7 +34,7 @@ export class RunCount {
   count: number;
 }
 
-@ObjectType({ description: 'A remark somebody left on an experiment or a run.' })
+@ObjectType({ simpleResolvers: true, description: 'A remark somebody left on an experiment or a run.' })
 export class Note {
   @Field(() => ID, { description: 'Id of the note.' })
   id: string;
@@ -55,7 +55,10 @@ export class Note {
   createdAt: Date;
 }
 
-@ObjectType({ description: 'What the runs of an experiment have taken so far, all attempts together.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'What the runs of an experiment have taken so far, all attempts together.',
+})
 export class ExperimentCosts {
   @Field(() => Float, { description: 'USD, as far as prices are known.' })
   cost: number;
@@ -75,6 +78,7 @@ export class ExperimentCosts {
 
 /** The fields of an experiment that its row holds; the rest is resolved where it is asked for. */
 @ObjectType('Experiment', {
+  simpleResolvers: true,
   description:
     'A question: data, a teacher, variants x grid x seeds. Its definition never changes; a clone may differ.',
 })

@@ -29,7 +29,7 @@ registerEnumType(ColumnType, {
   },
 });
 
-@ObjectType({ description: 'A column of an export.' })
+@ObjectType({ simpleResolvers: true, description: 'A column of an export.' })
 export class ExportColumn implements Column {
   @Field(() => String, { description: 'Its name.' })
   name: string;
@@ -38,7 +38,7 @@ export class ExportColumn implements Column {
   type: Column['type'];
 }
 
-@ObjectType({ description: 'A part of an export; the parts behind each other are the whole.' })
+@ObjectType({ simpleResolvers: true, description: 'A part of an export; the parts behind each other are the whole.' })
 export class ExportPage implements ExportPageData {
   @Field(() => [ExportColumn], { description: 'The columns, the same on every page.' })
   columns: readonly ExportColumn[];

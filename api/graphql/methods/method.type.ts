@@ -2,7 +2,7 @@ import { GraphQLJSON, GraphQLJSONObject } from 'graphql-scalars';
 import { Field, ObjectType } from 'type-graphql';
 import { listCost } from '../../shared/limits';
 
-@ObjectType({ description: 'A hyper-parameter: what it does, what it may be, and what it is when nothing is said.' })
+@ObjectType({ simpleResolvers: true, description: 'A hyper-parameter: what it does, what it may be, and what it is when nothing is said.' })
 export class Parameter {
   @Field(() => String, { description: 'Name, unique over all methods.' })
   name: string;
@@ -17,7 +17,7 @@ export class Parameter {
   allowed: Record<string, unknown>;
 }
 
-@ObjectType({ description: 'What a method needs besides the train rows.' })
+@ObjectType({ simpleResolvers: true, description: 'What a method needs besides the train rows.' })
 export class MethodNeeds {
   @Field(() => String, {
     description:
@@ -32,7 +32,7 @@ export class MethodNeeds {
   quiz: boolean;
 }
 
-@ObjectType({ description: 'A way to train: what a step computes and which hyper-parameters it reads.' })
+@ObjectType({ simpleResolvers: true, description: 'A way to train: what a step computes and which hyper-parameters it reads.' })
 export class Method {
   @Field(() => String, { description: 'Name to use in a variant.' })
   name: string;

@@ -4,7 +4,7 @@ import type { SeriesPoint } from '../../metrics/series';
 import type { ApiContext } from '../../shared/context';
 import { limits } from '../../shared/limits';
 
-@ObjectType({ description: 'One value of a metric.' })
+@ObjectType({ simpleResolvers: true, description: 'One value of a metric.' })
 export class MetricPoint implements SeriesPoint {
   @Field(() => Int, { description: 'Steps done, over all epochs.' })
   step: number;
@@ -19,7 +19,7 @@ export class MetricPoint implements SeriesPoint {
   value: number | null;
 }
 
-@ObjectType({ description: 'One metric of one run over its stitched history.' })
+@ObjectType({ simpleResolvers: true, description: 'One metric of one run over its stitched history.' })
 export class MetricSeries implements MetricSeriesData {
   @Field(() => ID, { description: 'The run.' })
   runId: string;

@@ -5,7 +5,7 @@ import type { ResultColumn as ResultColumnData } from '../../presets/result-tabl
 import { listCost } from '../../shared/limits';
 import { PresetName } from './preset.input';
 
-@ObjectType({ description: 'One variant of a preset.' })
+@ObjectType({ simpleResolvers: true, description: 'One variant of a preset.' })
 export class PresetVariant {
   @Field(() => String, { description: 'Name.' })
   name: string;
@@ -23,7 +23,7 @@ export class PresetVariant {
   reportedAccuracy: number | null;
 }
 
-@ObjectType({ description: 'An experiment of the thesis, to be launched by its name.' })
+@ObjectType({ simpleResolvers: true, description: 'An experiment of the thesis, to be launched by its name.' })
 export class Preset {
   @Field(() => PresetName, { description: 'Its name.' })
   name: Name;
@@ -67,7 +67,7 @@ registerEnumType(ResultUnit, {
   },
 });
 
-@ObjectType({ description: 'A column of a table.' })
+@ObjectType({ simpleResolvers: true, description: 'A column of a table.' })
 export class ResultColumn implements ResultColumnData {
   @Field(() => String, { description: 'Heading.' })
   name: string;
@@ -82,7 +82,10 @@ export class ResultColumn implements ResultColumnData {
   reported: boolean;
 }
 
-@ObjectType({ description: 'A number in a table: a mean over runs, or a figure that was reported.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'A number in a table: a mean over runs, or a figure that was reported.',
+})
 export class ResultCell {
   @Field(() => Float, { nullable: true, description: 'The number; null where there is none.' })
   value: number | null;
@@ -94,7 +97,7 @@ export class ResultCell {
   n: number;
 }
 
-@ObjectType({ description: 'A row of a table.' })
+@ObjectType({ simpleResolvers: true, description: 'A row of a table.' })
 export class ResultRow {
   @Field(() => String, { description: 'What it is about, mostly a variant.' })
   label: string;
@@ -103,7 +106,7 @@ export class ResultRow {
   cells: ResultCell[];
 }
 
-@ObjectType({ description: 'An outcome as rows and columns.' })
+@ObjectType({ simpleResolvers: true, description: 'An outcome as rows and columns.' })
 export class ResultTable {
   @Field(() => String, { description: 'Heading.' })
   title: string;

@@ -1,7 +1,7 @@
 import { GraphQLSafeInt } from 'graphql-scalars';
 import { Field, ObjectType } from 'type-graphql';
 
-@ObjectType({ description: 'A file of the data as a run read it.' })
+@ObjectType({ simpleResolvers: true, description: 'A file of the data as a run read it.' })
 export class DataFileType {
   @Field(() => String, { description: 'SHA-256 of its bytes, hexadecimal.' })
   sha256: string;
@@ -10,7 +10,7 @@ export class DataFileType {
   rows: number;
 }
 
-@ObjectType({ description: 'Rows of a run by what it used them for.' })
+@ObjectType({ simpleResolvers: true, description: 'Rows of a run by what it used them for.' })
 export class SplitRows {
   @Field(() => GraphQLSafeInt, { description: 'Trained on.' })
   train: number;
@@ -25,7 +25,7 @@ export class SplitRows {
   test: number;
 }
 
-@ObjectType({ description: 'What a result was made from, as its trainer wrote it down.' })
+@ObjectType({ simpleResolvers: true, description: 'What a result was made from, as its trainer wrote it down.' })
 export class Provenance {
   @Field(() => [String], {
     description:

@@ -6,7 +6,7 @@ import { Conflict, failureTypeNames, InvalidInput, NotFound } from '../failures.
 import { RunType } from './run.type';
 import { runView } from './run-view';
 
-@ObjectType({ description: 'It is done, or under way: the run says.' })
+@ObjectType({ simpleResolvers: true, description: 'It is done, or under way: the run says.' })
 export class RunPayload {
   @Field(() => RunType, { description: 'The run as it is now.' })
   run: RunType;

@@ -1,10 +1,61 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import { isOver } from '../../../contract/run-states';
 import type { AttemptTable, RunTable, SummaryMetricTable } from '../../database/tables';
+import { selectedFields } from '../selected-fields';
 import type { Attempt, RunType, SummaryMetric } from './run.type';
 
 const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
 
-/** A run as clients see it. Every resolver and subscription that gives out a run goes through here. */
+/** From which columns each field of a run is made. */
+const columnsOfField: Record<keyof RunType, readonly (keyof RunTable)[]> = {
+  id: ['id'],
+  experimentId: ['experiment_id'],
+  position: ['position'],
+  variant: ['variant'],
+  groupId: ['group_id'],
+  method: ['method'],
+  seed: ['seed'],
+  state: ['state'],
+  isOver: ['state'],
+  dependsOn: ['depends_on'],
+  spec: ['spec'],
+  attempt: ['attempt'],
+  waitingReason: ['waiting_reason'],
+  cancelRequested: ['cancel_requested'],
+  failure: ['failure_kind', 'failure_message', 'failure_problems'],
+  progress: ['phase', 'step', 'total_steps', 'epoch', 'total_epochs', 'elapsed_seconds'],
+  engine: ['engine'],
+  device: ['device'],
+  trainedParameters: ['trained_parameters'],
+  modelBytes: ['model_bytes'],
+  selectedEpoch: ['selected_epoch'],
+  instanceType: ['instance_type'],
+  pricePerHour: ['price_per_hour'],
+  billedSeconds: ['billed_seconds'],
+  cost: ['cost'],
+  energyWattHours: ['energy_watt_hours'],
+  energySource: ['energy_source'],
+  resultNotes: ['result_notes'],
+  createdAt: ['created_at'],
+  submittedAt: ['submitted_at'],
+  startedAt: ['started_at'],
+  finishedAt: ['finished_at'],
+  heartbeatAt: ['heartbeat_at'],
+  updatedAt: ['updated_at'],
+  revision: ['revision'],
+};
+
+/** Columns from which the selected fields of a page of runs are made, and those that a run's own resolvers look at. */
+export function columnsOfRuns(info: GraphQLResolveInfo): (keyof RunTable)[] {
+  const fields = new Set([...selectedFields(info, ['nodes']), ...selectedFields(info, ['edges', 'node'])]);
+  const selected = [...fields].flatMap((field) => columnsOfField[field as keyof RunType] ?? []);
+  return [...new Set([...(['id', 'experiment_id', 'state'] as const), ...selected])];
+}
+
+/**
+ * A run as clients see it. Every resolver and subscription that gives out a run goes through here.
+ * @param row with the columns of the fields that are asked for; what takes some making is made when it is asked for
+ */
 export function runView(row: RunTable): RunType {
   return {
     id: row.id,
@@ -17,28 +68,21 @@ export function runView(row: RunTable): RunType {
     state: row.state,
     isOver: isOver(row.state),
     dependsOn: row.depends_on,
-    // Parsed where it is asked for: a page of runs seldom is.
     get spec() {
       return JSON.parse(row.spec);
     },
     attempt: row.attempt,
     waitingReason: row.waiting_reason,
     cancelRequested: row.cancel_requested === 1,
-    failure:
-      row.failure_kind === null
-        ? null
-        : {
-            kind: row.failure_kind,
-            message: row.failure_message ?? '',
-            problems: row.failure_problems === null ? [] : JSON.parse(row.failure_problems),
-          },
-    progress: {
-      phase: row.phase,
-      step: row.step,
-      totalSteps: row.total_steps,
-      epoch: row.epoch,
-      totalEpochs: row.total_epochs,
-      elapsedSeconds: row.elapsed_seconds,
+    get failure() {
+      if (row.failure_kind === null) return null;
+      const problems = row.failure_problems === null ? [] : JSON.parse(row.failure_problems);
+      return { kind: row.failure_kind, message: row.failure_message ?? '', problems };
+    },
+    get progress() {
+      const { phase, step, total_steps, epoch, total_epochs, elapsed_seconds } = row;
+      const [totalSteps, totalEpochs, elapsedSeconds] = [total_steps, total_epochs, elapsed_seconds];
+      return { phase, step, totalSteps, epoch, totalEpochs, elapsedSeconds };
     },
     engine: row.engine,
     device: row.device,
@@ -46,14 +90,30 @@ export function runView(row: RunTable): RunType {
     modelBytes: row.model_bytes,
     selectedEpoch: row.selected_epoch,
     ...costView(row),
-    resultNotes: row.result_notes === null ? [] : JSON.parse(row.result_notes),
-    damage: row.damage === null ? [] : JSON.parse(row.damage),
-    createdAt: new Date(row.created_at),
-    submittedAt: date(row.submitted_at),
-    startedAt: date(row.started_at),
-    finishedAt: date(row.finished_at),
-    heartbeatAt: date(row.heartbeat_at),
-    updatedAt: new Date(row.updated_at),
+    get resultNotes() {
+      return row.result_notes === null ? [] : JSON.parse(row.result_notes);
+    },
+    get damage() {
+      return row.damage === null ? [] : JSON.parse(row.damage);
+    },
+    get createdAt() {
+      return new Date(row.created_at);
+    },
+    get submittedAt() {
+      return date(row.submitted_at);
+    },
+    get startedAt() {
+      return date(row.started_at);
+    },
+    get finishedAt() {
+      return date(row.finished_at);
+    },
+    get heartbeatAt() {
+      return date(row.heartbeat_at);
+    },
+    get updatedAt() {
+      return new Date(row.updated_at);
+    },
     revision: row.revision,
   };
 }

@@ -1,4 +1,5 @@
-import { Arg, Ctx, FieldResolver, ID, Int, Query, Resolver, Root } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Ctx, FieldResolver, ID, Info, Int, Query, Resolver, Root } from 'type-graphql';
 import { findProvenance } from '../../ingest/provenance.service';
 import { findRun, searchRuns } from '../../runs/run.service';
 import type { ApiContext } from '../../shared/context';
@@ -10,7 +11,7 @@ import { afterDescription, connection, connectionTypes, firstDescription } from 
 import { Provenance } from './provenance.type';
 import { RunFilterInput, RunOrderInput } from './run.input';
 import { Attempt, RunParameter, RunType, SummaryMetric } from './run.type';
-import { attemptView, metricView, runView } from './run-view';
+import { attemptView, columnsOfRuns, metricView, runView } from './run-view';
 
 export const RunConnection = connectionTypes('Run', () => RunType);
 
@@ -36,6 +37,7 @@ export class RunResolver {
   })
   async runs(
     @Ctx() { services }: ApiContext,
+    @Info() info: GraphQLResolveInfo,
     @Arg('filter', () => RunFilterInput, { nullable: true, description: 'Which; all when left out.' })
     filter: RunFilterInput | null,
     @Arg('orderBy', () => [RunOrderInput], { nullable: true, description: 'In which order.' })
@@ -43,10 +45,9 @@ export class RunResolver {
     @Arg('first', () => Int, { defaultValue: limits.defaultPageSize, description: firstDescription }) first: number,
     @Arg('after', () => String, { nullable: true, description: afterDescription }) after: string | null,
   ) {
-    const { edges, hasNextPage, totalCount } = await searchRuns(services, filter ?? {}, orderBy ?? null, {
-      first,
-      after,
-    });
+    const page = { first, after };
+    const found = await searchRuns(services, filter ?? {}, orderBy ?? null, page, columnsOfRuns(info));
+    const { edges, hasNextPage, totalCount } = found;
     return connection(
       { edges: edges.map(({ cursor, node }) => ({ cursor, node: runView(node) })), hasNextPage },
       totalCount,

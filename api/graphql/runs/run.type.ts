@@ -4,7 +4,7 @@ import type { EnergySource as EnergySourceName, RunState as RunStateName } from 
 import { Problem } from '../failures.type';
 import { RunState } from './run.input';
 
-@ObjectType({ description: 'How far a run is.' })
+@ObjectType({ simpleResolvers: true, description: 'How far a run is.' })
 export class RunProgress {
   @Field(() => String, {
     nullable: true,
@@ -28,7 +28,7 @@ export class RunProgress {
   elapsedSeconds: number;
 }
 
-@ObjectType({ description: 'Why a run failed.' })
+@ObjectType({ simpleResolvers: true, description: 'Why a run failed.' })
 export class RunFailure {
   @Field(() => String, {
     description:
@@ -43,7 +43,7 @@ export class RunFailure {
   problems: Problem[];
 }
 
-@ObjectType({ description: 'A hyper-parameter of a run, resolved.' })
+@ObjectType({ simpleResolvers: true, description: 'A hyper-parameter of a run, resolved.' })
 export class RunParameter {
   @Field(() => String, { description: 'Name of the hyper-parameter.' })
   name: string;
@@ -55,7 +55,7 @@ export class RunParameter {
   text: string;
 }
 
-@ObjectType({ description: 'A metric of a run over its whole history.' })
+@ObjectType({ simpleResolvers: true, description: 'A metric of a run over its whole history.' })
 export class SummaryMetric {
   @Field(() => String, { description: 'Name of the metric, such as `test/accuracy`.' })
   name: string;
@@ -122,7 +122,7 @@ registerEnumType(EnergySource, {
   },
 });
 
-@ObjectType({ description: 'One try of a run.' })
+@ObjectType({ simpleResolvers: true, description: 'One try of a run.' })
 export class Attempt {
   @Field(() => Int, { description: 'Number, from 1.' })
   number: number;
@@ -189,7 +189,7 @@ export class Attempt {
 }
 
 /** The fields of a run that its row holds; the rest is resolved where it is asked for (run.resolver.ts). */
-@ObjectType('Run', { description: 'One variant with one seed.' })
+@ObjectType('Run', { simpleResolvers: true, description: 'One variant with one seed.' })
 export class RunType {
   @Field(() => ID, { description: 'Id, also the prefix of its objects.' })
   id: string;

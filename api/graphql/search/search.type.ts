@@ -4,7 +4,7 @@ import { listCost } from '../../shared/limits';
 import { Interval } from '../comparison/pair.type';
 import { failureTypeNames, InvalidInput } from '../failures.type';
 
-@ObjectType({ description: 'A score over the runs of one point.' })
+@ObjectType({ simpleResolvers: true, description: 'A score over the runs of one point.' })
 export class PointScore {
   @Field(() => Int, { description: 'Runs.' })
   n: number;
@@ -20,6 +20,7 @@ export class PointScore {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   description:
     'The point of a search that is best on dev. Its dev score is too good by that choice; its test score is not.',
 })
@@ -46,7 +47,7 @@ export class BestPoint {
   testF1: PointScore;
 }
 
-@ObjectType({ description: 'What a search over the points of one variant came to.' })
+@ObjectType({ simpleResolvers: true, description: 'What a search over the points of one variant came to.' })
 export class SearchResult {
   @Field(() => String, { description: 'The variant of the definition.' })
   variant: string;
@@ -67,7 +68,7 @@ export class SearchResult {
   best: BestPoint | null;
 }
 
-@ObjectType({ description: 'What the runs of one method will take.' })
+@ObjectType({ simpleResolvers: true, description: 'What the runs of one method will take.' })
 export class PlannedMethod {
   @Field(() => String, { description: 'The method.' })
   method: string;
@@ -92,7 +93,7 @@ export class PlannedMethod {
   basis: string;
 }
 
-@ObjectType({ description: 'What an experiment would be, before anything of it is stored.' })
+@ObjectType({ simpleResolvers: true, description: 'What an experiment would be, before anything of it is stored.' })
 export class ExperimentPlan {
   @Field(() => Int, { description: 'Runs, the fine-tuning of the teacher included.' })
   runs: number;

@@ -5,7 +5,7 @@ import type { ApiContext } from '../../shared/context';
 import { followMetrics, type MetricUpdate } from '../../subscriptions/metric-updates.service';
 import { startOf } from '../../subscriptions/start';
 
-@ObjectType({ description: 'One value of a metric at a step.' })
+@ObjectType({ simpleResolvers: true, description: 'One value of a metric at a step.' })
 export class LoggedValue {
   @Field(() => String, { description: 'Name of the metric, such as `train/loss`.' })
   name: string;
@@ -14,7 +14,7 @@ export class LoggedValue {
   value: number | null;
 }
 
-@ObjectType({ description: 'What a run logged at one step.' })
+@ObjectType({ simpleResolvers: true, description: 'What a run logged at one step.' })
 export class LoggedRecord {
   @Field(() => GraphQLSafeInt, { description: 'Steps done, over all epochs.' })
   step: number;
@@ -32,7 +32,7 @@ export class LoggedRecord {
   values: LoggedValue[];
 }
 
-@ObjectType({ description: 'Further metrics of a run.' })
+@ObjectType({ simpleResolvers: true, description: 'Further metrics of a run.' })
 export class MetricsLogged {
   @Field(() => String, { description: 'Pass as `after` to go on behind this event.' })
   cursor: string;

@@ -5,7 +5,7 @@ import { startOf } from '../../subscriptions/start';
 import { RunType } from '../runs/run.type';
 import { runView } from '../runs/run-view';
 
-@ObjectType({ description: 'A run as it is after a change.' })
+@ObjectType({ simpleResolvers: true, description: 'A run as it is after a change.' })
 export class RunUpdated {
   @Field(() => String, { description: 'Pass as `after` to go on behind this event.' })
   cursor: string;
