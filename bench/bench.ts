@@ -7,6 +7,7 @@ import { measureGraphqlFunction } from './functions/graphql';
 import { lineOfProcess } from './line-of-process';
 import { type Options, type Part, readOptions } from './options';
 import { measureRecords } from './records/measure';
+import { measureServing } from './serving/measure';
 import { measureStart } from './start-up';
 import { compareSteps, type Measured } from './training/compare-steps';
 import { dataFiles, measuredSteps } from './training/steps';
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
     await measureFanOut(options['database-url']);
   }
   if (wanted('records')) await measureRecords(options.runs, options['database-url'], options.keep);
+  if (wanted('serving')) await measureServing();
   if (wanted('memory'))
     for (const engine of engines)
       console.log(await lineOfProcess('memory', join(__dirname, 'memory/steps.ts'), [engine]));

@@ -12,6 +12,7 @@ npm run bench -- memory              tensors and resident memory over 2,000 step
 npm run bench -- functions           size and times of the GraphQL function, and one metrics object to 1,000 clients
 npm run bench -- attributions        Integrated Gradients of MiniLM beside a forward pass
 npm run bench -- compare             a comparison with all its tests over 200 runs and their predictions
+npm run bench -- serving             requests and subscriptions beside bare Apollo and bare graphql-ws
 npm run bench -- records             searching and comparing among 100,000 runs, and histories; SQLite, and PostgreSQL where given
 
   --data DIR        the real data (default ../shared/data)
@@ -29,7 +30,7 @@ npm run bench -- records             searching and comparing among 100,000 runs,
 
 Every figure is a ratio within one run. Where other programs are busy look at CPU seconds: wall seconds then tell their load.`;
 
-const parts = ['steps', 'start', 'memory', 'attributions', 'functions', 'compare', 'records'] as const;
+const parts = ['steps', 'start', 'memory', 'attributions', 'functions', 'compare', 'serving', 'records'] as const;
 export type Part = (typeof parts)[number];
 
 const folder = z

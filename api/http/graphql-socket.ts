@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute, GraphQLError } from 'graphql';
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
 import {
   type Context,
   handleProtocols,
@@ -12,6 +12,7 @@ import {
 import { type WebSocket, WebSocketServer } from 'ws';
 import { authorizationOf } from '../access/authentication';
 import type { Viewer } from '../access/viewer';
+import { payloadsOf } from '../graphql/event-payload';
 import {
   type GraphqlOptions,
   masked,
@@ -20,10 +21,10 @@ import {
   prepareOperation,
   smallEnough,
 } from '../graphql/operation';
-import type { ApiContext } from '../shared/context';
 import { maskError } from '../shared/errors';
 import { limits } from '../shared/limits';
 import { refuseUpgrade, survivesErrors } from './http-server';
+import { MessageSender, SharedPayload } from './message-sender';
 import { isFromHere } from './origin';
 
 const mostSockets = 1000;
@@ -51,8 +52,8 @@ export function serveGraphqlSocket(http: Server, options: GraphqlOptions): { clo
       return outcome.kind === 'viewer';
     },
     onSubscribe: (context, _id, payload) => prepare(context, payload, options),
-    subscribe: subscribeWithOwnContexts,
-    onNext: (_context, _id, _payload, _args, result) => smallEnough(masked(result)),
+    subscribe: subscribeToPayloads,
+    onNext: (_context, _id, _payload, _args, result) => payloadOfResult(result) as unknown as ExecutionResult,
     onError: (_context, _id, _payload, errors) => errors.map((error) => maskError(error).toJSON()),
   });
   http.on('upgrade', (request: IncomingMessage, socket, head) => {
@@ -80,11 +81,12 @@ function refusalOf(request: IncomingMessage, open: number, openAccess: boolean):
 function serveClient(protocol: WebSocketProtocol<SocketExtra>, client: WebSocket, request: IncomingMessage): void {
   // A broken frame or a reset; `ws` closes the connection itself.
   client.on('error', () => {});
-  const stopPinging = pingRegularly(client);
+  const sender = new MessageSender(client);
+  const stopPinging = pingRegularly(client, sender);
   const onClose = protocol.opened(
     {
       protocol: client.protocol,
-      send: (text) => send(client, text),
+      send: (text) => sender.send(text),
       close: (code, reason) => client.close(code, reason),
       onMessage: (receive) =>
         client.on('message', (data) => {
@@ -105,13 +107,6 @@ function serveClient(protocol: WebSocketProtocol<SocketExtra>, client: WebSocket
   });
 }
 
-/** Resolves when the text is written; also where the client is gone, since then nobody misses it. */
-const send = (client: WebSocket, text: string): Promise<void> =>
-  new Promise((resolve) => {
-    if (client.readyState === client.OPEN) client.send(text, () => resolve());
-    else resolve();
-  });
-
 /** Closes a connection whose message could not be handled. */
 function endAfter(error: unknown, client: WebSocket, text: string): void {
   const { type } = parseMessage(text);
@@ -121,12 +116,13 @@ function endAfter(error: unknown, client: WebSocket, text: string): void {
 }
 
 /** @returns stops it */
-function pingRegularly(client: WebSocket): () => void {
+function pingRegularly(client: WebSocket, sender: MessageSender): () => void {
   let answered = true;
   client.on('pong', () => {
     answered = true;
   });
   const timer = setInterval(() => {
+    if (sender.cutIfStalled()) return;
     if (!answered) return client.terminate();
     answered = false;
     client.ping();
@@ -140,17 +136,21 @@ function prepare(context: SocketContext, payload: SubscribePayload, options: Gra
   return prepareOperation(options, payload, { services: options.services, viewer: context.extra.viewer! });
 }
 
-/** As `subscribe` of graphql-js, with a context for every event: what one event loaded is stale for the next. */
-async function subscribeWithOwnContexts(args: ExecutionArgs) {
+/** Queries and mutations are answered once: their payload is shared with nobody. */
+const payloadOfResult = (result: ExecutionResult | SharedPayload): SharedPayload =>
+  result instanceof SharedPayload ? result : new SharedPayload(smallEnough(masked(result)));
+
+/** As `subscribe` of graphql-js, with payloads that are made once for all who ask the same. */
+async function subscribeToPayloads(args: ExecutionArgs) {
   const source = await createSourceEventStream(args);
   if (!(Symbol.asyncIterator in source)) return source;
   const events = source[Symbol.asyncIterator]();
-  const results: AsyncIterableIterator<ExecutionResult> = {
+  const payloadOf = payloadsOf(args);
+  const payloads: AsyncIterableIterator<SharedPayload> = {
     async next() {
       const event = await events.next();
       if (event.done) return { done: true, value: undefined };
-      const contextValue = { ...(args.contextValue as ApiContext) };
-      return { done: false, value: await execute({ ...args, rootValue: event.value, contextValue }) };
+      return { done: false, value: new SharedPayload((await payloadOf(event.value as object)).json) };
     },
     async return() {
       await events.return?.();
@@ -160,5 +160,6 @@ async function subscribeWithOwnContexts(args: ExecutionArgs) {
       return this;
     },
   };
-  return results;
+  // graphql-ws hands them on to `onNext` as they are.
+  return payloads as unknown as AsyncIterableIterator<ExecutionResult>;
 }

@@ -1,6 +1,7 @@
-import { createSourceEventStream, type ExecutionArgs, execute, type GraphQLError } from 'graphql';
-import { type GraphqlOptions, masked, prepareOperation, smallEnough } from '../graphql/operation';
-import type { ApiContext, Services } from '../shared/context';
+import { createSourceEventStream, type GraphQLError } from 'graphql';
+import { type EventPayload, payloadsOf } from '../graphql/event-payload';
+import { type GraphqlOptions, nextMessage, prepareOperation } from '../graphql/operation';
+import type { Services } from '../shared/context';
 import { maskError } from '../shared/errors';
 import { inParallel } from '../shared/in-parallel';
 import {
@@ -93,9 +94,8 @@ async function deliverGroup(
     const batch = await nextBatch(begun);
     const over = batch.end === 'over';
     const messagesFor = (clientId: string) => {
-      const id = JSON.stringify(clientId);
-      const messages = batch.payloads.map((payload) => `{"id":${id},"type":"next","payload":${payload}}`);
-      return over ? [...messages, `{"id":${id},"type":"complete"}`] : messages;
+      const messages = batch.payloads.map((payload) => nextMessage(clientId, payload));
+      return over ? [...messages, JSON.stringify({ id: clientId, type: 'complete' })] : messages;
     };
     if (batch.payloads.length > 0 || over) listeners = await send(delivery, listeners, messagesFor, outcome);
     if (over) return deleteOperations(database, idsOf(listeners));
@@ -113,8 +113,7 @@ const idsOf = (operations: readonly StoredOperation[]): string[] => operations.m
 
 interface Stream {
   events: Followed<{ cursor: string }>;
-  args: ExecutionArgs;
-  context: ApiContext;
+  payloadOf(event: object): Promise<EventPayload>;
 }
 
 /** The events of an operation from where it stands, by the resolver of its field; or why there are none. */
@@ -128,26 +127,24 @@ async function beginStream(
   if (!('schema' in args)) return { refusals: args };
   const source = await createSourceEventStream(args);
   if (!(Symbol.asyncIterator in source)) return { refusals: source.errors ?? [] };
-  return { events: source as Followed<{ cursor: string }>, args, context };
+  return { events: source as Followed<{ cursor: string }>, payloadOf: payloadsOf(args) };
 }
 
 interface Batch {
   /** Results as JSON. */
-  payloads: string[];
+  payloads: Buffer[];
   /** Cursor of the last one. */
   position: string | null;
   /** How the stream ended; null where it has more. */
   end: 'over' | 'idle' | null;
 }
 
-async function nextBatch({ events, args, context }: Stream): Promise<Batch> {
+async function nextBatch({ events, payloadOf }: Stream): Promise<Batch> {
   const batch: Batch = { payloads: [], position: null, end: null };
   while (batch.payloads.length < eventsPerBatch) {
     const event = await events.next();
     if (event.done) return { ...batch, end: event.value ?? 'idle' };
-    // A context for every event: what one event loaded is stale for the next.
-    const result = await execute({ ...args, rootValue: event.value, contextValue: { ...context } });
-    batch.payloads.push(JSON.stringify(smallEnough(masked(result))));
+    batch.payloads.push((await payloadOf(event.value)).json);
     batch.position = event.value.cursor;
   }
   return batch;

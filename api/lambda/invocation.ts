@@ -44,6 +44,7 @@ export function invocations(stores: Omit<Services, 'changes' | 'wake'>, hints: H
         metricsWritten: (runId) => void add({ runId }),
         // Nobody waits in a function: whoever follows is stored, and hears of it from the fan-out.
         listen: () => null,
+        newestHint: () => null,
         listeners: () => 0,
       },
       wake() {

@@ -1,4 +1,5 @@
 import type { ChangeTopic, RunChanges } from './run-changes';
+import { type Log, readShared } from './shared-reads';
 
 /** What is there behind the position reached; `over`: nothing will ever come after it. */
 export interface NewEvents<T> {
@@ -70,4 +71,18 @@ export function follow<T>(changes: RunChanges, topic: ChangeTopic, readOn: () =>
       return this;
     },
   };
+}
+
+/** Follows a log from a position on; those who follow the same log share its reads. */
+export function followLog<Position, Event>(
+  changes: RunChanges,
+  log: Log<Position, Event>,
+  start: Position,
+): Followed<Event> {
+  let position = start;
+  return follow(changes, log.topic, async () => {
+    const found = await readShared(changes, log, position);
+    position = found.position;
+    return found;
+  });
 }

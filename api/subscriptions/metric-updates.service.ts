@@ -4,7 +4,8 @@ import { chunksAfter, type MetricChunk, readAttempts } from '../ingest/run-objec
 import type { Services } from '../shared/context';
 import { badArguments, notFound } from '../shared/errors';
 import { type MetricCursor, metricCursor, parseMetricCursor, positionBefore } from './cursors';
-import { type Followed, follow, type NewEvents } from './follow';
+import { type Followed, followLog } from './follow';
+import type { Found, Log } from './shared-reads';
 
 /** Metric records of one chunk, or of a part of it where the chunk is large. */
 export interface MetricUpdate {
@@ -37,24 +38,40 @@ export async function followMetrics(
       { path: 'after', message: `"${after}" is no cursor of metricsLogged: pass one as you got it` },
     ]);
   if ((await readState(services, runId)) === null) throw badArguments(notFound('runId', 'run', runId).problems);
-  let position: MetricCursor = start;
+  return followLog(services.changes, metricLog(services, runId), start);
+}
 
-  return follow(services.changes, { runId }, async (): Promise<NewEvents<MetricUpdate>> => {
-    // The state is read before the chunks: a run that was over then has written its last chunk.
-    const state = await readState(services, runId);
-    const attempts = await readAttempts(services.objects, runId);
-    const events: MetricUpdate[] = [];
-    let chunks = 0;
-    for await (const chunk of chunksAfter(services.objects, runId, positionBefore(runId, position))) {
-      if (chunks === chunksPerRead) return { events, over: false };
-      const attempt = attempts.find((candidate) => candidate.attempt === chunk.attempt);
-      if (attempt === undefined) return { events, over: false };
-      events.push(...updatesOf(runId, chunk, attempt.resumedFromStep, position));
-      position = { attempt: chunk.attempt, sequence: chunk.sequence, parts: Number.MAX_SAFE_INTEGER };
-      chunks += 1;
-    }
-    return { events, over: state === null || isOver(state) };
-  });
+/** Chunks are written once and never changed, so what a read behind a cursor found stays true. */
+function metricLog(services: Services, runId: string): Log<MetricCursor, MetricUpdate> {
+  return {
+    topic: { runId },
+    keyOf: metricCursor,
+    read: (position) => readUpdates(services, runId, position),
+    lastingBytes: (events) => events.reduce((sum, { records }) => sum + bytesOf(records), 0),
+  };
+}
+
+async function readUpdates(
+  services: Services,
+  runId: string,
+  start: MetricCursor,
+): Promise<Found<MetricCursor, MetricUpdate>> {
+  // The state is read before the chunks: a run that was over then has written its last chunk.
+  const state = await readState(services, runId);
+  const attempts = await readAttempts(services.objects, runId);
+  const events: MetricUpdate[] = [];
+  let position = start;
+  let chunks = 0;
+  for await (const chunk of chunksAfter(services.objects, runId, positionBefore(runId, position))) {
+    if (chunks === chunksPerRead) return { events, position, over: false };
+    const attempt = attempts.find((candidate) => candidate.attempt === chunk.attempt);
+    if (attempt === undefined) return { events, position, over: false };
+    events.push(...updatesOf(runId, chunk, attempt.resumedFromStep, position));
+    position = { attempt: chunk.attempt, sequence: chunk.sequence, parts: Number.MAX_SAFE_INTEGER };
+    chunks += 1;
+  }
+  // A run that is over may be retried: that it is over is read anew, behind its last event.
+  return { events, position, over: events.length === 0 && (state === null || isOver(state)) };
 }
 
 async function readState({ database }: Services, runId: string) {
@@ -105,3 +122,7 @@ function piecesOf(record: MetricRecord): MetricRecord[] {
 /** As it travels: every value with the words `name` and `value`. */
 const sizeOf = ({ values }: MetricRecord): number =>
   100 + Object.entries(values).reduce((sum, [name, value]) => sum + JSON.stringify({ name, value }).length + 1, 0);
+
+/** Of the records in memory: a value takes its name's reference, its number and a slot. */
+const bytesOf = (records: readonly MetricRecord[]): number =>
+  records.reduce((sum, { values }) => sum + 200 + 50 * Object.keys(values).length, 0);

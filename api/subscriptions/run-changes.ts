@@ -9,6 +9,11 @@ export interface RunChanges {
   metricsWritten(runId: string): void;
   /** Calls back on every hint about the topic until the returned function is called; null where nobody can wait. */
   listen(topic: ChangeTopic, listener: () => void): (() => void) | null;
+  /**
+   * Number of the newest hint about a topic. While it stays the same, nothing was announced. null: nobody listens to the
+   * topic, so hints about it are not counted.
+   */
+  newestHint(topic: ChangeTopic): number | null;
   /** How many listen, to all topics. */
   listeners(): number;
 }
@@ -18,10 +23,21 @@ export type ChangeTopic = { experimentId: string } | { runId: string };
 export const topicName = (topic: ChangeTopic): string =>
   'experimentId' in topic ? `experiment/${topic.experimentId}` : `run/${topic.runId}`;
 
+interface Audience {
+  listeners: Set<() => void>;
+  newestHint: number;
+}
+
 export function createRunChanges(): RunChanges {
-  const listenersByTopic = new Map<string, Set<() => void>>();
+  const audiences = new Map<string, Audience>();
+  // Counted over all topics, so that an audience that left and came back does not see an old number again.
+  let hints = 0;
   const call = (topic: ChangeTopic) => {
-    for (const listener of listenersByTopic.get(topicName(topic)) ?? []) listener();
+    const audience = audiences.get(topicName(topic));
+    if (audience === undefined) return;
+    hints += 1;
+    audience.newestHint = hints;
+    for (const listener of audience.listeners) listener();
   };
   return {
     runChanged(experimentId, runId) {
@@ -33,15 +49,22 @@ export function createRunChanges(): RunChanges {
     },
     listen(topic, listener) {
       const name = topicName(topic);
-      const listeners = listenersByTopic.get(name) ?? new Set();
-      listenersByTopic.set(name, listeners.add(listener));
+      let audience = audiences.get(name);
+      if (audience === undefined) {
+        hints += 1;
+        audience = { listeners: new Set(), newestHint: hints };
+        audiences.set(name, audience);
+      }
+      const { listeners } = audience;
+      listeners.add(listener);
       return () => {
         listeners.delete(listener);
-        if (listeners.size === 0 && listenersByTopic.get(name) === listeners) listenersByTopic.delete(name);
+        if (listeners.size === 0 && audiences.get(name)?.listeners === listeners) audiences.delete(name);
       };
     },
+    newestHint: (topic) => audiences.get(topicName(topic))?.newestHint ?? null,
     listeners() {
-      return [...listenersByTopic.values()].reduce((count, listeners) => count + listeners.size, 0);
+      return [...audiences.values()].reduce((count, { listeners }) => count + listeners.size, 0);
     },
   };
 }
