@@ -39,7 +39,11 @@ async function start(runs: number): Promise<number> {
   const options = { schema: await createApiSchema(), services, access, introspection: true };
   const app = express();
   const http = createServer(app);
-  await serveGraphqlHttp(app, http, { ...options, health: () => ({}) });
+  await serveGraphqlHttp(app, http, {
+    ...options,
+    health: () => ({}),
+    page: { config: { signIn: null }, issuerOrigins: async () => [] },
+  });
   serveGraphqlSocket(http, options);
   const sequences = { closely: 0, widely: 0 };
   publish = async (run) => {

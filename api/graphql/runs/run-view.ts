@@ -36,6 +36,7 @@ const columnsOfField: Record<keyof RunType, readonly (keyof RunTable)[]> = {
   energyWattHours: ['energy_watt_hours'],
   energySource: ['energy_source'],
   resultNotes: ['result_notes'],
+  damage: ['damage'],
   createdAt: ['created_at'],
   submittedAt: ['submitted_at'],
   startedAt: ['started_at'],
