@@ -79,7 +79,7 @@ const withoutHashes = (text: string): string =>
 export function summaryOf(template: Template): string {
   const { Parameters = {}, Resources = {}, Outputs = {} } = template.toJSON();
   const all = Object.entries(Resources) as [string, Resource][];
-  const policies = all.filter(([, { Type }]) => /Policy$/.test(Type));
+  const policies = all.filter(([, { Properties }]) => Properties?.PolicyDocument !== undefined);
   const environments = all.flatMap(([id, { Type, Properties }]) => {
     if (Type === 'AWS::Lambda::Function') return [[id, Properties.Environment?.Variables ?? {}] as const];
     if (Type !== 'AWS::Batch::JobDefinition') return [];
