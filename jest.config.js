@@ -10,6 +10,7 @@ const esmOnly = ['oauth4webapi', 'hyparquet', 'hyparquet-writer', 'csv-parse', '
 
 const tests = {
   testEnvironment: 'node',
+  setupFilesAfterEnv: ['<rootDir>/test/testkit/matchers.ts'],
   roots: ['<rootDir>/test'],
   transform: {
     '^.+\\.[cm]?[jt]s$': [
@@ -54,13 +55,40 @@ function findPostgresPrograms() {
 const postgresPrograms = findPostgresPrograms();
 const hasPostgres = Boolean(process.env.STILLHOUSE_TEST_DATABASE_URL || postgresPrograms);
 
+/**
+ * Tests that need a process, a server, a database, an engine's threads or a whole training. All others make up
+ * `npm run test:unit`.
+ */
+const heavyFolders = [
+  'end-to-end',
+  'trainer/run',
+  'trainer/engine',
+  'trainer/export',
+  'contract/objects',
+  'cdk',
+  'demo',
+];
+const heavyMarks =
+  /useTest(Services|Records)\(|describeWith|testkit\/(trainer-process|server-process|browser|attempts|python)|child_process/;
+function unitTests() {
+  const folder = join(__dirname, 'test');
+  return readdirSync(folder, { recursive: true })
+    .filter((path) => path.endsWith('.test.ts') && !heavyFolders.some((heavy) => path.startsWith(`${heavy}/`)))
+    .filter((path) => !heavyMarks.test(readFileSync(join(folder, path), 'utf8')))
+    .map((path) => `<rootDir>/test/${path}`);
+}
+
+const isUnitRun = process.env.npm_lifecycle_event === 'test:unit';
+
 module.exports = {
   testTimeout: 60_000,
+  maxWorkers: '100%',
+  testSequencer: '<rootDir>/test/testkit/longest-first.js',
   projects: [
     {
       ...tests,
       displayName: 'stillhouse',
-      testMatch: ['**/*.test.ts'],
+      testMatch: isUnitRun ? unitTests() : ['**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '\\.postgres\\.test\\.ts$'],
     },
     {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, request, type ServerProcess, startServerProcess } from '../testkit/server-process';
-import { launch, tinyParameters, writeTinyData } from '../testkit/tiny-experiment';
+import { create, launch, launchCreated, tinyParameters, writeTinyData } from '../testkit/tiny-experiment';
 
 const order = ['PENDING', 'SUBMITTED', 'STARTING', 'RUNNING', 'SUCCEEDED'];
 const followRuns = `subscription ($id: ID!, $after: String) {
@@ -34,7 +34,7 @@ let experimentId: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'stillhouse-test-'));
   server = await startServerProcess(join(folder, 'data'), { slots: '2' });
-  experimentId = await launch(server.address, {
+  experimentId = await create(server.address, {
     name: 'Does distillation pay on eighty sentences?',
     data: writeTinyData(folder),
     teacher: { random: { layers: 1, hidden: 8, heads: 2, intermediate: 16 }, finetune: { parameters: { epochs: 1 } } },
@@ -80,8 +80,19 @@ describe('an experiment over HTTP and WebSocket, with real trainers', () => {
       return over.size === 5 && [...over.values()].every((state) => state === 'SUCCEEDED');
     };
     let seen = 0;
-    const halfway = (update: RunUpdated) => see(update) || ++seen === 8;
-    updates.push(...(await collect('runUpdated', followRuns, { id: experimentId }, halfway)));
+    // The first event shows that the subscription is open: every run as it is, before anything is launched.
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const halfway = (update: RunUpdated) => {
+      open();
+      return see(update) || ++seen === 8;
+    };
+    const following = collect('runUpdated', followRuns, { id: experimentId }, halfway);
+    await Promise.race([opened, following]);
+    await launchCreated(server.address, experimentId);
+    updates.push(...(await following));
     const { cursor } = updates.at(-1)!;
     updates.push(...(await collect('runUpdated', followRuns, { id: experimentId, after: cursor }, see)));
 

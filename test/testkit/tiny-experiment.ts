@@ -24,18 +24,26 @@ export const tinyParameters = {
 };
 
 /** Creates and launches an experiment. @throws Error with its problems */
-export async function launch(address: string, input: object): Promise<string> {
+export const launch = (address: string, input: object): Promise<string> => create(address, input, true);
+
+/** Launches an experiment that was created before. */
+export async function launchCreated(address: string, id: string): Promise<void> {
+  await request(address, 'mutation ($id: ID!) { launchExperiment(id: $id) { __typename } }', { id });
+}
+
+/** Creates an experiment. @throws Error with its problems */
+export async function create(address: string, input: object, launched = false): Promise<string> {
   const { createExperiment } = await request<{
     createExperiment: { experiment?: { id: string }; problems?: { path: string; message: string }[] };
   }>(
     address,
-    `mutation ($input: ExperimentInput!) {
-      createExperiment(input: $input, launch: true) {
+    `mutation ($input: ExperimentInput!, $launched: Boolean!) {
+      createExperiment(input: $input, launch: $launched) {
         ... on ExperimentPayload { experiment { id } }
         ... on Failure { problems { path message } }
       }
     }`,
-    { input },
+    { input, launched },
   );
   if (createExperiment.experiment === undefined) throw new Error(JSON.stringify(createExperiment.problems));
   return createExperiment.experiment.id;

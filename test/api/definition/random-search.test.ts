@@ -47,6 +47,52 @@ describe('points drawn at random', () => {
   });
 });
 
+describe('the limits of a random search', () => {
+  const dimension = (place: number) => ({ parameter: `p${place}`, distribution: 'uniform' as const, low: 0, high: 1 });
+  const dimensions = (count: number) => Array.from({ length: count }, (_, place) => dimension(place));
+  const values = (count: number) => Array.from({ length: count }, (_, value) => value);
+  const choice = (count: number) => [{ parameter: 'p', distribution: 'choice' as const, values: values(count) }];
+  const int = (low: number, high: number) => [{ parameter: 'p', distribution: 'int' as const, low, high }];
+  const pathsOf = (changes: Partial<RandomSearch>) => randomSearchProblems(search(changes)).map(({ path }) => path);
+
+  it.each<[string, Partial<RandomSearch>]>([
+    ['one sample', { samples: 1 }],
+    ['500 samples', { samples: 500 }],
+    ['seed 0', { seed: 0, samples: 1 }],
+    ['the largest seed', { seed: 0xffffffff, samples: 1 }],
+    ['one hyper-parameter', { samples: 1, space: dimensions(1) }],
+    ['16 hyper-parameters', { samples: 1, space: dimensions(16) }],
+    ['one value', { samples: 1, space: choice(1) }],
+    ['50 values', { samples: 1, space: choice(50) }],
+    ['two whole numbers', { samples: 1, space: int(1, 2) }],
+  ])('allow %s', (_, changes) => {
+    expect(pathsOf(changes)).toEqual([]);
+  });
+
+  it.each<[string, Partial<RandomSearch>, string]>([
+    ['no sample', { samples: 0 }, 'random.samples'],
+    ['501 samples', { samples: 501 }, 'random.samples'],
+    ['a seed too large', { seed: 0x1_0000_0000, samples: 1 }, 'random.seed'],
+    ['no hyper-parameter', { samples: 1, space: [] }, 'random.space'],
+    ['17 hyper-parameters', { samples: 1, space: dimensions(17) }, 'random.space'],
+    ['no value', { samples: 1, space: choice(0) }, 'random.space.0.values'],
+    ['51 values', { samples: 1, space: choice(51) }, 'random.space.0.values'],
+    ['a range of one number', { samples: 1, space: int(1, 1) }, 'random.space.0.low'],
+    [
+      'values and a range',
+      { samples: 1, space: [{ parameter: 'p', distribution: 'choice', values: [1], high: 2 }] },
+      'random.space.0.low',
+    ],
+    [
+      'a range and values',
+      { samples: 1, space: [{ parameter: 'p', distribution: 'uniform', low: 0, high: 1, values: [1] }] },
+      'random.space.0.values',
+    ],
+  ])('refuse %s', (_, changes, path) => {
+    expect(pathsOf(changes)).toEqual([path]);
+  });
+});
+
 describe('a random search that makes no sense', () => {
   it('is refused with all that is wrong with it', () => {
     const problems = randomSearchProblems({

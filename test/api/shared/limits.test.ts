@@ -75,6 +75,26 @@ describe('limits on operations', () => {
     expect(await exceeded(`{ ${comparisons(20)} }`)).toEqual(['cost']);
   });
 
+  it('let through what is exactly at them', async () => {
+    const aliases = Array.from({ length: limits.aliases }, (_, n) => `a${n}: name`).join(' ');
+    expect(await exceeded(`{ viewer { ${aliases} } }`)).toEqual([]);
+    const fields = Array.from({ length: limits.rootFields }, () => 'viewer { name }').join(' ');
+    expect(await exceeded(`{ ${fields} }`)).toEqual([]);
+    // One level a field: as many as are allowed, and one more.
+    const deep = (levels: number) => {
+      const rounds = Math.floor((levels - 2) / 3);
+      const rest = levels - 2 - 3 * rounds;
+      const end = ['{ id }', '{ experiment { id } }', '{ experiment { runs(first: 1) { totalCount } } }'][rest]!;
+      const inside = Array.from({ length: rounds }).reduce<string>(
+        (fields) => `{ experiment { runs(first: 1) { nodes ${fields} } } }`,
+        end,
+      );
+      return `{ run(id: "r") ${inside} }`;
+    };
+    expect(await exceeded(deep(limits.depth))).toEqual([]);
+    expect(await exceeded(deep(limits.depth + 1))).toEqual(['depth']);
+  });
+
   it('refuse many aliases and many root fields', async () => {
     const aliases = Array.from({ length: limits.aliases + 1 }, (_, n) => `a${n}: name`).join(' ');
     expect(await exceeded(`{ viewer { ${aliases} } }`)).toEqual(['aliases']);

@@ -3,14 +3,14 @@ import { exitCodes } from '../../../contract/keys';
 import type { MethodName } from '../../../contract/methods';
 import { randomStream } from '../../../trainer/numeric/random';
 import { useTestFolder } from '../../testkit/test-folder';
+import { testSeed } from '../../testkit/test-seed';
 import { tinyRun, tinyTeacher } from '../../testkit/tiny-runs';
 import { outcomeOf, readEnds, runTrainer, startTrainer, writeSpec } from '../../testkit/trainer-process';
 
 /** A dozen starts of a process, each a second or two of a core. */
 jest.setTimeout(180_000);
 
-/** Another one finds other moments: set STILLHOUSE_KILL_SEED. */
-const killSeed = Number(process.env.STILLHOUSE_KILL_SEED ?? 1);
+const killSeed = testSeed();
 
 describe('a run that is killed again and again', () => {
   const folder = useTestFolder();
