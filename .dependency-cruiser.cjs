@@ -7,8 +7,47 @@ const only = (name, from, to, comment) => ({
   to: { path: to },
 });
 
+/** The floors of `api/`, from the ground: a folder imports only from its own floor and those below it. */
+const apiFloors = [
+  ['access', 'database', 'shared'],
+  ['definition'],
+  ['cost', 'experiments', 'runs', 'team'],
+  ['comparison', 'ingest', 'metrics', 'planning', 'presets'],
+  ['exports', 'launcher', 'pruning', 'search', 'subscriptions'],
+  ['graphql'],
+  ['http'],
+  ['lambda', 'process'],
+];
+const upwardImports = apiFloors.slice(0, -1).map((folders, floor) =>
+  only(
+    `api-floor-${floor + 1}`,
+    `^api/(${folders.join('|')})/`,
+    `^api/(${apiFloors
+      .slice(floor + 1)
+      .flat()
+      .join('|')})/`,
+    'a folder of api/ imports only from its own floor and those below it (docs/architecture.md)',
+  ),
+);
+
 module.exports = {
   forbidden: [
+    ...upwardImports,
+    only(
+      'api-folder-has-a-floor',
+      '^api/',
+      `^api/(?!(${apiFloors.flat().join('|')})/)`,
+      'a new folder takes its floor',
+    ),
+    {
+      name: 'no-circle-of-folders-in-api',
+      severity: 'error',
+      comment:
+        'folders that import each other are one folder; those of the ground floor share the type of all services, those of graphql/ refer to each other as the schema does',
+      scope: 'folder',
+      from: { path: '^api/(?!(access|database|shared|graphql)(/|$))' },
+      to: { circular: true, path: '^api/' },
+    },
     only(
       'cdk-knows-contract',
       '^cdk/',

@@ -1,7 +1,8 @@
 import type { Transaction } from 'kysely';
 import type { Attempt, AttemptEnd, Energy } from '../../contract/records';
 import type { AttemptTable, RunTable, Tables } from '../database/tables';
-import { type PriceSettings, priceOf } from './prices';
+import type { PriceSettings } from '../shared/context';
+import { priceOf } from './prices';
 
 /** What is known of an attempt's use of its machine: how long it ran, and what energy it took. */
 export interface AttemptUse {

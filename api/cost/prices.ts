@@ -1,21 +1,12 @@
 import { z } from 'zod';
 import { capacities } from '../../contract/compute';
 import type { Machine } from '../../contract/records';
+import type { PriceSettings } from '../shared/context';
 
 /** USD an hour of a run's share of its machine, and where that is from. */
 export interface Price {
   perHour: number;
   source: string;
-}
-
-/** Prices that somebody set for this service. */
-export interface PriceSettings {
-  /** Of a machine that tells no type: this one, for example. null: runs on it have no price. */
-  perHour: number | null;
-  /** By instance type, `g5.xlarge`, or with the capacity, `g5.xlarge:spot`. */
-  machines: ReadonlyMap<string, number>;
-  /** Region of the machines; missing: not known. */
-  region?: string;
 }
 
 export const noPrices: PriceSettings = { perHour: null, machines: new Map() };

@@ -1,4 +1,3 @@
-import type { Settings } from '../process/env';
 import { dataPaths } from '../shared/data-directory';
 import type { OpenedRecords } from './postgres-pool';
 import { openSqlite } from './sqlite';
@@ -7,13 +6,17 @@ import { openSqlite } from './sqlite';
 const serverConnections = 10;
 
 /**
- * Opens the records that the settings name, brought to the newest schema: a PostgreSQL or Aurora DSQL database, else
- * one SQLite file in the data directory.
+ * Opens the records and migrates them to the newest schema: a PostgreSQL or Aurora DSQL database, else one SQLite file
+ * in the data directory.
  */
 export async function openRecords({
   databaseUrl,
   dataDirectory,
-}: Pick<Settings, 'databaseUrl' | 'dataDirectory'>): Promise<OpenedRecords> {
+}: {
+  /** null: SQLite. */
+  databaseUrl: string | null;
+  dataDirectory: string;
+}): Promise<OpenedRecords> {
   if (databaseUrl === null) return openFile(dataPaths(dataDirectory).records, dataDirectory);
   const options = { connections: serverConnections, migrate: true };
   // Loaded where they are used: one machine starts faster without.

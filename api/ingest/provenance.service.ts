@@ -1,9 +1,23 @@
 import { resultKey } from '../../contract/keys';
 import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
-import type { Provenance } from '../graphql/runs/provenance.type';
+import type { DataFile, Result } from '../../contract/records';
 import type { Services } from '../shared/context';
 import { tellDamage } from '../shared/tell-damage';
 import { readResult, readStoredAttempts } from './run-objects';
+
+/** What a result was made from, as its trainer recorded it. */
+export interface Provenance {
+  /** Versions of the trainer, and of Node.js, over all attempts. */
+  code: string[];
+  node: string[];
+  /** null: the result cannot be read. */
+  rows: Result['rows'] | null;
+  /** null: results of earlier trainers do not have it, and damaged ones cannot be read. */
+  trainFile: DataFile | null;
+  testFile: DataFile | null;
+  /** Objects that could not be read, with what to do. */
+  damage: string[];
+}
 
 /**
  * From the objects of the run: seldom asked for, so the records do without.

@@ -1,5 +1,5 @@
-import type { Services } from '../shared/context';
-import { type ChangeTopic, topicName } from '../subscriptions/run-changes';
+import type { ChangeTopic, Services } from '../shared/context';
+import { topicName } from '../subscriptions/run-changes';
 
 /** Where the functions tell each other that there is something to do: a hint, as all else is in records and objects. */
 export interface Hints {

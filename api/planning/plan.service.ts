@@ -1,10 +1,10 @@
 import { computeSchema, instanceSizes } from '../../contract/compute';
 import type { Machine } from '../../contract/records';
 import type { RunSpec } from '../../contract/run-spec';
-import { noPrices, type Price, type PriceSettings, priceOf } from '../cost/prices';
+import { noPrices, type Price, priceOf } from '../cost/prices';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
 import { planRuns } from '../definition/plan-runs';
-import type { Services } from '../shared/context';
+import type { PriceSettings, Services } from '../shared/context';
 import { type Failure, invalidInput } from '../shared/errors';
 import { grouped } from '../shared/grouped';
 import { type EarlierRun, findEarlierRuns } from './plan.store';

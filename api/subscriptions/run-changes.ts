@@ -1,24 +1,4 @@
-/**
- * Announces what changed in the records and objects, as a hint alone: whoever listens reads the change itself from
- * where it is kept. A hint that is lost or doubled therefore loses or doubles nothing.
- */
-export interface RunChanges {
-  /** A run's row changed and is committed. */
-  runChanged(experimentId: string, runId: string): void;
-  /** A chunk of metrics of a run is stored. */
-  metricsWritten(runId: string): void;
-  /** Calls back on every hint about the topic until the returned function is called; null where nobody can wait. */
-  listen(topic: ChangeTopic, listener: () => void): (() => void) | null;
-  /**
-   * Number of the newest hint about a topic. While it stays the same, nothing was announced. null: nobody listens to the
-   * topic, so hints about it are not counted.
-   */
-  newestHint(topic: ChangeTopic): number | null;
-  /** How many listen, to all topics. */
-  listeners(): number;
-}
-
-export type ChangeTopic = { experimentId: string } | { runId: string };
+import type { ChangeTopic, RunChanges } from '../shared/context';
 
 export const topicName = (topic: ChangeTopic): string =>
   'experimentId' in topic ? `experiment/${topic.experimentId}` : `run/${topic.runId}`;

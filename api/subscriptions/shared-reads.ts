@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { type ChangeTopic, type RunChanges, topicName } from './run-changes';
+import type { ChangeTopic, RunChanges } from '../shared/context';
+import { topicName } from './run-changes';
 
 /** What a read behind a position found, and the position behind that. */
 export interface Found<Position, Event> {

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/tables';
-import type { RunChanges } from '../subscriptions/run-changes';
+import type { RunChanges } from '../shared/context';
 
 /** Between two looks: what a subscriber waits at most for a change by another server. */
 const lookMilliseconds = 1_000;

@@ -208,8 +208,8 @@ describe('the stack', () => {
 
   it('is refused by a mistaken issuer before anything that takes minutes or stays', () => {
     const [[authorizer]] = resources('AWS::ApiGatewayV2::Authorizer') as [[string, Resource]];
+    // The bucket of the page goes with the stack.
     for (const type of ['AWS::S3::Bucket', 'AWS::DSQL::Cluster', 'AWS::Batch::ComputeEnvironment', 'AWS::EC2::VPC'])
-      // The bucket of the page goes with the stack.
       for (const [id, { DependsOn, DeletionPolicy }] of resources(type))
         if (DeletionPolicy !== 'Delete') expect([id, DependsOn]).toEqual([id, expect.arrayContaining([authorizer])]);
   });

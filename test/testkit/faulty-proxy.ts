@@ -33,7 +33,9 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     const line = `${incoming.method} ${incoming.url}`;
     requests.push(line);
     const fault = plans.find(({ pattern, faults }) => pattern.test(line) && faults.length > 0)?.faults.shift() ?? null;
-    const body = await buffer(incoming);
+    const body = await buffer(incoming).catch(() => null);
+    // The client gave up in the middle of its request.
+    if (body === null) return void outgoing.destroy();
     await answer(fault, outgoing, () => pass(target, incoming, body)).catch(() => outgoing.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -2,7 +2,10 @@ import { GraphQLJSON, GraphQLJSONObject } from 'graphql-scalars';
 import { Field, ObjectType } from 'type-graphql';
 import { listCost } from '../../shared/limits';
 
-@ObjectType({ simpleResolvers: true, description: 'A hyper-parameter: what it does, what it may be, and what it is when nothing is said.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'A hyper-parameter: what it does, what it may be, and what it is when nothing is said.',
+})
 export class Parameter {
   @Field(() => String, { description: 'Name, unique over all methods.' })
   name: string;
@@ -32,7 +35,10 @@ export class MethodNeeds {
   quiz: boolean;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'A way to train: what a step computes and which hyper-parameters it reads.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'A way to train: what a step computes and which hyper-parameters it reads.',
+})
 export class Method {
   @Field(() => String, { description: 'Name to use in a variant.' })
   name: string;

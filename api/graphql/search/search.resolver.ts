@@ -1,7 +1,7 @@
 import { Arg, Ctx, FieldResolver, Int, Query, Resolver, Root } from 'type-graphql';
 import { checkedPreset } from '../../definition/preset-definition';
-import { searchResults } from '../../halving/search-result.service';
 import { planExperiment } from '../../planning/plan.service';
+import { searchResults } from '../../search/search-result.service';
 import type { ApiContext } from '../../shared/context';
 import { invalidInput } from '../../shared/errors';
 import { listCost } from '../../shared/limits';

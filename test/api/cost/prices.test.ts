@@ -1,4 +1,5 @@
-import { noPrices, type PriceSettings, priceOf, pricesSchema } from '../../../api/cost/prices';
+import { noPrices, priceOf, pricesSchema } from '../../../api/cost/prices';
+import type { PriceSettings } from '../../../api/shared/context';
 import { gpuTypes } from '../../../contract/compute';
 
 const set = (text: string, perHour: number | null = null): PriceSettings => ({

@@ -3,8 +3,8 @@ import { bestOf, defaultSelectBy, describeMetric } from '../../contract/metrics'
 import type { Tables } from '../database/tables';
 import { baseVariant, type ExperimentDefinition, teacherVariant } from '../definition/definition';
 import { goesOn, rungsOf } from '../definition/successive-halving';
-import { findEpochValues, findJudgedEpochs, findJudgedRun, findRung, insertRungResult } from '../runs/halving.store';
-import { applyEventIn } from '../runs/run-life.service';
+import { findEpochValues, findJudgedEpochs, findJudgedRun, findRung, insertRungResult } from './halving.store';
+import { applyEventIn } from './run-life.service';
 
 /**
  * Judges a run at every rung that it has reached since the last time, by the records alone: whoever took them in, and
