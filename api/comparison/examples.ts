@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { predictionsKey } from '../../contract/keys';
 import { type Split, scoreName } from '../../contract/metric-names';
 import { describeMetric } from '../../contract/metrics';
@@ -56,15 +57,17 @@ export async function testExamples(
   const places = [...values.values()].map(({ runId, epoch }) => ({ runId, split, epoch }));
   const found = await readAll(predictions, places);
   const known = new Map(places.map((place, at) => [place.runId, { place, predictions: found[at] ?? null }]));
-  return pairs.map((pair) => testPair(predictions, pair, metric, known));
+  const tests: ExampleTests[] = [];
+  for (const pair of pairs) tests.push(await testPair(predictions, pair, metric, known));
+  return tests;
 }
 
-function testPair(
+async function testPair(
   predictions: Predictions,
   pair: Pair,
   metric: string,
   known: ReadonlyMap<string, FoundPredictions>,
-): ExampleTests {
+): Promise<ExampleTests> {
   const { paired, group, against } = pair;
   if (paired.length === 0) return nothing;
   const without = (
@@ -100,8 +103,11 @@ function testPair(
   const logged = paired.flatMap((seed) => [seed.group[0]!.value, seed.against[0]!.value]);
   if (/^(dev|test)\/accuracy$/.test(metric) && runs.some((run, at) => !isAccuracyOf(logged[at]!, run.predictions)))
     return without('PREDICTIONS_DISAGREE', 'their accuracy is not the one that was logged');
-  return { mcNemar: testSeeds(seeds), ...bootstrapPair(predictions, pair, seeds, metric) };
+  return { mcNemar: testSeeds(seeds), ...(await bootstrapPair(predictions, pair, seeds, metric)) };
 }
+
+/** Lets the requests of others be answered: the resampling of one seed takes some milliseconds, that of a comparison seconds. */
+const otherRequests = (): Promise<void> => setImmediate();
 
 const keyOf = ({ runId, split, epoch }: PredictionsPlace): string => predictionsKey(runId, split, epoch);
 
@@ -120,12 +126,12 @@ function testSeeds(seeds: readonly SeedPredictions[]): SeedMcNemars {
   };
 }
 
-function bootstrapPair(
+async function bootstrapPair(
   predictions: Predictions,
   { group, against }: Pair,
   seeds: readonly SeedPredictions[],
   metric: string,
-): Pick<ExampleTests, 'bootstrap' | 'warnings'> {
+): Promise<Pick<ExampleTests, 'bootstrap' | 'warnings'>> {
   const score = resampledScores.get(metric) ?? null;
   const rows = seeds[0]!.group.predictions.labels.length;
   if (score === null || rows > limits.resampledRows) {
@@ -134,9 +140,12 @@ function bootstrapPair(
     return { bootstrap: null, warnings: [warn('NOT_RESAMPLED', message, [group.id, against.id])] };
   }
   const scores = ({ place, predictions: stored }: RunPredictions) => predictions.resampled(place, stored, score);
-  const interval = bootstrapInterval(
-    seeds.map((seed) => ({ value: scores(seed.group), against: scores(seed.against) })),
-  );
+  const resampled: { value: Float64Array; against: Float64Array }[] = [];
+  for (const seed of seeds) {
+    resampled.push({ value: scores(seed.group), against: scores(seed.against) });
+    await otherRequests();
+  }
+  const interval = bootstrapInterval(resampled);
   return { bootstrap: { interval, resamples, seeds: seeds.length, rows }, warnings: [] };
 }
 
