@@ -11,6 +11,8 @@ import { StillhouseStack } from './stack';
  *     bucket, cluster  bucket and Aurora DSQL cluster of an earlier stack, whose results go on here
  *     trainerImage     address of a trainer's image that was built elsewhere
  *     readableBuckets  further buckets of which runs may read inputs: a,b
+ *     concurrency      how many GraphQL requests may run at a time, reserved for them: 100 (default: what the account has left;
+ *                      AWS keeps 100 unreserved, so a new account with 10 has none to reserve)
  *     unchecked        true: the region offers more than the table in regions.ts says
  */
 const app = new App();
@@ -24,8 +26,17 @@ new StillhouseStack(app, 'Stillhouse', {
   cluster: context('cluster'),
   trainerImage: context('trainerImage'),
   readableBuckets: context('readableBuckets')?.split(',') ?? [],
+  graphqlConcurrency: reservedConcurrency(),
 });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+
+/** @throws Error where the context is given and is not a whole number from 1 */
+function reservedConcurrency(): number | null {
+  const given = context('concurrency');
+  if (given !== null && !/^[1-9]\d*$/.test(given))
+    throw new Error(`concurrency is "${given}": give a whole number from 1, or leave it out`);
+  return given === null ? null : Number(given);
+}
 
 /**
  * The newest commit of what the image is made of, so that a change of documents makes no new image; `.dirty` where that

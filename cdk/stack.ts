@@ -46,6 +46,11 @@ export interface StillhouseStackProps extends StackProps {
   trainerImage?: string | null;
   /** Further buckets whose objects runs may read as inputs. */
   readableBuckets?: readonly string[];
+  /**
+   * GraphQL requests that may run at a time, reserved for them, so that neither ingest nor anybody's burst takes all that the
+   * account has. Default: none reserved, since AWS refuses a reservation that leaves an account fewer than 100.
+   */
+  graphqlConcurrency?: number | null;
 }
 
 /**
@@ -66,6 +71,7 @@ export class StillhouseStack extends Stack {
       cluster = null,
       trainerImage = null,
       readableBuckets = [],
+      graphqlConcurrency = null,
       ...props
     }: StillhouseStackProps = {},
   ) {
@@ -115,6 +121,8 @@ export class StillhouseStack extends Stack {
       more: Partial<Record<FunctionVariable, string>> = {},
     ): LambdaFunctionConstruct => new ServiceFunction(this, name, { ...variables, ...more }, bundleRoot).function;
     const graphql = create('graphql');
+    if (graphqlConcurrency !== null)
+      (graphql.node.defaultChild as CfnFunction).reservedConcurrentExecutions = graphqlConcurrency;
     const socket = create('socket');
     const fanOut = create('fan-out');
     const batchEvents = create('batch-events');
@@ -123,9 +131,8 @@ export class StillhouseStack extends Stack {
     const migrate = create('migrate', { databaseUser: 'admin' });
 
     database.grantConnect(migrate, 'admin');
-    // Definitions are stored when an experiment is launched; cancelling a run leaves a mark beside it; the reconciler
-    // says whose the objects are.
-    const everything = [experimentsPrefix, runsPrefix, jobsPrefix, recordsKey];
+    // Definitions are stored when an experiment is launched; cancelling a run leaves a mark beside it.
+    const everything = [experimentsPrefix, runsPrefix, jobsPrefix];
     for (const worker of workers) {
       database.grantConnect(worker, 'role');
       storage.grant(worker, [graphql, batchEvents, reconcile].includes(worker) ? everything : []);
@@ -135,6 +142,8 @@ export class StillhouseStack extends Stack {
     // What successive halving stops is marked by whoever takes in the epoch that decides.
     const mark = [cancelledKey('*')];
     storage.grantPatterns(fanOut, { written: mark, deleted: mark });
+    // The reconciler says whose records the objects belong to.
+    storage.grantPatterns(reconcile, { written: [recordsKey], deleted: [] });
     for (const launcher of [batchEvents, reconcile]) training.grantUse(launcher);
 
     const graphqlApi = new GraphqlApi(this, 'GraphqlApi', graphql, parameters);

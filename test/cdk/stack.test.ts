@@ -504,8 +504,20 @@ describe('a stack that goes on with what an earlier one left', () => {
       trainerImage: 'example.org/trainer:1',
     };
     template = Template.fromStack(
-      new StillhouseStack(new App(), 'Stillhouse', { bundleRoot: root, readableBuckets: ['inputs'], ...given }),
+      new StillhouseStack(new App(), 'Stillhouse', {
+        bundleRoot: root,
+        readableBuckets: ['inputs'],
+        graphqlConcurrency: 100,
+        ...given,
+      }),
     );
+  });
+
+  it('reserves the concurrency that is asked for, for GraphQL requests alone', () => {
+    const reserved = resourcesOf(template, 'AWS::Lambda::Function').flatMap(([id, { Properties }]) =>
+      Properties.ReservedConcurrentExecutions === undefined ? [] : [[id, Properties.ReservedConcurrentExecutions]],
+    );
+    expect(reserved).toEqual([[expect.stringMatching(/^graphql/), 100]]);
   });
 
   it('makes no bucket and no cluster, and keeps the bucket to TLS', () => {
