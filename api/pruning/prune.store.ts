@@ -20,12 +20,19 @@ export async function forgetChanges(database: Kysely<Tables>, before: string): P
   return deleted(await database.deleteFrom('run_change').where('run_id', 'in', old).executeTakeFirst());
 }
 
-/** Forgets Batch jobs that were sent before a time, and none of whose runs is under way. @returns how many */
+/**
+ * Forgets Batch jobs that were sent before a time, and none of whose runs is under way. The newest job stays: by it, records
+ * are known to be those of a stack.
+ * @returns how many
+ */
 export async function forgetJobs(database: Kysely<Tables>, before: string): Promise<number> {
   const old = database
     .selectFrom('batch_job')
     .select('batch_job.name')
     .where('batch_job.sending_at', '<', before)
+    .where('batch_job.sending_at', '<', ({ fn, selectFrom }) =>
+      selectFrom('batch_job as newest').select(fn.max('newest.sending_at').as('at')),
+    )
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(

@@ -80,7 +80,7 @@ describe('the tests of a pair', () => {
     await services().database.updateTable('epoch_metric').set({ name: 'test/loss' }).execute();
     const [pair] = (await compare({ metric: 'test/loss', baseline: 'scratch' })).pairs;
     expect(pair.verdict.kind).toBe('BETTER');
-    expect(pair.verdict.text).toMatch(/^kd is better than scratch by 0\.0997 \(95 % 0\.0959 to 0\.103\), 3 seeds/);
+    expect(pair.verdict.text).toMatch(/^kd is better than scratch by 0\.0997 nats \(95 % 0\.0959 to 0\.103\), 3 seeds/);
   });
 
   // Each p by scipy.stats.ttest_rel; the smallest of three times 3, the next times 2.

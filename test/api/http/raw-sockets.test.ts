@@ -60,19 +60,19 @@ describe('a WebSocket handshake', () => {
   it.each(['//', '//evil/graphql', '/\\', 'http://', '*', '/graphql/../x', '/%', '?', '#', '/graphql#x'])(
     'to the target %s is refused and harms nothing',
     async (target) => {
-      expect(await sendRaw(server.address, [upgrade(target)], 'wait')).toMatch(/^HTTP\/1\.1 40[04] /);
+      expect(await sendRaw(server.address, [upgrade(target)], 'answered')).toMatch(/^HTTP\/1\.1 40[04] /);
       await expectUnharmed();
     },
   );
 
   it('that is refused is closed at once, though the client keeps its half open', async () => {
     const started = performance.now();
-    await sendRaw(server.address, [upgrade('/nowhere')], 'wait');
+    await sendRaw(server.address, [upgrade('/nowhere')], 'wait', 20_000);
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it('to /graphql with a query in its target is accepted', async () => {
-    expect(await sendRaw(server.address, [upgrade('/graphql?x=1')], 'reset')).toMatch(/^HTTP\/1\.1 101 /);
+    expect(await sendRaw(server.address, [upgrade('/graphql?x=1')], 'answered')).toMatch(/^HTTP\/1\.1 101 /);
   });
 
   it.each<Leaving>(['end', 'destroy', 'reset'])(
