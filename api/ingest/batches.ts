@@ -82,11 +82,14 @@ async function historyUntil(objects: ObjectStore, runId: string, lastKey: string
   }));
   /** Of all that was ever written: what was replaced is deleted, or written over. */
   const rows: Rows = new Map();
+  /** Attempts of which a chunk was found, be it a damaged one. */
+  const begun = new Set<number>();
   let reached = '';
   for await (const chunk of chunksAfter(objects, runId, '')) {
     const ofAttempt = written.find(({ attempt }) => attempt === chunk.attempt);
     // An attempt that began after the starts were read: its chunks are for the next time.
     if (ofAttempt === undefined) break;
+    begun.add(chunk.attempt);
     countRows(rows, chunk.records);
     ofAttempt.records.push(...chunk.records);
     if (chunk.damage !== null) damage.push(chunk.damage);
@@ -94,7 +97,7 @@ async function historyUntil(objects: ObjectStore, runId: string, lastKey: string
     if (chunk.key === lastKey) break;
   }
   // One that began and wrote nothing yet has replaced nothing yet.
-  const records = stitch(written.filter(({ records }) => records.length > 0));
+  const records = stitch(written.filter(({ attempt }) => begun.has(attempt)));
   return { lastKey: reached, records, anew: true, more: reached === lastKey, parts: partsOf(rows), damage };
 }
 

@@ -30,8 +30,8 @@ export async function forgetJobs(database: Kysely<Tables>, before: string): Prom
     .selectFrom('batch_job')
     .select('batch_job.name')
     .where('batch_job.sending_at', '<', before)
-    .where('batch_job.sending_at', '<', ({ fn, selectFrom }) =>
-      selectFrom('batch_job as newest').select(fn.max('newest.sending_at').as('at')),
+    .where('batch_job.sending_at', '<', ({ selectFrom }) =>
+      selectFrom('batch_job as newest').select(({ fn }) => fn.max('newest.sending_at').as('at')),
     )
     .where(({ not, exists, selectFrom }) =>
       not(
