@@ -20,7 +20,7 @@ export interface Tables {
   epoch_metric: EpochMetricTable;
   ingest: { run_id: string; last_key: string };
   /** One row: by which id the objects name the records that are of them. */
-  records_identity: { name: 'records'; id: string; created_at: string };
+  records_owner: { name: 'records'; id: string; created_at: string };
   connection: ConnectionTable;
   connection_operation: ConnectionOperationTable;
   batch_job: BatchJobTable;

@@ -29,7 +29,11 @@ export class MessageSender {
   private unsent = 0;
   private waitingSince = 0;
 
-  constructor(private readonly client: WebSocket) {}
+  /** @param patience how long a client that is cut has for what waits for it, in milliseconds */
+  constructor(
+    private readonly client: WebSocket,
+    private readonly patience = closingMilliseconds,
+  ) {}
 
   /** Resolves when the message has left this process; also where the client is gone, since then nobody misses it. */
   send(text: string): Promise<void> {
@@ -50,7 +54,7 @@ export class MessageSender {
   cutIfStalled(): boolean {
     if (this.unsent === 0 || performance.now() - this.waitingSince < longestStallMilliseconds) return false;
     this.client.close(tryAgainCode, 'messages were not read: connect again, and go on behind the last cursor');
-    setTimeout(() => this.client.terminate(), closingMilliseconds).unref();
+    setTimeout(() => this.client.terminate(), this.patience).unref();
     return true;
   }
 }

@@ -3,14 +3,14 @@ import type { Tables } from '../database/tables';
 
 /** The id of these records; null before they got one. */
 export async function findIdentity(database: Kysely<Tables>): Promise<string | null> {
-  const row = await database.selectFrom('records_identity').select('id').executeTakeFirst();
+  const row = await database.selectFrom('records_owner').select('id').executeTakeFirst();
   return row?.id ?? null;
 }
 
 /** Gives the records an id where they have none. @returns the one they have, which another server may just have given */
 export async function giveIdentity(database: Kysely<Tables>, id: string): Promise<string> {
   await database
-    .insertInto('records_identity')
+    .insertInto('records_owner')
     .values({ name: 'records', id, created_at: new Date().toISOString() })
     .onConflict((conflict) => conflict.column('name').doNothing())
     .execute();

@@ -6,7 +6,7 @@ export const damage: Migration = {
   statements: (schema) => [
     schema.alterTable('run').addColumn('damage', 'text'),
     schema
-      .createTable('records_identity')
+      .createTable('records_owner')
       .ifNotExists()
       .addColumn('name', 'text', (column) => column.primaryKey())
       .addColumn('id', 'text', (column) => column.notNull())

@@ -17,7 +17,7 @@ beforeEach(async () => {
   const connected = once(sockets, 'connection');
   client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`);
   [server] = (await connected) as [WebSocket];
-  sender = new MessageSender(server);
+  sender = new MessageSender(server, 30_000);
   await once(client, 'open');
 });
 
@@ -52,7 +52,7 @@ it('cuts a client that takes nothing for ten seconds, with the reason, and no ot
   const clock = jest.spyOn(performance, 'now').mockReturnValue(now);
   client.pause();
   // More than the buffers of both ends hold.
-  for (let sent = 0; sent < 400; sent += 1) void sender.send('x'.repeat(100_000));
+  for (let sent = 0; sent < 200; sent += 1) void sender.send('x'.repeat(100_000));
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(server.bufferedAmount).toBeGreaterThan(0);
   clock.mockReturnValue(now + 9_000);

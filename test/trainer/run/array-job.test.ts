@@ -18,11 +18,11 @@ describe('a child of an array job', () => {
     });
   });
 
-  it('refuses a manifest that is missing, or is none', async () => {
+  it('refuses a manifest that is missing or damaged', async () => {
     const objects = directoryObjectStore(folder.path());
     const refusal = async () => JSON.stringify(await findChildRun(objects, key, 0));
     expect(await refusal()).toContain('does not exist');
     await objects.write(key, JSON.stringify({ version: 1, runIds: [] }));
-    expect(await refusal()).toContain('is no manifest');
+    expect(await refusal()).toContain('is damaged');
   });
 });
