@@ -319,7 +319,9 @@ describe.each(Object.entries(damages))('an object of one run that is %s', (how, 
         expect(logged.filter((line) => line.includes(`${key} is damaged`)).length).toBeLessThanOrEqual(1);
         // Runs without stored predictions are usual: answers name the missing file, and the log does not.
         const isUsual = how === 'deleted' && key.includes('/predictions/');
-        if (differing.length > 0 && !isUsual) expect(logged.join('\n')).toContain(key);
+        // The one chunk of an attempt leaves no gap in its numbers (docs/promises.md).
+        const isUnseen = how === 'deleted' && key.includes('/metrics/');
+        if (differing.length > 0 && !isUsual && !isUnseen) expect(logged.join('\n')).toContain(key);
       });
   }, 120_000);
 

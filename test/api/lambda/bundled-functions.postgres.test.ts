@@ -53,6 +53,7 @@ describeWithMoto('the functions as they are deployed', (moto) => {
         STILLHOUSE_RECONCILE_QUEUE_URL: reconcile,
         STILLHOUSE_LIVE_UPDATES_QUEUE_URL: live,
         STILLHOUSE_CONNECTIONS_ENDPOINT: endpoint,
+        STILLHOUSE_SUBSCRIPTIONS_URL: 'wss://live.example/live',
         STILLHOUSE_OIDC_ISSUER: issuer.address,
         STILLHOUSE_OIDC_AUDIENCE: 'stillhouse',
         STILLHOUSE_BATCH_QUEUES: 'g5:spot=spot',
