@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { momentSchema } from './moment';
 
 export const wholeNumber = (least: number, most: number) => {
   const error = `must be a whole number from ${least} to ${most}`;
@@ -28,15 +29,18 @@ export const accessToken = z
 
 export const commaList = z.string().transform((list) => list.split(',').map((name) => name.trim()));
 
-/** Options about the server, of every command that needs one; `dataDirectory` is where a server of its own keeps all. */
-export const serverOptions = (dataDirectory: string) => ({
-  server: serverAddress.optional(),
-  token: accessToken,
-  'data-directory': z
+const dataDirectory = (defaultDirectory: string) =>
+  z
     .string()
     .min(1)
-    .default(dataDirectory)
-    .transform((path) => resolve(path)),
+    .default(defaultDirectory)
+    .transform((path) => resolve(path));
+
+/** Options about the server, of every command that needs one. @param defaultDirectory data of a server that it starts */
+export const serverOptions = (defaultDirectory: string) => ({
+  server: serverAddress.optional(),
+  token: accessToken,
+  'data-directory': dataDirectory(defaultDirectory),
   port: wholeNumber(0, 65_535).default(4000),
   slots: wholeNumber(1, 64).default(Math.min(4, availableParallelism())),
   exit: z.boolean().default(!process.stdout.isTTY),
@@ -51,6 +55,17 @@ export const serverUsage = (dataDirectory: string): string => `\
   --slots N            runs at a time [the cores of this machine, at most 4]
   --exit               stop the server at the end [without a terminal: yes; in one it stays until Ctrl-C]
 `;
+
+/** Options of every command that compares the variants of an experiment in stored records. */
+export const comparisonOptions = {
+  experiment: z.string({ error: 'must be the id or the name of an experiment' }).min(1),
+  baseline: z.string().min(1).optional(),
+  at: momentSchema.prefault('best-on-dev'),
+  'allow-different-data': z.boolean().default(false),
+  server: serverAddress.optional(),
+  token: accessToken,
+  'data-directory': dataDirectory('data'),
+};
 
 /** Options about the runs, of every command that makes an experiment. */
 export const runOptions = (seeds: number) => ({

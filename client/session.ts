@@ -1,7 +1,7 @@
 import { runUntilOver } from './follow';
 import { type Api, ApiError, connect } from './graphql';
 import type { ReadOptions } from './options';
-import { type ServerOptions, ServerRefused, startServer } from './server';
+import { type ServerOptions, ServerRefused, serverOfRecords, startServer } from './server';
 import { AccessRefused } from './subscription';
 
 export interface SessionOptions extends ServerOptions {
@@ -21,6 +21,21 @@ export async function withServer(
   const api = connect(server.address, options.token);
   try {
     return await Promise.race([work(api, server.address), server.ended]);
+  } finally {
+    await api.close();
+    await server.stop();
+  }
+}
+
+/** Something to be read from stored records, on whichever server has them. @returns the exit code */
+export async function withRecords(
+  options: { server?: string | undefined; token?: string | undefined; 'data-directory': string },
+  work: (api: Api) => Promise<number>,
+): Promise<number> {
+  const server = await serverOfRecords(options);
+  const api = connect(server.address, options.token);
+  try {
+    return await work(api);
   } finally {
     await api.close();
     await server.stop();

@@ -1,16 +1,12 @@
 import { type Comparison, compareQuery, fetchComparison } from '../client/comparison';
 import { findExperiment } from '../client/find-experiment';
-import { connect } from '../client/graphql';
-import { serverOfRecords } from '../client/server';
-import { command } from '../client/session';
+import { command, withRecords } from '../client/session';
 import { comparisonLines } from '../client/tables';
 import { type Options, readOptions } from './options';
 
 /** The comparison of an experiment's variants as tables or as JSON, from whichever server has it. */
-async function compare(options: Options): Promise<number> {
-  const server = await serverOfRecords(options);
-  const api = connect(server.address, options.token);
-  try {
+const compare = (options: Options): Promise<number> =>
+  withRecords(options, async (api) => {
     const experimentIds = [await findExperiment(api, options.experiment)];
     const { at, baseline = null, 'allow-different-data': allowDifferentData } = options;
     for (const metric of options.metric) {
@@ -20,11 +16,7 @@ async function compare(options: Options): Promise<number> {
       else console.log(`${titleOf(metric, options)}\n${comparisonLines(comparison).join('\n')}\n`);
     }
     return 0;
-  } finally {
-    await api.close();
-    await server.stop();
-  }
-}
+  });
 
 function titleOf(metric: string, { at: { point, epoch, seconds } }: Options): string {
   const moments = {

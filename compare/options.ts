@@ -1,7 +1,5 @@
-import { resolve } from 'node:path';
 import { z } from 'zod';
-import { momentSchema } from '../client/moment';
-import { accessToken, type ReadOptions, readWords, serverAddress } from '../client/options';
+import { comparisonOptions, type ReadOptions, readWords } from '../client/options';
 
 const usage = `Compares the variants of an experiment: means over seeds with their intervals, and tests of every pair.
 
@@ -20,19 +18,9 @@ const usage = `Compares the variants of an experiment: means over seeds with the
 `;
 
 const optionsSchema = z.strictObject({
-  experiment: z.string({ error: 'must be the id or the name of an experiment' }).min(1),
+  ...comparisonOptions,
   metric: z.array(z.string().min(1)).default(['test/accuracy', 'test/macro-f1']),
-  baseline: z.string().min(1).optional(),
-  at: momentSchema.prefault('best-on-dev'),
-  'allow-different-data': z.boolean().default(false),
   json: z.boolean().default(false),
-  server: serverAddress.optional(),
-  token: accessToken,
-  'data-directory': z
-    .string()
-    .min(1)
-    .default('data')
-    .transform((path) => resolve(path)),
 });
 export type Options = z.output<typeof optionsSchema>;
 

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { momentSchema } from '../client/moment';
-import { accessToken, type ReadOptions, readWords, serverAddress } from '../client/options';
+import { comparisonOptions, type ReadOptions, readWords } from '../client/options';
 
 const usage = `Writes one HTML page about an experiment: its answer in plain language, tables with intervals and tests, curves, confusion
 matrices, what it cost, and everything needed to repeat it. The page needs no network, and prints.
@@ -20,25 +19,15 @@ matrices, what it cost, and everything needed to repeat it. The page needs no ne
 `;
 
 const optionsSchema = z.strictObject({
-  experiment: z.string({ error: 'must be the id or the name of an experiment' }).min(1),
+  ...comparisonOptions,
   output: z
     .string()
     .min(1)
     .transform((path) => resolve(path))
     .optional(),
-  baseline: z.string().min(1).optional(),
-  at: momentSchema.prefault('best-on-dev'),
-  'allow-different-data': z.boolean().default(false),
-  server: serverAddress.optional(),
-  token: accessToken,
-  'data-directory': z
-    .string()
-    .min(1)
-    .default('data')
-    .transform((path) => resolve(path)),
 });
 export type Options = z.output<typeof optionsSchema>;
 
-/** Reads the command line; whatever is wrong with it is said at once. */
+/** Reads the command line; everything wrong with it is reported at once. */
 export const readOptions = (words: readonly string[]): ReadOptions<Options> =>
   readWords(words, optionsSchema, usage, 'experiment');

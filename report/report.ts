@@ -1,25 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type Api, connect } from '../client/graphql';
-import { serverOfRecords } from '../client/server';
-import { command } from '../client/session';
+import type { Api } from '../client/graphql';
+import { command, withRecords } from '../client/session';
 import { fetchReport, NoReport } from './fetch';
 import { type Options, readOptions } from './options';
 import { page } from './page';
 
 /** The page about an experiment, from whichever server has it. */
-async function report(options: Options): Promise<number> {
-  const server = await serverOfRecords(options);
-  const api = connect(server.address, options.token);
-  try {
+const report = (options: Options): Promise<number> =>
+  withRecords(options, async (api) => {
     const file = await writeReport(api, options);
     console.log(`written: ${file}`);
     return 0;
-  } finally {
-    await api.close();
-    await server.stop();
-  }
-}
+  });
 
 async function writeReport(api: Api, options: Options): Promise<string> {
   const { experiment, at, baseline } = options;

@@ -159,8 +159,8 @@ export function checkDocumentSize(document: DocumentNode): GraphQLError[] {
 }
 
 /**
- * What is wrong with the variables of an operation, and whether it costs too much with them. For a document that is
- * valid and has passed `checkDocumentSize`. `graphql-depth-limit` is not used: it has not been maintained for years, and
+ * What is wrong with the variables of an operation, and whether it costs too much with them. For a valid document that
+ * has passed `checkDocumentSize`, and variables that have passed `variableProblems`. `graphql-depth-limit` is not used: it has not been maintained for years, and
  * looks at depth alone.
  */
 export function checkCost(
@@ -169,8 +169,6 @@ export function checkCost(
   variables: Record<string, unknown>,
   operation: OperationDefinitionNode,
 ): GraphQLError[] {
-  const size = variableProblems(variables);
-  if (size.length > 0) return size;
   const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables, {
     maxErrors: limits.errors,
   });

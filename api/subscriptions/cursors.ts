@@ -31,7 +31,7 @@ export function parseMetricCursor(cursor: string): MetricCursor | null {
 
 /**
  * The position from which a listing finds the chunk of the cursor again, since it may have parts left: its key without
- * the last character, which sorts behind all chunks before it.
+ * the last character, which sorts behind all chunks before it. Attempts count from 1: attempt 0 is the beginning.
  */
 export const positionBefore = (runId: string, { attempt, sequence }: MetricCursor): string =>
-  metricsKey(runId, attempt, sequence).slice(0, -1);
+  attempt === 0 ? '' : metricsKey(runId, attempt, sequence).slice(0, -1);

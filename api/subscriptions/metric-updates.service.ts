@@ -62,9 +62,7 @@ async function readUpdates(
   const events: MetricUpdate[] = [];
   let position = start;
   let chunks = 0;
-  // From the beginning, so that a missing first chunk is noticed too.
-  const after = position.attempt === 0 ? '' : positionBefore(runId, position);
-  for await (const chunk of chunksAfter(services.objects, runId, after)) {
+  for await (const chunk of chunksAfter(services.objects, runId, positionBefore(runId, position))) {
     if (chunks === chunksPerRead) return { events, position, over: false };
     const attempt = attempts.find((candidate) => candidate.attempt === chunk.attempt);
     if (attempt === undefined) return { events, position, over: false };

@@ -8,9 +8,9 @@ import { modelKey, resultKey } from '../../contract/keys';
 import { directoryObjectStore } from '../../contract/objects/directory';
 import { type MetricRecord, stitch } from '../../contract/records';
 import { randomStream } from '../../trainer/numeric/random';
+import { testSeed } from '../testkit/seed';
 import { connect, request, type ServerProcess, startServerProcess } from '../testkit/server-process';
 import { eventually } from '../testkit/test-runner';
-import { testSeed } from '../testkit/test-seed';
 import { launch, tinyParameters, writeTinyData } from '../testkit/tiny-experiment';
 
 const rounds = 6;

@@ -233,10 +233,42 @@ export const maxCostDescription =
 export const keyDescription =
   'Your own id of this request: sent again within 30 days with the same body it gives the same answer, with another it is refused.';
 
+/** Settings of all runs of an experiment, whether its variants are given or come from a preset. */
+@InputType()
+export abstract class RunSettingsInput {
+  @Field(() => String, { nullable: true, description: selectByDescription })
+  selectBy?: string | null;
+
+  @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
+  execution?: ExecutionInput | null;
+
+  @Field(() => ComputeInput, { nullable: true, description: 'On which machines.' })
+  compute?: ComputeInput | null;
+
+  @Field(() => Float, { nullable: true, description: maxCostDescription })
+  maxCost?: number | null;
+}
+
+/** Settings of an experiment whose variants are given. */
+@InputType()
+abstract class SearchedRunSettingsInput extends RunSettingsInput {
+  @Field(() => [GridAxisInput], { nullable: true, description: 'Hyper-parameters tried with several values.' })
+  grid?: GridAxisInput[] | null;
+
+  @Field(() => RandomSearchInput, {
+    nullable: true,
+    description: 'Hyper-parameters tried with values drawn at random.',
+  })
+  random?: RandomSearchInput | null;
+
+  @Field(() => HalvingInput, { nullable: true, description: 'Stops runs that fall behind; none is when left out.' })
+  halving?: HalvingInput | null;
+}
+
 @InputType({
   description: `An experiment: variants x grid x random points x seeds, at most ${limits.runsPerExperiment} runs.`,
 })
-export class ExperimentInput implements GivenDefinition {
+export class ExperimentInput extends SearchedRunSettingsInput implements GivenDefinition {
   @Field(() => String, { description: 'Name.' })
   name: string;
 
@@ -267,30 +299,6 @@ export class ExperimentInput implements GivenDefinition {
   })
   seeds?: number[] | null;
 
-  @Field(() => [GridAxisInput], { nullable: true, description: 'Hyper-parameters tried with several values.' })
-  grid?: GridAxisInput[] | null;
-
-  @Field(() => RandomSearchInput, {
-    nullable: true,
-    description: 'Hyper-parameters tried with values drawn at random.',
-  })
-  random?: RandomSearchInput | null;
-
-  @Field(() => HalvingInput, { nullable: true, description: 'Stops runs that fall behind; none is when left out.' })
-  halving?: HalvingInput | null;
-
-  @Field(() => String, { nullable: true, description: selectByDescription })
-  selectBy?: string | null;
-
-  @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
-  execution?: ExecutionInput | null;
-
-  @Field(() => ComputeInput, { nullable: true, description: 'On which machines.' })
-  compute?: ComputeInput | null;
-
-  @Field(() => Float, { nullable: true, description: maxCostDescription })
-  maxCost?: number | null;
-
   @Field(() => [String], { nullable: true, description: 'Words to find it by.' })
   tags?: string[] | null;
 
@@ -299,7 +307,7 @@ export class ExperimentInput implements GivenDefinition {
 }
 
 @InputType({ description: 'Parts of a definition; each replaces the whole part of the original.' })
-export class DefinitionChangesInput {
+export class DefinitionChangesInput extends SearchedRunSettingsInput {
   @Field(() => String, { nullable: true, description: 'What it is to find out.' })
   question?: string | null;
 
@@ -320,30 +328,6 @@ export class DefinitionChangesInput {
 
   @Field(() => [GraphQLSafeInt], { nullable: true, description: 'Seeds.' })
   seeds?: number[] | null;
-
-  @Field(() => [GridAxisInput], { nullable: true, description: 'Hyper-parameters tried with several values.' })
-  grid?: GridAxisInput[] | null;
-
-  @Field(() => RandomSearchInput, {
-    nullable: true,
-    description: 'Hyper-parameters tried with values drawn at random.',
-  })
-  random?: RandomSearchInput | null;
-
-  @Field(() => HalvingInput, { nullable: true, description: 'Stops runs that fall behind; none is when left out.' })
-  halving?: HalvingInput | null;
-
-  @Field(() => String, { nullable: true, description: selectByDescription })
-  selectBy?: string | null;
-
-  @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
-  execution?: ExecutionInput | null;
-
-  @Field(() => ComputeInput, { nullable: true, description: 'On which machines.' })
-  compute?: ComputeInput | null;
-
-  @Field(() => Float, { nullable: true, description: maxCostDescription })
-  maxCost?: number | null;
 
   @Field(() => [String], { nullable: true, description: 'Words to find it by.' })
   tags?: string[] | null;

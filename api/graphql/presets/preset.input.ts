@@ -3,15 +3,7 @@ import { Field, Float, InputType, registerEnumType } from 'type-graphql';
 import { type PresetName as Name, presetNames, presets } from '../../../contract/presets';
 import { defaultSeeds, type GivenParameters } from '../../definition/definition';
 import type { GivenPreset } from '../../definition/preset-definition';
-import {
-  ComputeInput,
-  DataInput,
-  ExecutionInput,
-  keyDescription,
-  maxCostDescription,
-  selectByDescription,
-  TeacherInput,
-} from '../experiments/definition.input';
+import { DataInput, keyDescription, RunSettingsInput, TeacherInput } from '../experiments/definition.input';
 
 export const PresetName = Object.fromEntries(presetNames.map((name) => [name, name])) as Record<Name, Name>;
 registerEnumType(PresetName, {
@@ -21,7 +13,7 @@ registerEnumType(PresetName, {
 });
 
 @InputType({ description: "One of the thesis's experiments on data and a teacher of your own." })
-export class PresetExperimentInput implements GivenPreset {
+export class PresetExperimentInput extends RunSettingsInput implements GivenPreset {
   @Field(() => PresetName, { description: 'Which experiment.' })
   preset: Name;
 
@@ -55,20 +47,8 @@ export class PresetExperimentInput implements GivenPreset {
   })
   seeds?: number[] | null;
 
-  @Field(() => String, { nullable: true, description: selectByDescription })
-  selectBy?: string | null;
-
   @Field(() => String, { nullable: true, description: "Name; the preset's when left out." })
   name?: string | null;
-
-  @Field(() => ExecutionInput, { nullable: true, description: 'How runs are carried out.' })
-  execution?: ExecutionInput | null;
-
-  @Field(() => ComputeInput, { nullable: true, description: 'On which machines.' })
-  compute?: ComputeInput | null;
-
-  @Field(() => Float, { nullable: true, description: maxCostDescription })
-  maxCost?: number | null;
 
   @Field(() => [String], { nullable: true, description: "Words to find it by, beside the preset's name." })
   tags?: string[] | null;

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCodes } from '../../../contract/keys';
 import type { MethodName } from '../../../contract/methods';
 import { randomStream } from '../../../trainer/numeric/random';
+import { testSeed } from '../../testkit/seed';
 import { useTestFolder } from '../../testkit/test-folder';
-import { testSeed } from '../../testkit/test-seed';
 import { tinyRun, tinyTeacher } from '../../testkit/tiny-runs';
 import { outcomeOf, readEnds, runTrainer, startTrainer, writeSpec } from '../../testkit/trainer-process';
 
