@@ -57,9 +57,9 @@ export class Alarms extends Construct {
   }
 
   /**
-   * Without the reconciler, runs that died stay "running" and nothing is launched. Watched by the messages it has dealt
-   * with: SQS says zero of a queue that is polled, where Lambda says nothing of a function that rests. So a stack that
-   * has just been made, of which nothing is known yet, is no alarm.
+   * Without the reconciler, runs that died stay "running" and nothing is launched. The metric is the number
+   * of messages it deleted: SQS reports 0 for a polled queue, while Lambda reports nothing for an idle function. A new
+   * stack without data points therefore raises no alarm.
    */
   watchHeartbeat({ queue }: WorkQueue): void {
     this.alarm(

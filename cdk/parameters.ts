@@ -81,7 +81,7 @@ export class Parameters extends Construct {
       default: 200,
       minValue: 0,
       description:
-        'US dollars a month, of the whole account, of which 80 % and 100 % are told by e-mail; 0: no budget, as on a member account that may have none.',
+        'Monthly budget of the whole account in US dollars. E-mails are sent at 80 % and at 100 %. 0 creates no budget, for member accounts that may not have one.',
     }).valueAsNumber;
     this.protectDatabase = this.text('ProtectDatabase', {
       default: 'false',

@@ -158,7 +158,7 @@ export class StillhouseStack extends Stack {
     storage.announceTo(updates.queue);
     // Signs of life that come together are one invocation.
     takeFrom(updates, fanOut, { gatherSeconds: 2, atOnce: 5 });
-    // Wishes that come together are one look at the runs. New accounts run ten functions at a time: people come first.
+    // Requests within a second share one reconciliation. New accounts run ten functions at a time: people come first.
     takeFrom(wishes, reconcile, { gatherSeconds: 1, atOnce: 2 });
 
     const queueArns = [...training.queues.values()].map(({ jobQueueArn }) => jobQueueArn);

@@ -65,7 +65,7 @@ const configurationSchema = z.object({
   id_token_signing_alg_values_supported: z.array(z.string()).optional(),
 });
 
-/** Whether the issuer says of itself, to the letter, what the stack will be told; API Gateway asks the same. */
+/** Whether the issuer in the discovery document equals the given one exactly. API Gateway makes the same check. */
 export async function issuerFinding(issuer: string | null): Promise<Finding> {
   if (issuer === null) return look('the issuer was not looked at: give it by --issuer, as OidcIssuer will have it');
   const place = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;

@@ -33,7 +33,7 @@ const pollSeconds = 20;
 /** What the minute's look takes of a function; at rest there is nothing to look at. */
 const lookSeconds = 0.5;
 
-/** Types of which nothing is paid while nobody uses them. */
+/** Resource types that cost nothing at rest. */
 const freeAtRest = [
   /^AWS::ApiGatewayV2::/,
   /^AWS::Batch::/,

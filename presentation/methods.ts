@@ -12,7 +12,7 @@ export const trainsTeacher = (methods: readonly MethodFacts[], method: string): 
 
 /**
  * The variant that others are usually compared with: a student trained without a teacher, which every distillation has
- * to beat; null where there is none.
+ * to beat; null without such a variant.
  */
 export function usualBaseline<Variant extends { method: string }>(
   variants: readonly Variant[],

@@ -24,7 +24,7 @@ export interface StoredPredictions extends Predicted {
 
 /** Predictions of finished runs: read once, since nothing of a finished run changes. */
 export interface Predictions {
-  /** null where none are stored. Damage is told and not kept: the next call sees whether it was mended. */
+  /** null if none are stored. Damage is logged and not cached, so the next call notices a repair. */
   read(place: PredictionsPlace): Promise<StoredPredictions | DamagedObjectError | null>;
   /** Scores on the resampled rows; `predictions` are those of the place. */
   resampled(place: PredictionsPlace, predictions: StoredPredictions, score: ResampledScore): Float64Array;

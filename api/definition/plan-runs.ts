@@ -99,7 +99,7 @@ function checkCount({ variants, grid, random, seeds, teacher }: ExperimentDefini
     .map(({ method }) => {
       const axes = grid.filter(({ parameter }) => reads(method, parameter));
       const isDrawn = random?.space.some(({ parameter }) => reads(method, parameter)) ?? false;
-      // What is empty is told elsewhere, and left out when the points are made.
+      // Empty axes are reported by the definition's own checks and make no points.
       return axes.reduce(
         (product, { values }) => product * Math.max(1, values.length),
         isDrawn ? Math.max(1, random!.samples) : 1,

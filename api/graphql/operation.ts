@@ -71,8 +71,7 @@ export function checkOperation(...given: Parameters<typeof problemsOf>): readonl
 }
 
 /**
- * Each check is called when those before it have
- * bounded its time: size, validity, variables, cost.
+ * Checks in an order in which each bounds the time of the next: size, validity, variables, cost.
  * @throws GraphQLError for some mistakes
  */
 function problemsOf(
@@ -89,7 +88,7 @@ function problemsOf(
     valid.add(document);
   }
   const operation = getOperationAST(document, operationName);
-  // Which operation is meant is told by the execution.
+  // An unknown operation name is reported by the execution.
   return operation == null ? [] : checkCostOnce(schema, document, variables ?? {}, operation);
 }
 

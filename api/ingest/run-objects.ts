@@ -75,7 +75,7 @@ async function readChunk(
   key: string,
   place: { attempt: number; sequence: number },
 ): Promise<MetricChunk | null> {
-  const records = await orToldDamage(readMetricsChunk(objects, key));
+  const records = await orLoggedDamage(readMetricsChunk(objects, key));
   if (records === null) return null;
   return records instanceof DamagedObjectError
     ? { key, ...place, records: [], damage: records }
@@ -95,7 +95,7 @@ async function unlistedChunk(
   if (stored !== null) return stored;
   const missing = found.sequence - sequence;
   const fault = missing === 1 ? 'it is missing' : `it and the ${missing - 1} behind it are missing`;
-  return { key, attempt, sequence, records: [], damage: told(new DamagedObjectError(key, fault)) };
+  return { key, attempt, sequence, records: [], damage: logged(new DamagedObjectError(key, fault)) };
 }
 
 /** What attempts wrote of themselves. */
@@ -114,7 +114,7 @@ export async function readStoredAttempts(objects: ObjectStore, runId: string): P
   const stored: StoredAttempts = { attempts: [], damage: [] };
   for await (const key of keysUnder(objects, attemptsPrefix(runId))) {
     const number = parseAttemptKey(key);
-    const read = number === null ? null : await orToldDamage(readAttempt(objects, runId, number));
+    const read = number === null ? null : await orLoggedDamage(readAttempt(objects, runId, number));
     if (read instanceof DamagedObjectError) stored.damage.push(read);
     else if (read !== null) stored.attempts.push(read);
   }
@@ -133,7 +133,7 @@ export type AttemptStart = Pick<Attempt, 'attempt' | 'resumedFromStep'>;
 
 /**
  * The starts of all attempts that wrote metrics or a record. Where a record is damaged or missing, the first metrics of
- * the attempt show where it began: it logs nothing of the steps before.
+ * the attempt show where it began: its metrics start at the step after.
  */
 export async function readStarts(
   objects: ObjectStore,
@@ -143,14 +143,14 @@ export async function readStarts(
   const starts: AttemptStart[] = [...attempts];
   for await (const number of attemptsWithMetrics(objects, runId)) {
     if (attempts.some(({ attempt }) => attempt === number)) continue;
-    const read = await orToldDamage(readAttempt(objects, runId, number));
+    const read = await orLoggedDamage(readAttempt(objects, runId, number));
     // It began after the attempts were listed.
     if (read !== null && !(read instanceof DamagedObjectError)) {
       starts.push(read);
       continue;
     }
     if (read === null)
-      damage.push(told(new DamagedObjectError(attemptKey(runId, number), 'it is missing, its metrics are there')));
+      damage.push(logged(new DamagedObjectError(attemptKey(runId, number), 'it is missing, its metrics are there')));
     starts.push({ attempt: number, resumedFromStep: number === 1 ? null : await stepBefore(objects, runId, number) });
   }
   return { starts: starts.sort((a, b) => a.attempt - b.attempt), damage };
@@ -187,17 +187,17 @@ export async function newestAttemptNumber(objects: ObjectStore, runId: string): 
   return newest;
 }
 
-/** null where there is none, or it is damaged, which is told: the exit of the trainer tells how it ended as well. */
+/** The end record of an attempt; null if missing or damaged (logged): the exit code then says how it ended. */
 export const readAttemptEnd = (objects: ObjectStore, runId: string, attempt: number): Promise<AttemptEnd | null> =>
   orNull(readStored(objects, attemptEndKey(runId, attempt), attemptEndSchema));
 
-/** null where there is none, or it is damaged, which is told: the next sign of life comes in a moment. */
+/** The last sign of life of a run; null if missing or damaged (logged): the trainer soon writes the next one. */
 export const readProgress = (objects: ObjectStore, runId: string): Promise<Progress | null> =>
   orNull(readStored(objects, progressKey(runId), progressSchema));
 
 /** @throws DamagedObjectError */
 export async function readResult(objects: ObjectStore, runId: string): Promise<Result | null> {
-  const result = await orToldDamage(readStored(objects, resultKey(runId), resultSchema));
+  const result = await orLoggedDamage(readStored(objects, resultKey(runId), resultSchema));
   if (result instanceof DamagedObjectError) throw result;
   return result;
 }
@@ -210,7 +210,7 @@ export type Cancellation = z.output<typeof cancellationSchema>;
 /** A damaged one still is a wish: nobody wrote it without. */
 export async function readCancellation(objects: ObjectStore, runId: string): Promise<Cancellation | null> {
   const key = cancelledKey(runId);
-  const wish = await orToldDamage(readStored(objects, key, cancellationSchema));
+  const wish = await orLoggedDamage(readStored(objects, key, cancellationSchema));
   if (!(wish instanceof DamagedObjectError)) return wish;
   return { at: ((await objects.info(key))?.modifiedAt ?? new Date()).toISOString() };
 }
@@ -229,18 +229,18 @@ export function parseAttemptKey(key: string): number | null {
   return match && Number(match[1]);
 }
 
-/** As `orDamage`, and the damage is told. */
-async function orToldDamage<T>(reading: Promise<T>): Promise<T | DamagedObjectError> {
+/** As `orDamage`; logs the damage. */
+async function orLoggedDamage<T>(reading: Promise<T>): Promise<T | DamagedObjectError> {
   const read = await orDamage(reading);
-  return read instanceof DamagedObjectError ? told(read) : read;
+  return read instanceof DamagedObjectError ? logged(read) : read;
 }
 
 async function orNull<T>(reading: Promise<T>): Promise<T | null> {
-  const read = await orToldDamage(reading);
+  const read = await orLoggedDamage(reading);
   return read instanceof DamagedObjectError ? null : read;
 }
 
-function told(damage: DamagedObjectError): DamagedObjectError {
+function logged(damage: DamagedObjectError): DamagedObjectError {
   tellDamage(damage);
   return damage;
 }

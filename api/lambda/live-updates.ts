@@ -117,7 +117,7 @@ async function takeIn(
       // What waits for this run may begin.
       else if ((await ingestResult(services, runId)) !== null) services.wake();
     } catch (error) {
-      // It was told, and comes again no better: the end of the job settles the run.
+      // Already logged. Another delivery would find the same damage; the run is settled when its job ends.
       if (error instanceof DamagedObjectError) return;
       console.error(`what run ${runId} wrote cannot be taken in: ${(error as Error).stack}`);
       failed.add(runId);

@@ -87,7 +87,7 @@ async function fromParquet(file: AsyncBuffer, names: ReadonlySet<string>): Promi
 }
 
 /**
- * @param digest undefined: the trainer gave none, or logged nothing of that name
+ * @param digest undefined: the trainer stored no digest for this metric
  * @throws Error where the columns are not what a trainer writes: steps in order, finite numbers or null, that digest
  */
 function requireSeries(name: string, series: Series, digest: string | undefined): void {

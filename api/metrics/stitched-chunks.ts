@@ -12,8 +12,8 @@ interface Resumption {
 
 /**
  * The stitched history of a run chunk by chunk: the records of `stitch` in its order, without ever holding more than a
- * chunk of them. Chunks of which nothing is left are not given; damaged ones are, and before all of them the damaged
- * records of attempts, as chunks without records.
+ * chunk of them. Chunks that later attempts replaced as a whole are left out. Damaged records of attempts come first,
+ * damaged chunks in their place; both are chunks without records.
  *
  * @param from key of the chunk to begin with; null: the first
  */

@@ -89,7 +89,7 @@ export async function applyEventIn(
   return { id: run.id, experimentId: run.experiment_id, life: next };
 }
 
-/** What somebody wishes of a run: it changes the run's own row alone. */
+/** A request by a person. It changes only the run's own row. */
 export type Wish = Extract<RunEvent, { kind: 'cancel-requested' | 'retried' }>;
 
 /**

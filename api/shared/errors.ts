@@ -26,7 +26,7 @@ export function isFailure(outcome: object): outcome is Failure {
   return 'kind' in outcome && 'problems' in outcome;
 }
 
-/** Problems that are told at once: lists may hold thousands, each of them wrong. */
+/** Most problems in one answer: a list may hold thousands of wrong entries. */
 const mostProblems = 100;
 
 function shown(problems: Problem[]): Problem[] {

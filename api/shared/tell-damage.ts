@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { DamagedObjectError } from '../../contract/objects/damaged-object';
 
-/** Damages that were told; of very many, the oldest are told once more. */
+/** Messages already logged. When the cache is full, the oldest can be logged again. */
 const told = new LRUCache<string, true>({ max: 10_000 });
 
 /** Logs a damaged object the first time it is met in this process, and not with every request that meets it. */

@@ -84,7 +84,7 @@ describe('the pages of the dashboard', () => {
     expect([again.status, again.body.length]).toEqual([304, 0]);
   });
 
-  it('are told how to reach the service, and how people sign in', async () => {
+  it('give the address of the service and the settings of sign-in', async () => {
     const { headers, body } = await get('/config.json');
     expect(JSON.parse(body.toString())).toEqual(config);
     expect(headers['cache-control']).toBe('no-cache');

@@ -18,7 +18,7 @@ function findChromium(): string | null {
 /** Opens an address in a profile of its own, which is gone after the test. */
 export type OpenPage = (address: string, options?: BrowserContextOptions) => Promise<Page>;
 
-/** Tests of pages in Chromium: skipped, with the reason in their name, where there is none. */
+/** Tests of pages in Chromium. Without Chromium they are skipped, with the reason in their name. */
 export function describeWithBrowser(name: string, tests: (open: OpenPage) => void): void {
   const executablePath = findChromium();
   if (executablePath === null) {

@@ -1,6 +1,6 @@
 import type { Migration } from '../migration';
 
-/** What of a run's objects could not be taken in; and the identity of these records, which the objects name too. */
+/** Damaged objects of each run, and the identity of these records, which the object store names as their owner. */
 export const damage: Migration = {
   name: '0012-damage',
   statements: (schema) => [

@@ -42,7 +42,7 @@ describe('launching', () => {
     expect((await readRun(services(), 'cancelled')).state).toBe('CANCELLED');
   });
 
-  it('leaves out the runs and experiments it is told, and nothing where it is told none', async () => {
+  it('leaves out the given runs and experiments; empty lists leave out nothing', async () => {
     await insertExperiment(services(), { id: 'other' });
     for (const id of ['a', 'b']) await insertRun(services(), id);
     await insertRun(services(), 'c', { experiment_id: 'other' });

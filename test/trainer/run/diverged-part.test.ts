@@ -47,7 +47,7 @@ describe('the part that produced a number that is not finite', () => {
     expect(divergedPart([metricNames.trainLoss], methods.scratch)).toBe('student');
   });
 
-  it('is told by the model whose evaluation failed', () => {
+  it('is the model whose evaluation failed', () => {
     expect(divergedPart(['teacher/dev/loss'], methods['meta-lora'])).toBe('teacher');
     expect(divergedPart(['dev/loss'], methods['meta-lora'])).toBe('student');
   });

@@ -11,7 +11,7 @@ import { tinyBert, tinyTeacherWeights, tinyTransformer } from '../../testkit/tin
 
 /**
  * Three examples. The first has words of one, two and one piece; of the second the teacher reads one word of two; the third
- * has a word that the teacher reads nothing of.
+ * has a word without any teacher token.
  */
 const examples: Examples = {
   rows: Int32Array.of(10, 11, 12),
@@ -51,7 +51,7 @@ describeOnEveryEngine('the inner states of a teacher', () => {
     }
   });
 
-  it('of a word are the means over its tokens, and 0 where the teacher reads nothing of it', () => {
+  it('of a word are the means over its tokens, and 0 for a word without teacher tokens', () => {
     const reader = wordStateReader(tinyTransformer, tinyTeacherWeights(), [0, 2]);
     const tokens = inputsOf(all(), 'teacher');
     const found = reader.read(all());
