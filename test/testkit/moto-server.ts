@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** A process that answers like AWS: S3, Batch, API Gateway, ... Its state is its own and goes with it. */
 export interface MotoServer {
@@ -57,7 +57,7 @@ export const motoEnvironment = {
 export async function startMoto([program, ...words]: [string, ...string[]]): Promise<MotoServer> {
   const child = spawn(program, [...words, '--host', '127.0.0.1', '--port', '0'], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, PYTHONUNBUFFERED: '1' },
+    env: { ...process.env, PYTHONUNBUFFERED: '1', PYTHONPATH: join(__dirname, 'moto') },
   });
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const endpoint = await endpointOf(child);
