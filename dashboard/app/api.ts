@@ -92,6 +92,12 @@ async function turnedAway(body: unknown, challenge: string | null): Promise<Requ
   return new RequestFailure('unauthorised', reason ?? 'The service asks for a token.');
 }
 
+/** Without a token, a refusal says nothing that the sign-in card does not say. */
+function hasToken(): boolean {
+  const { session } = currentPage();
+  return session.isSignedIn() || session.hasPastedToken();
+}
+
 let client: Client | null = null;
 
 function socketClient(): Client {
@@ -117,7 +123,7 @@ export const follow = <Data, Variables extends { after: string | null }>(
     renewToken: () => currentPage().session.renew(),
     ...(following.poll && { poll: () => asPoll(following.poll!) }),
     report(live) {
-      if (live.state === 'locked') note({ kind: 'locked', reason: live.reason });
+      if (live.state === 'locked') note({ kind: 'locked', reason: hasToken() ? live.reason : null });
       following.report(live);
     },
   });

@@ -76,6 +76,18 @@ describeWithBrowser('the dashboard of the stack', (open: OpenPage) => {
     expect(await readRun(services(), 'run-a')).toMatchObject({ state: 'CANCELLED' });
   });
 
+  it('asks a newcomer to sign in, although the socket refuses before the service does', async () => {
+    stack = await startPageStack(services());
+    const page = await open(`${stack.url}dashboard.svg`);
+    await page.route('**/graphql', async (route) => {
+      await page.waitForEvent('websocket').then((socket) => socket.waitForEvent('close'));
+      await route.continue();
+    });
+    await page.goto(`${stack.url}#/experiments/experiment`);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
+    expect(await page.locator('.notice').count()).toBe(0);
+  });
+
   it('shows a viewer no button that changes something', async () => {
     const page = await signIn('viewer');
     await live(page).getByText('live', { exact: true }).waitFor();
