@@ -29,14 +29,14 @@ const tests = {
 };
 
 /**
- * The test files that open records: they run once more on PostgreSQL, but for what `.sqlite.test.ts` holds of SQLite;
+ * The test files that open records: they run once more on PostgreSQL, except `.sqlite.test.ts` and the pages in a browser.
  * `.postgres.test.ts` runs there alone.
  */
 function testsOfRecords() {
   const folder = join(__dirname, 'test');
   const files = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('.test.ts'));
   return files
-    .filter((path) => !path.endsWith('.sqlite.test.ts'))
+    .filter((path) => !path.endsWith('.sqlite.test.ts') && !path.startsWith('dashboard/'))
     .filter(
       (path) => isOfPostgres(path) || /useTest(Services|Records)\(/.test(readFileSync(join(folder, path), 'utf8')),
     )

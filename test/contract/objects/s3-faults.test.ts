@@ -27,8 +27,11 @@ describeWithMoto('S3 with faults', (moto) => {
   beforeAll(async () => {
     proxy = await startFaultyProxy(moto().endpoint);
   });
+  afterEach(() => jest.restoreAllMocks());
   afterAll(() => proxy.stop());
   beforeEach(async () => {
+    // The SDK waits a random share of its back-off before another try: a twentieth here.
+    jest.spyOn(Math, 'random').mockReturnValue(0.05);
     proxy.reset();
     bucket = await newBucket(moto());
     store = s3ObjectStore({ ...bucket, endpoint: proxy.endpoint }, { tries: 4, silenceMilliseconds: 10_000 });
