@@ -16,8 +16,8 @@ import { createRunner, type Runner } from '../launcher/runner';
 import type { Services } from '../shared/context';
 import { dataPaths, lockDataDirectory } from '../shared/data-directory';
 import { createRunChanges } from '../subscriptions/run-changes';
+import { watchRuns } from '../subscriptions/watch-runs';
 import { alone, type Team } from '../team/team';
-import { watchRuns } from '../team/watch-runs';
 import type { Settings } from './env';
 import { openStores } from './stores';
 

@@ -2,9 +2,9 @@ import { expressionBuilder, type Kysely, type SelectQueryBuilder, type SqlBool, 
 import { engineOf } from '../database/engine';
 import { ordered, type Place, pageQuery } from '../database/keyset';
 import type { RunTable, Tables } from '../database/tables';
-import { indexedIds, partsOf, partsTest, type RunIds, runTest } from './run-conditions';
+import { indexedIds, partsOf, partsTest, type RunIds, runTest } from './run-conditions.store';
 import type { RunFilter, RunOrder } from './run-filter';
-import { areDetails, orderTerms, type Walk, walkOf } from './run-order';
+import { areDetails, orderTerms, type Walk, walkOf } from './run-order.store';
 
 export interface RunSearch {
   filter: RunFilter;

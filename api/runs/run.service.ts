@@ -5,7 +5,7 @@ import type { RunTable } from '../database/tables';
 import type { Services } from '../shared/context';
 import { badArguments } from '../shared/errors';
 import type { RunFilter, RunOrder } from './run-filter';
-import { termCount } from './run-order';
+import { termCount } from './run-order.store';
 import { countRuns, findRunPlaces, findRuns } from './run-search.store';
 
 /** Newest experiments first, each in its own order. */

@@ -1,7 +1,7 @@
 import { type Compilable, CompiledQuery } from 'kysely';
-import { partsOf } from '../../../api/runs/run-conditions';
+import { partsOf } from '../../../api/runs/run-conditions.store';
 import type { RunFilter, RunOrder } from '../../../api/runs/run-filter';
-import { walkOf } from '../../../api/runs/run-order';
+import { walkOf } from '../../../api/runs/run-order.store';
 import { sortedQuery, wholeQuery } from '../../../api/runs/run-search.store';
 import { useTestServices } from '../../testkit/api-services';
 

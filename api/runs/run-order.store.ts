@@ -1,7 +1,7 @@
 import { type Expression, expressionBuilder, type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { OrderTerm } from '../database/keyset';
 import type { Tables } from '../database/tables';
-import { isDetail, metricOfRun, metricPasses, parameterOfRun, type RunBuild, reduced } from './run-conditions';
+import { isDetail, metricOfRun, metricPasses, parameterOfRun, type RunBuild, reduced } from './run-conditions.store';
 import { type Reducer, type RunFilter, type RunOrder, runOrderFields } from './run-filter';
 
 /** The terms of an order. A hyper-parameter gives two: numbers in their order, then texts in theirs. */
