@@ -22,7 +22,7 @@ export interface LiveStack {
   hints: Hints;
   wakes: number;
   /** Hands messages to the fan-out as one batch. @returns those that it reports as failed */
-  fanOut(bodies: readonly string[]): Promise<string[]>;
+  fanOut(bodies: readonly string[], remainingMilliseconds?: number): Promise<string[]>;
   /** Hands on what waits until nothing does; what fails waits again. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -98,8 +98,9 @@ export async function startLiveStack(services: TestServices, access = viewerAcce
     queue,
     hints,
     wakes: 0,
-    async fanOut(bodies) {
-      const { batchItemFailures } = await handler(sqsEvent(bodies), { getRemainingTimeInMillis: () => 60_000 });
+    async fanOut(bodies, remainingMilliseconds = 60_000) {
+      const context = { getRemainingTimeInMillis: () => remainingMilliseconds };
+      const { batchItemFailures } = await handler(sqsEvent(bodies), context);
       return batchItemFailures.map(({ itemIdentifier }) => bodies[Number(itemIdentifier.split('-')[1])]!);
     },
     async drain() {

@@ -126,6 +126,30 @@ describe('messages of the live updates queue', () => {
   });
 });
 
+describe('a function whose time is up', () => {
+  it('sends one batch, announces the rest, and the next call sends it', async () => {
+    await runUnderWay('r');
+    const follower: Follower = { steps: [], cursors: new Set(), after: null, complete: false };
+    const client = follow('r', follower);
+    await eventually('the subscription', async () => live.stack.queue.length > 0);
+    const begun = live.stack.queue.splice(0);
+    // An event for each chunk.
+    const chunks = 40;
+    for (let sequence = 0; sequence < chunks; sequence++) await chunk('r', sequence);
+
+    expect(await live.stack.fanOut(begun, 0)).toEqual([]);
+    await eventually('the first batch', async () => follower.steps.length > 0);
+    const first = follower.steps.length;
+    expect(first).toBeLessThan(chunks);
+    expect(live.stack.queue).toHaveLength(1);
+
+    await live.stack.drain();
+    await eventually('the rest', async () => follower.steps.length >= chunks);
+    expect(follower.steps).toEqual(Array.from({ length: chunks }, (_, step) => step + 1));
+    await client.dispose();
+  });
+});
+
 /** What a client made of the events it got: those whose cursor it has not had. */
 interface Follower {
   steps: number[];

@@ -1,4 +1,4 @@
-import { findReadyRuns } from '../../../api/launcher/dispatch.store';
+import { findReadyRuns, storeWaitingReason } from '../../../api/launcher/dispatch.store';
 import { launchReadyRuns } from '../../../api/launcher/dispatcher';
 import type { Job, Launcher } from '../../../api/launcher/launcher';
 import { cancelRun } from '../../../api/runs/run-control.service';
@@ -52,5 +52,13 @@ describe('launching', () => {
     expect(await ready({ runs: [], experiments: [] })).toEqual(['a', 'b', 'c']);
     expect(await ready({ runs: ['a'] })).toEqual(['b', 'c']);
     expect(await ready({ experiments: ['other'] })).toEqual(['a', 'b']);
+  });
+
+  it('leaves the waiting reason of a run that began meanwhile', async () => {
+    await insertRun(services(), 'waits');
+    await insertRun(services(), 'began', { state: 'RUNNING', revision: 3 });
+    await storeWaitingReason(services().database, ['waits', 'began'], 'all slots are busy', 'PENDING');
+    expect(await readRun(services(), 'waits')).toMatchObject({ waiting_reason: 'all slots are busy' });
+    expect(await readRun(services(), 'began')).toMatchObject({ waiting_reason: null, revision: 3 });
   });
 });

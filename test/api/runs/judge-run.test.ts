@@ -3,6 +3,7 @@ import { openSqlite } from '../../../api/database/sqlite';
 import { completeDefinition } from '../../../api/definition/definition';
 import { ingestRun } from '../../../api/ingest/ingest.service';
 import { reindex } from '../../../api/process/reindex.service';
+import { findRung } from '../../../api/runs/halving.store';
 import { applyEvent } from '../../../api/runs/run-life.service';
 import { cancelledKey, experimentKey, metricsKey, specKey } from '../../../contract/keys';
 import type { MetricRecord } from '../../../contract/records';
@@ -174,5 +175,20 @@ describe('runs of a search', () => {
     await atWork('t', 'teacher');
     await evaluate('t', 1, 0.1);
     expect(await rungOf(1)).toEqual([]);
+  });
+
+  it('of a rung are read in the order of arrival, in whatever order they are stored', async () => {
+    await define();
+    const { database } = services();
+    const rung = { experimentId: 'experiment', variant: 'kd', epoch: 1 };
+    for (const place of [2, 1, 3])
+      await database
+        .insertInto('rung_result')
+        .values({
+          ...{ experiment_id: rung.experimentId, variant: rung.variant, epoch: rung.epoch, place },
+          ...{ run_id: `r-${place}`, value: place / 10, goes_on: 1, decided_at: '2026-01-01T00:00:00.000Z' },
+        })
+        .execute();
+    expect((await findRung(database, rung)).map(({ place }) => place)).toEqual([1, 2, 3]);
   });
 });

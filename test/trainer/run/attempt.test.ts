@@ -175,6 +175,33 @@ describe('an attempt', () => {
     expect(Buffer.from(exported!).includes('training-only')).toBe(false);
   });
 
+  it('with an optimizer without state of its own goes on bit by bit', async () => {
+    const definition = { parameters: { studentOptimizer: 'sgd' as const }, execution: { checkpointSeconds: 0 } };
+    await attempt(tinyRun(folder.path(), 'scratch', { runId: 'undisturbed', ...definition }));
+    const controller = new AbortController();
+    const stopping = watchedStore((key) => {
+      if (key.includes('checkpoints/0000000005/')) controller.abort();
+    });
+    const stopped = tinyRun(folder.path(), 'scratch', { runId: 'stopped', ...definition });
+
+    expect(await attempt(stopped, stopping, controller.signal)).toMatchObject({ outcome: 'interrupted', step: 5 });
+    expect(await attempt(stopped)).toMatchObject({ outcome: 'succeeded' });
+
+    expect(await outcomeOf(folder.path(), 'stopped')).toEqual(await outcomeOf(folder.path(), 'undisturbed'));
+  });
+
+  it('writes no checkpoint within an epoch before checkpointSeconds have passed', async () => {
+    const written = new Set<string>();
+    const watching = watchedStore((key) => {
+      const step = /checkpoints\/(\d+)\//.exec(key)?.[1];
+      if (step !== undefined) written.add(step);
+    });
+    const spec = tinyRun(folder.path(), 'scratch', { execution: { checkpointSeconds: 3600 } });
+    expect(await attempt(spec, watching)).toMatchObject({ outcome: 'succeeded' });
+    // One at the end of each epoch.
+    expect([...written].map(Number)).toEqual([6, 12]);
+  });
+
   it('of dixtill tells how complete its attributions are, and computes them once for all seeds', async () => {
     const spec = tinyRun(folder.path(), 'dixtill', { parameters: { epochs: 1 } });
     await attempt(spec);
