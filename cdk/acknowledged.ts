@@ -38,7 +38,11 @@ export function acknowledgeFindings(
       wildcard(`arn:<AWS::Partition>:s3:::${name}/*`, 'Inputs may lie anywhere in a bucket that was named for them.'),
     ),
     wildcard('*', 'ListJobs, DescribeJobs and ecr:GetAuthorizationToken cannot be limited to a resource.'),
-    wildcard(arn('batch', 'job/*'), 'Jobs get their names when they are submitted.'),
+    wildcard(
+      arn('batch', 'job/*'),
+      'Jobs get their ids when they are submitted; to end one takes a tag of this service.',
+    ),
+    wildcard(arn('batch', 'job/*:*'), 'Children of array jobs carry no tags by which they could be told.'),
     wildcard(arn('batch', `job-definition/${stack.stackName}-trainer:*`), 'Every deploy makes a new revision.'),
     wildcard(
       arn('execute-api', `<${logicalId(named.webSocketApi)}>/live/*/@connections/*`),

@@ -7,6 +7,7 @@ import {
   EcsJobDefinition,
   EcsMachineImageType,
   EcsVolume,
+  FairshareSchedulingPolicy,
   JobQueue,
   JobStateTimeLimitActionsReason,
   ManagedEc2EcsComputeEnvironment,
@@ -30,6 +31,7 @@ import { ContainerImage, LogDriver } from 'aws-cdk-lib/aws-ecs';
 import { type IGrantable, ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { jobTag } from '../contract/aws';
 import {
   type Capacity,
   capacities,
@@ -112,10 +114,12 @@ export class Training extends Construct {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonEC2ContainerServiceforEC2Role')],
     });
+    // An experiment with many runs leaves machines to the others: each is a share (batch-submit.ts), and all weigh the same.
+    const policy = new FairshareSchedulingPolicy(this, 'Shares');
+    const machines = { vpc, securityGroup, machine, instanceRole, policy };
     const queues = new Map<QueueKey, JobQueue>();
     for (const gpu of gpus)
-      for (const capacity of capacities)
-        queues.set(queueKey(gpu, capacity), this.queue(gpu, capacity, { vpc, securityGroup, machine, instanceRole }));
+      for (const capacity of capacities) queues.set(queueKey(gpu, capacity), this.queue(gpu, capacity, machines));
     this.queues = queues;
     this.logGroup = new LogGroup(this, 'TrainerLogs', {
       retention: RetentionDays.THREE_MONTHS,
@@ -148,8 +152,13 @@ export class Training extends Construct {
           jobs,
         ],
       },
-      // Of any job: whether the children of an array carry its tags, by which this could be narrowed, AWS does not say.
-      { actions: ['batch:TerminateJob'], resources: [jobs] },
+      // Jobs of this service carry its tags. The children of an array have none of their own: a colon in their ids tells them.
+      {
+        actions: ['batch:TerminateJob'],
+        resources: [jobs],
+        conditions: { Null: { [`aws:ResourceTag/${jobTag('experiment')}`]: 'false' } },
+      },
+      { actions: ['batch:TerminateJob'], resources: [`${jobs}:*`] },
       // Neither can be limited to a resource.
       { actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] },
     ];
@@ -184,7 +193,13 @@ export class Training extends Construct {
   private queue(
     gpu: GpuType,
     capacity: Capacity,
-    machines: { vpc: Vpc; securityGroup: SecurityGroup; machine: LaunchTemplate; instanceRole: Role },
+    machines: {
+      vpc: Vpc;
+      securityGroup: SecurityGroup;
+      machine: LaunchTemplate;
+      instanceRole: Role;
+      policy: FairshareSchedulingPolicy;
+    },
   ): JobQueue {
     const environment = new ManagedEc2EcsComputeEnvironment(this, `${gpu}-${capacity}`, {
       vpc: machines.vpc,
@@ -212,7 +227,8 @@ export class Training extends Construct {
     const version = machines.machine.latestVersionNumber;
     resource.addPropertyOverride('ComputeResources.LaunchTemplate.Version', version);
     const cancelAfter = (maxTime: Duration, reason: JobStateTimeLimitActionsReason) => ({ maxTime, reason });
-    return new JobQueue(this, `${gpu}-${capacity}-queue`, {
+    return new JobQueue(this, `${gpu}-${capacity}-shared-queue`, {
+      schedulingPolicy: machines.policy,
       computeEnvironments: [{ computeEnvironment: environment, order: 1 }],
       // A job at the head of its queue that cannot start would stop all behind it. What no machine will ever fit goes soon;
       // for capacity it may wait most of a day.
@@ -252,6 +268,8 @@ export class Training extends Construct {
         logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'trainer' }),
       }),
       jobDefinitionName: this.definitionName,
+      // Queues with shares order the jobs of one share by it: all alike.
+      schedulingPriority: 1,
       propagateTags: true,
     });
   }

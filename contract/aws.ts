@@ -79,6 +79,9 @@ export const webSocketProtocol = 'graphql-transport-ws';
  */
 export const announcedObjects = { prefix: runsPrefix, suffixes: ['.json', '.jsonl'] } as const;
 
+/** Tags of the jobs in Batch; whoever may end jobs may end those that have `experiment`. */
+export const jobTag = (name: 'experiment' | 'variant' | 'method' | 'run'): string => `stillhouse:${name}`;
+
 /** Metrics that functions write themselves. */
 export const metricNamespace = 'Stillhouse';
 /** Runs that wait for a machine, longer than it takes to start one, without a reason of AWS Batch's. */

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { type BatchClient, ListJobsCommand, SubmitJobCommand, type SubmitJobCommandInput } from '@aws-sdk/client-batch';
+import { jobTag } from '../../contract/aws';
 import { queueKey } from '../../contract/compute';
 import { cancelledKey, jobManifestKey, trainerEnvironment } from '../../contract/keys';
 import type { JobManifest } from '../../contract/records';
@@ -235,19 +237,32 @@ function submission({ settings }: Batch, job: BatchJob, runs: readonly JobRun[])
   const place = isArray
     ? { name: trainerEnvironment.manifest, value: jobManifestKey(job.name) }
     : { name: trainerEnvironment.runId, value: id };
-  const tags = { experiment: experiment_id, variant, method, ...(isArray ? {} : { run: id }) };
+  const tags = [
+    ['experiment', experiment_id],
+    ['variant', variant],
+    ['method', method],
+    ...(isArray ? [] : ([['run', id]] as const)),
+  ] as const;
   return {
     jobName: job.name,
     jobQueue: job.queue,
+    shareIdentifier: shareOf(experiment_id),
     jobDefinition: settings.jobDefinition,
     ...(isArray ? { arrayProperties: { size: job.size } } : {}),
     containerOverrides: { environment: [place] },
     retryStrategy: { ...retryStrategy, evaluateOnExit: [...retryStrategy.evaluateOnExit] },
     timeout: { attemptDurationSeconds: job.timeout_seconds },
-    tags: Object.fromEntries(Object.entries(tags).map(([name, value]) => [`stillhouse:${name}`, tagValue(value)])),
+    tags: Object.fromEntries(tags.map(([name, value]) => [jobTag(name), tagValue(value)])),
     propagateTags: true,
   };
 }
+
+/**
+ * The share of a queue's machines to which the jobs of an experiment count: Batch divides a queue evenly among the shares
+ * that have jobs in it. It takes 500 shares at most, so there are 256 here, and two experiments may have the same one.
+ */
+export const shareOf = (experimentId: string): string =>
+  `share${createHash('sha256').update(experimentId).digest('hex').slice(0, 2)}`;
 
 /** What AWS takes in the value of a tag. */
 const tagValue = (text: string): string => text.replace(/[^\p{L}\p{N} _.:/=+@-]/gu, '_').slice(0, 256);

@@ -7,7 +7,7 @@ import { type Batch, requestMilliseconds, secondJob, terminate } from './batch-c
 import { countActiveRuns, findJob, recordJobId, recordLog } from './batch-job.store';
 import { isArrayParent, isJobOver, type JobState, jobStateSchema, sightingOf, stopText } from './batch-sighting';
 import { findComputes, recoverJobs, sendingMilliseconds, submitReady } from './batch-submit';
-import { type ActiveRun, findActiveRuns, findReadyRuns, storeWaitingReason } from './dispatch.store';
+import { type ActiveRun, findActiveRuns, findReadyRunsInTurn, storeWaitingReason } from './dispatch.store';
 import type { JobEnd } from './launcher';
 import { carryOut, decide, type JobPlace, reconcile, type Sighting, type StopReason } from './reconcile';
 import { settleAttempt } from './settle';
@@ -94,7 +94,7 @@ function batchPlace(services: Services, batch: Batch, seen: Look = { stuckRuns: 
           : `waits until fewer than ${settings.mostActiveRuns} runs are under way`;
       };
       if (room <= 0) return [];
-      const ready = await findReadyRuns(database, Math.min(room, launchesPerLook), { experiments: homeless });
+      const ready = await findReadyRunsInTurn(database, Math.min(room, launchesPerLook), { experiments: homeless });
       room -= ready.length;
       if (ready.length === launchesPerLook) services.wake();
       return submitReady(services, batch, ready, computes);

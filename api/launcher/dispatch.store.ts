@@ -23,28 +23,64 @@ export interface ReadyRun {
   spec: string;
 }
 
-/** Runs that nothing but a free slot keeps from starting, in the order in which they are launched. */
-export function findReadyRuns(
-  database: Kysely<Tables>,
-  limit: number,
-  excluded: { runs?: readonly string[]; experiments?: readonly string[] },
-): Promise<ReadyRun[]> {
-  const { runs = [], experiments = [] } = excluded;
+/** Runs and experiments that are left out. */
+export interface Excluded {
+  runs?: readonly string[];
+  experiments?: readonly string[];
+}
+
+/** Runs that nothing but a free slot keeps from starting. */
+function readyRuns(database: Kysely<Tables>, { runs = [], experiments = [] }: Excluded) {
   let query = database
     .selectFrom('run')
     .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
     .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
-    .select(['run.id', 'run.experiment_id', 'run.group_id', 'run.spec'])
     .where('run.state', '=', 'PENDING')
     .where('run.cancel_requested', '=', 0)
     .where('experiment.state', '=', 'launched')
     .where((where) => where.or([where('run.depends_on', 'is', null), where('teacher.state', '=', 'SUCCEEDED')]));
   if (runs.length > 0) query = query.where('run.id', 'not in', runs);
   if (experiments.length > 0) query = query.where('run.experiment_id', 'not in', experiments);
-  return query
+  return query;
+}
+
+/** Ready runs in the order in which their experiments were launched. */
+export function findReadyRuns(database: Kysely<Tables>, limit: number, excluded: Excluded): Promise<ReadyRun[]> {
+  return readyRuns(database, excluded)
+    .select(['run.id', 'run.experiment_id', 'run.group_id', 'run.spec'])
     .orderBy('experiment.launched_at')
     .orderBy('run.experiment_id')
     .orderBy('run.position')
+    .limit(limit)
+    .execute();
+}
+
+/**
+ * Ready runs of all experiments in turn: the experiment with the fewest runs under way comes first, so that a large one
+ * does not keep the others waiting.
+ */
+export function findReadyRunsInTurn(database: Kysely<Tables>, limit: number, excluded: Excluded): Promise<ReadyRun[]> {
+  const ready = readyRuns(database, excluded).select((build) => [
+    'run.id',
+    build.fn
+      .agg<number>('row_number')
+      .over((over) => over.partitionBy('run.experiment_id').orderBy('run.position'))
+      .as('place'),
+  ]);
+  const underWay = database
+    .selectFrom('run')
+    .select((build) => ['experiment_id', build.fn.countAll<number>().as('count')])
+    .where('state', 'in', ['SUBMITTED', 'STARTING', 'RUNNING'])
+    .groupBy('experiment_id');
+  return database
+    .selectFrom(ready.as('ready'))
+    .innerJoin('run', 'run.id', 'ready.id')
+    .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
+    .leftJoin(underWay.as('under_way'), 'under_way.experiment_id', 'run.experiment_id')
+    .select(['run.id', 'run.experiment_id', 'run.group_id', 'run.spec'])
+    .orderBy((build) => build('ready.place', '+', build.fn.coalesce('under_way.count', build.lit(0))))
+    .orderBy('experiment.launched_at')
+    .orderBy('run.experiment_id')
     .limit(limit)
     .execute();
 }

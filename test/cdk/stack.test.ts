@@ -135,6 +135,30 @@ describe('the stack', () => {
       ]);
   });
 
+  it('divides the machines of a queue among the experiments that wait in it', () => {
+    const [[policy, { Properties: given }]] = resources('AWS::Batch::SchedulingPolicy') as [[string, Resource]];
+    // Shares that are not listed weigh 1 each.
+    expect(given.FairsharePolicy ?? {}).not.toHaveProperty('ComputeReservation');
+    expect(given.FairsharePolicy?.ShareDistribution ?? []).toEqual([]);
+    for (const [, { Properties }] of resources('AWS::Batch::JobQueue'))
+      expect(textOf(Properties.SchedulingPolicyArn)).toMatch(new RegExp(`^<${policy}`));
+    template.hasResourceProperties('AWS::Batch::JobDefinition', { SchedulingPriority: 1 });
+  });
+
+  it('lets those who launch end jobs of this service alone, and children of arrays, which carry no tags', () => {
+    for (const name of ['batch-events', 'reconcile'] as const) {
+      const ending = permissionsOf(template, roleOf(name)).filter(({ actions }) =>
+        actions.includes('batch:TerminateJob'),
+      );
+      expect(
+        ending.map(({ resources: jobs, conditions }) => [jobs.map((job) => job.split('>:').at(-1)), conditions]),
+      ).toEqual([
+        [['job/*'], { Null: { 'aws:ResourceTag/stillhouse:experiment': 'false' } }],
+        [['job/*:*'], undefined],
+      ]);
+    }
+  });
+
   it('names no machine whose size has more than one GPU, or no price', () => {
     for (const gpu of gpuTypes)
       for (const size of instanceSizes[gpu]) {

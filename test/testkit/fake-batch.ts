@@ -245,6 +245,8 @@ function describe({ request: _request, terminated: _terminated, ...detail }: Fak
 /** What the API reference of SubmitJob does not allow. */
 function problemOf(request: SubmitJobRequest): string | null {
   const { jobName = '', arrayProperties, retryStrategy, timeout, tags = {}, containerOverrides } = request;
+  // The stack's queues all have a fair-share scheduling policy, which asks for a share.
+  if (!/^[A-Za-z0-9]{1,255}$/.test(request.shareIdentifier ?? '')) return `shareIdentifier ${request.shareIdentifier}`;
   if (!/^[A-Za-z0-9][\w-]{0,127}$/.test(jobName)) return `jobName ${jobName}`;
   const size = arrayProperties?.size;
   if (size !== undefined && (size < 2 || size > 10_000)) return `array size ${size}`;

@@ -2,6 +2,7 @@ import type { RunState } from '../../../api/database/tables';
 import { handleJobEvent, reconcileBatch } from '../../../api/launcher/batch';
 import { connectBatch } from '../../../api/launcher/batch-connection';
 import type { BatchSettings } from '../../../api/launcher/batch-settings';
+import { shareOf } from '../../../api/launcher/batch-submit';
 import { cancelRun, retryRun } from '../../../api/runs/run-control.service';
 import { jobManifestKey } from '../../../contract/keys';
 import { insertExperiment, insertRun, readRun, type TestServices, useTestServices } from '../../testkit/api-services';
@@ -10,6 +11,7 @@ import { batchTrainers } from '../../testkit/batch-trainers';
 import { FakeBatch, type FakeJob } from '../../testkit/fake-batch';
 import { passSeconds } from '../../testkit/passing-time';
 import { eventually } from '../../testkit/test-runner';
+import { writeResult } from '../../testkit/written-run';
 
 const testServices = useTestServices();
 let services: TestServices;
@@ -99,6 +101,59 @@ describe('submitting to Batch', () => {
     expect((await readRun(services, 'ok-1')).waiting_reason).toBe(
       'waits: no queue has the machines its experiment asks for; there are g5:spot, g6:on-demand',
     );
+  });
+
+  it('has the jobs of an experiment count to one share of a queue, and those of another to another', async () => {
+    await insertExperiment(services, { id: 'other' });
+    await insertRun(services, 'ok-1');
+    await insertRun(services, 'ok-2', { group_id: 'another group' });
+    await insertRun(services, 'ok-3', { experiment_id: 'other' });
+    await reconcile();
+    const shares = Object.fromEntries(fake.working().map((job) => [job.jobName, job.request.shareIdentifier]));
+    expect(shares).toEqual({
+      'ok-1-r1': shareOf('experiment'),
+      'ok-2-r1': shareOf('experiment'),
+      'ok-3-r1': shareOf('other'),
+    });
+    expect(shareOf('experiment')).not.toBe(shareOf('other'));
+  });
+
+  it('has fewer shares in a queue than the 500 that Batch takes, whatever the experiments are called', () => {
+    const shares = new Set(Array.from({ length: 10_000 }, (_, place) => shareOf(`experiment-${place}`)));
+    expect(shares.size).toBeLessThan(500);
+    for (const share of shares) expect(share).toMatch(/^[A-Za-z0-9]{1,255}$/);
+  });
+
+  it('takes the runs of experiments in turn, so that a large one does not keep a small one waiting', async () => {
+    batch = connect({ mostActiveRuns: 8 });
+    for (let place = 0; place < 20; place += 1) await insertRun(services, `large-${place}`, { position: place });
+    await reconcile();
+    await insertExperiment(services, { id: 'small', launched_at: new Date().toISOString() });
+    for (let place = 0; place < 3; place += 1)
+      await insertRun(services, `small-${place}`, { experiment_id: 'small', position: place });
+    const underWay = async (experiment: string) =>
+      services.database
+        .selectFrom('run')
+        .select('id')
+        .where('experiment_id', '=', experiment)
+        .where('state', '!=', 'PENDING')
+        .execute();
+    expect(await underWay('experiment')).toHaveLength(8);
+    // The first two of the large one are over: what they leave goes to the small one.
+    for (const id of ['large-0', 'large-1']) await writeResult(services.objects, id);
+    for (const job of fake.working().slice(0, 2)) {
+      fake.move(job, 'STARTING');
+      fake.move(job, 'RUNNING');
+      fake.end(job, { exitCode: 0 });
+    }
+    await reconcile();
+    expect((await underWay('small')).map(({ id }) => id).sort()).toEqual(['small-0', 'small-1']);
+    expect(await underWay('experiment')).toHaveLength(8);
+    // Where both wait and room is left, they take turns until as many of each are under way.
+    batch = connect({ mostActiveRuns: 11 });
+    await reconcile();
+    expect(await underWay('small')).toHaveLength(3);
+    expect(await underWay('experiment')).toHaveLength(10);
   });
 
   it('has no more runs under way than it may', async () => {
