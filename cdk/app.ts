@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { chooseDomain, type PageDomain } from './domain';
 import { StillhouseStack } from './stack';
 
 /**
@@ -13,6 +14,8 @@ import { StillhouseStack } from './stack';
  *     readableBuckets  further buckets of which runs may read inputs: a,b
  *     concurrency      how many GraphQL requests may run at a time, reserved for them: 100 (default: what the account has left;
  *                      AWS keeps 100 unreserved, so a new account with 10 has none to reserve)
+ *     domain           name of one's own for the dashboard, with the ARN of its certificate (in us-east-1) as `certificate`, and
+ *                      the ID of the hosted zone that gets its records as `hostedZone` (default: they are kept elsewhere)
  *     unchecked        true: the region offers more than the table in regions.ts says
  */
 const app = new App();
@@ -27,6 +30,7 @@ new StillhouseStack(app, 'Stillhouse', {
   trainerImage: context('trainerImage'),
   readableBuckets: context('readableBuckets')?.split(',') ?? [],
   graphqlConcurrency: reservedConcurrency(),
+  domain: pageDomain(),
 });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 
@@ -36,6 +40,17 @@ function reservedConcurrency(): number | null {
   if (given !== null && !/^[1-9]\d*$/.test(given))
     throw new Error(`concurrency is "${given}": give a whole number from 1, or leave it out`);
   return given === null ? null : Number(given);
+}
+
+/** @throws Error saying everything that is wrong with the context */
+function pageDomain(): PageDomain | null {
+  const choice = chooseDomain({
+    name: context('domain'),
+    certificate: context('certificate'),
+    hostedZone: context('hostedZone'),
+  });
+  if (choice.kind === 'refused') throw new Error(choice.messages.join('\n'));
+  return choice.domain;
 }
 
 /**

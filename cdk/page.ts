@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Aws, type CfnResource, Duration, Fn, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import {
   AllowedMethods,
   CachePolicy,
@@ -13,10 +14,13 @@ import {
   OriginSslPolicy,
   ResponseHeadersPolicy,
   S3OriginAccessControl,
+  SecurityPolicyProtocol,
   ViewerProtocolPolicy,
 } from 'aws-cdk-lib/aws-cloudfront';
 import { HttpOrigin, S3BucketOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { AaaaRecord, ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
+import { CloudFrontTarget } from 'aws-cdk-lib/aws-route53-targets';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { BucketDeployment, CacheControl, Source } from 'aws-cdk-lib/aws-s3-deployment';
 import { Construct } from 'constructs';
@@ -30,6 +34,7 @@ import {
   pageHeaders,
   pagePolicy,
 } from '../contract/page';
+import type { PageDomain } from './domain';
 import type { Parameters } from './parameters';
 
 /** API Gateway ends a connection that is quiet for 10 minutes; each ping is an invocation. */
@@ -41,6 +46,8 @@ export interface PageProps {
   /** Address of the WebSocket API. */
   socketUrl: string;
   parameters: Parameters;
+  /** A name of one's own; null: the one that CloudFront gives. */
+  domain: PageDomain | null;
   /** Folder in which `npm run bundle` left the page. */
   root: string;
 }
@@ -54,7 +61,7 @@ export interface PageProps {
 export class Page extends Construct {
   readonly url: string;
 
-  constructor(scope: Construct, id: string, { graphqlUrl, socketUrl, parameters, root }: PageProps) {
+  constructor(scope: Construct, id: string, { graphqlUrl, socketUrl, parameters, domain, root }: PageProps) {
     super(scope, id);
     const folder = join(root, pageFolder);
     if (!existsSync(folder)) throw new Error(`${folder} does not exist: run \`npm run bundle\` first`);
@@ -78,6 +85,7 @@ export class Page extends Construct {
       comment: 'Stillhouse: dashboard, explorer, GraphQL',
       defaultRootObject: pageFiles.html,
       httpVersion: HttpVersion.HTTP2_AND_3,
+      ...(domain === null ? {} : this.certified(domain)),
       defaultBehavior: { ...files, responseHeadersPolicy: this.headers('page', pagePolicy(asked)) },
       additionalBehaviors: {
         [pageFiles.explorer]: { ...files, responseHeadersPolicy: this.headers('explorer', explorerPolicy(asked)) },
@@ -118,8 +126,27 @@ export class Page extends Construct {
         removalPolicy: RemovalPolicy.DESTROY,
       }),
     });
-    this.url = `https://${distribution.distributionDomainName}/`;
+    if (domain !== null) this.name(distribution, domain);
+    this.url = `https://${domain?.name ?? distribution.distributionDomainName}/`;
     acknowledgeFindings(Stack.of(this), bucket);
+  }
+
+  private certified({ name, certificate }: PageDomain) {
+    return {
+      domainNames: [name],
+      certificate: Certificate.fromCertificateArn(this, 'Certificate', certificate),
+      minimumProtocolVersion: SecurityPolicyProtocol.TLS_V1_2_2021,
+    };
+  }
+
+  /** Has a name lead to the page, where its hosted zone is given. */
+  private name(distribution: Distribution, { name, hostedZone }: PageDomain): void {
+    if (hostedZone === null) return;
+    // A record without a name of its own has that of its zone, so that the zone's real name does not matter.
+    const zone = HostedZone.fromHostedZoneAttributes(this, 'Zone', { hostedZoneId: hostedZone, zoneName: name });
+    const target = RecordTarget.fromAlias(new CloudFrontTarget(distribution));
+    new ARecord(this, 'AddressV4', { zone, target });
+    new AaaaRecord(this, 'AddressV6', { zone, target });
   }
 
   private createBucket(): Bucket {
@@ -189,7 +216,7 @@ function acknowledgeFindings(stack: Stack, bucket: Bucket): void {
     },
     {
       id: 'AwsSolutions-CFR4',
-      reason: "The least TLS version can be set with a domain and a certificate of one's own; browsers use 1.3.",
+      reason: "The least TLS version can be set with a domain of one's own alone (-c domain), and is 1.2 there.",
     },
   );
 }

@@ -17,6 +17,7 @@ import { cancelledKey, experimentsPrefix, jobsPrefix, recordsKey, runsPrefix } f
 import { acknowledgeFindings } from './acknowledged';
 import { Alarms } from './alarms';
 import { Database } from './database';
+import type { PageDomain } from './domain';
 import { ServiceFunction } from './functions';
 import { GraphqlApi } from './graphql-api';
 import { LiveUpdates, takeFrom } from './live-updates';
@@ -51,6 +52,8 @@ export interface StillhouseStackProps extends StackProps {
    * account has. Default: none reserved, since AWS refuses a reservation that leaves an account fewer than 100.
    */
   graphqlConcurrency?: number | null;
+  /** A name of one's own for the dashboard; default: the one that CloudFront gives. */
+  domain?: PageDomain | null;
 }
 
 /**
@@ -72,6 +75,7 @@ export class StillhouseStack extends Stack {
       trainerImage = null,
       readableBuckets = [],
       graphqlConcurrency = null,
+      domain = null,
       ...props
     }: StillhouseStackProps = {},
   ) {
@@ -151,6 +155,7 @@ export class StillhouseStack extends Stack {
       graphqlUrl: graphqlApi.url,
       socketUrl: liveUpdates.url,
       parameters,
+      domain,
       root: bundleRoot,
     });
     liveUpdates.serve(socket);

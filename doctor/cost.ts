@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { App, Stage } from 'aws-cdk-lib';
 import { extrasPerHour, noPrices, priceOf } from '../api/cost/prices';
 import { StillhouseStack } from '../cdk/stack';
+import { context } from '../cdk.json';
 import { instanceSizes, runsPerQueue } from '../contract/compute';
 
 /** One line of a bill. */
@@ -51,6 +52,8 @@ const freeAtRest = [
   /^AWS::Lambda::(EventInvokeConfig|LayerVersion|Permission|Version)$/,
   // Some 50 MB a month.
   /^AWS::Logs::LogGroup$/,
+  // Aliases of CloudFront's, whose queries are free, in a zone that is there anyway.
+  /^AWS::Route53::RecordSet$/,
   /^AWS::S3::(Bucket|BucketPolicy)$/,
   /^AWS::SNS::/,
   /^AWS::SQS::(Queue|QueuePolicy)$/,
@@ -128,7 +131,7 @@ const total = (expenses: readonly Expense[]): number => expenses.reduce((sum, { 
 
 /** `npm run cost`: what the stack costs, computed from its template. */
 function main(): void {
-  const app = new App();
+  const app = new App({ context });
   const stack = new StillhouseStack(app, 'Stillhouse', { bundleRoot: join(__dirname, '..') });
   const template = Stage.of(stack)!.synth().getStackArtifact(stack.artifactId).template;
   const print = (title: string, expenses: readonly Expense[]) => {

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import recommendedFlags from 'aws-cdk-lib/recommended-feature-flags.json';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { noPrices, priceOf } from '../../api/cost/prices';
 import { bundlePrograms } from '../../api/lambda/bundle';
+import { chooseDomain } from '../../cdk/domain';
 import { chooseForRegion, regionOffers } from '../../cdk/regions';
 import { StillhouseStack, type StillhouseStackProps } from '../../cdk/stack';
+import { context } from '../../cdk.json';
 import {
   bundleFolder,
   functionVariables,
@@ -65,7 +68,7 @@ describe('the stack', () => {
   let findings: () => unknown;
 
   beforeAll(() => {
-    const app = new App({ outdir: join(root, 'cdk.out') });
+    const app = new App({ context, outdir: join(root, 'cdk.out') });
     const stack = new StillhouseStack(app, 'Stillhouse', { bundleRoot: root });
     template = Template.fromStack(stack);
     findings = () => {
@@ -467,7 +470,9 @@ function actionOf(service: string, command: string): string[] {
 }
 
 it('says what to do where the functions were not bundled', () => {
-  expect(() => new StillhouseStack(new App(), 'Stillhouse', { bundleRoot: '/nowhere' })).toThrow('npm run bundle');
+  expect(() => new StillhouseStack(new App({ context }), 'Stillhouse', { bundleRoot: '/nowhere' })).toThrow(
+    'npm run bundle',
+  );
 });
 
 describe('a stack for a region', () => {
@@ -476,7 +481,7 @@ describe('a stack for a region', () => {
   const stackFor = (given: StillhouseStackProps): Template =>
     Template.fromStack(
       // The image is another matter, and takes long to look at.
-      new StillhouseStack(new App(), 'Stillhouse', {
+      new StillhouseStack(new App({ context }), 'Stillhouse', {
         bundleRoot: root,
         trainerImage: 'example.org/trainer:1',
         ...given,
@@ -528,7 +533,7 @@ describe('a stack that goes on with what an earlier one left', () => {
       trainerImage: 'example.org/trainer:1',
     };
     template = Template.fromStack(
-      new StillhouseStack(new App(), 'Stillhouse', {
+      new StillhouseStack(new App({ context }), 'Stillhouse', {
         bundleRoot: root,
         readableBuckets: ['inputs'],
         graphqlConcurrency: 100,
@@ -567,5 +572,99 @@ describe('a stack that goes on with what an earlier one left', () => {
     const [role] = resourcesOf(template, 'AWS::IAM::Role').find(([id]) => id.includes('TrainerRole'))!;
     const read = permissionsOf(template, role).filter(({ actions }) => actions.includes('s3:GetObject'));
     expect(read.flatMap(({ resources }) => resources)).toContain('arn:<AWS::Partition>:s3:::inputs/*');
+  });
+});
+
+describe('a stack whose dashboard has a name of its own', () => {
+  const root = bundleRoot();
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  const domain = {
+    name: 'stillhouse.example.org',
+    certificate: 'arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',
+    hostedZone: 'Z0123456789ABC',
+  };
+  const stackWith = (hostedZone: string | null): Template =>
+    Template.fromStack(
+      new StillhouseStack(new App({ context }), 'Stillhouse', {
+        bundleRoot: root,
+        trainerImage: 'example.org/trainer:1',
+        domain: { ...domain, hostedZone },
+      }),
+    );
+
+  it('shows the certificate, takes TLS from 1.2, and is named in its zone and in the outputs', () => {
+    const template = stackWith(domain.hostedZone);
+    template.hasResourceProperties('AWS::CloudFront::Distribution', {
+      DistributionConfig: {
+        Aliases: [domain.name],
+        ViewerCertificate: {
+          AcmCertificateArn: domain.certificate,
+          MinimumProtocolVersion: 'TLSv1.2_2021',
+          SslSupportMethod: 'sni-only',
+        },
+      },
+    });
+    const [[distribution]] = resourcesOf(template, 'AWS::CloudFront::Distribution') as [[string, Resource]];
+    const records = resourcesOf(template, 'AWS::Route53::RecordSet').map(([, { Properties }]) => [
+      Properties.Type,
+      Properties.Name,
+      Properties.HostedZoneId,
+      textOf(Properties.AliasTarget.DNSName),
+    ]);
+    const leadsTo = `<${distribution}.DomainName>`;
+    expect(records.sort()).toEqual([
+      ['A', `${domain.name}.`, domain.hostedZone, leadsTo],
+      ['AAAA', `${domain.name}.`, domain.hostedZone, leadsTo],
+    ]);
+    template.hasOutput('DashboardUrl', { Value: `https://${domain.name}/` });
+    expect(() => costAtRest(template.toJSON() as never)).not.toThrow();
+  });
+
+  it('has no records where its zone is kept elsewhere', () => {
+    stackWith(null).resourceCountIs('AWS::Route53::RecordSet', 0);
+  });
+
+  it('is refused with all that is wrong with its context', () => {
+    expect(chooseDomain({ name: null, certificate: null, hostedZone: null })).toEqual({ kind: 'chosen', domain: null });
+    expect(chooseDomain(domain)).toEqual({ kind: 'chosen', domain });
+    expect(chooseDomain({ ...domain, name: null, certificate: null })).toEqual({
+      kind: 'refused',
+      messages: [expect.stringMatching(/^domain: is missing/), expect.stringMatching(/^certificate: is missing/)],
+    });
+    const certificate = domain.certificate.replace('us-east-1', 'eu-west-1');
+    expect(chooseDomain({ name: 'https://a.org', certificate, hostedZone: 'example.org' })).toEqual({
+      kind: 'refused',
+      messages: [
+        expect.stringMatching(/^domain: "https:\/\/a.org" is not a name/),
+        expect.stringMatching(/^certificate: .*eu-west-1.* in us-east-1/),
+        expect.stringMatching(/^hostedZone: "example.org" is not the ID/),
+      ],
+    });
+  });
+});
+
+describe('feature flags of the CDK', () => {
+  const root = bundleRoot();
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  it('are those that the installed version recommends', () => {
+    expect(context).toEqual(recommendedFlags);
+  });
+
+  it('leave everything that holds data as it is without them', () => {
+    const templateWith = (flags: object): Template =>
+      Template.fromStack(
+        new StillhouseStack(new App({ context: { ...flags } }), 'Stillhouse', {
+          bundleRoot: root,
+          trainerImage: 'example.org/trainer:1',
+        }),
+      );
+    const holding = /^AWS::(S3::Bucket|DSQL::Cluster|SQS::Queue|Logs::LogGroup|SNS::Topic|CloudFront::Distribution)$/;
+    const kept = (template: Template) =>
+      Object.entries(template.toJSON().Resources as Record<string, Resource>).filter(([, { Type }]) =>
+        holding.test(Type),
+      );
+    expect(kept(templateWith(context)).length).toBeGreaterThan(10);
+    expect(kept(templateWith(context))).toEqual(kept(templateWith({})));
   });
 });
