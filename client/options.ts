@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { isS3Location } from '../contract/objects/open-objects';
+import { parseS3Location } from '../contract/objects/s3-location';
 import { momentSchema } from './moment';
 
 export const wholeNumber = (least: number, most: number) => {
@@ -9,11 +11,14 @@ export const wholeNumber = (least: number, most: number) => {
   return z.coerce.number({ error }).pipe(z.int({ error }).min(least, { error }).max(most, { error }));
 };
 
-/** A path from where the command was started, or a place on the hub. The server may have been started elsewhere. */
+/** A path from where the command was started, or a place on S3 or on the hub. The server may have been started elsewhere. */
 export const location = z
-  .string({ error: 'must be a path, or hf:owner/name on the Hugging Face hub' })
+  .string({ error: 'must be a path, s3://bucket/path, or hf:owner/name on the Hugging Face hub' })
   .min(1)
-  .transform((place) => (place.startsWith('hf:') ? place : resolve(place)));
+  .refine((place) => !isS3Location(place) || parseS3Location(place) !== null, {
+    error: 'must be as in s3://bucket/path, with letters, digits and "._=-" in the path',
+  })
+  .transform((place) => (place.startsWith('hf:') || isS3Location(place) ? place : resolve(place)));
 
 export const serverAddress = z.url({
   protocol: /^https?$/,

@@ -18,8 +18,9 @@ const usage = `Runs one of the thesis's experiments on your data and teacher, an
 
 ${presetNames.map((name) => `  ${name.padEnd(21)}${presets[name].title}: ${presets[name].question}`).join('\n')}
 
-  --data FOLDER        folder with a train and a test (or valid) file, .csv or .jsonl
-  --teacher PLACE      Hugging Face folder of a BERT encoder, or hf:owner/name; it is fine-tuned first
+  --data FOLDER        folder with a train and a test (or valid) file, .csv or .jsonl; also s3://bucket/folder
+  --teacher PLACE      Hugging Face folder of a BERT encoder, also s3://bucket/folder, or hf:owner/name; it is
+                       fine-tuned first
   --vectors FILE       word vectors in GloVe format for the students
   --scale SHARE        a quick look: this share of the train rows and of the epochs [1, the full size]
   --methods LIST       names of the variants to run, with commas between [all]

@@ -1,4 +1,5 @@
 import { findData, NoSource } from '../../client/data-folder';
+import { describeWithMoto } from '../testkit/moto-server';
 import { useTestFolder } from '../testkit/test-folder';
 
 const folder = useTestFolder();
@@ -30,4 +31,36 @@ test('a folder with no file of a kind, or with several, says which it holds', as
     `--data: ${at} must hold one train file, .csv or .jsonl with train in its name; found train-1.csv, train-2.csv`,
     `--data: ${at} must hold one test file, .csv or .jsonl with test or valid in its name; found none among train-1.csv, train-2.csv`,
   ]);
+});
+
+describeWithMoto('a folder on S3', (moto) => {
+  beforeAll(() => {
+    process.env.AWS_ENDPOINT_URL = moto().endpoint;
+  });
+  afterAll(() => {
+    delete process.env.AWS_ENDPOINT_URL;
+  });
+  const put = (bucket: string, key: string) =>
+    fetch(`${moto().endpoint}/${bucket}/${key}`, { method: 'PUT', body: 'x' });
+
+  test('is looked through like one of this machine, without what lies deeper', async () => {
+    const bucket = await moto().createBucket();
+    for (const key of ['data/train.csv', 'data/test.csv', 'data/old/train.csv', 'data-2/train.csv', 'bert/config.json'])
+      await put(bucket, key);
+    expect(await findData(`s3://${bucket}/data/`, { teacher: `s3://${bucket}/bert` })).toEqual({
+      train: `s3://${bucket}/data/train.csv`,
+      test: `s3://${bucket}/data/test.csv`,
+    });
+  });
+
+  test('that lacks a file, and a bucket that is not there, are told', async () => {
+    const bucket = await moto().createBucket();
+    await put(bucket, 'train.csv');
+    const place = `s3://${bucket}`;
+    expect((await refusal(place, { teacher: `${place}/bert` })).split('\n')).toEqual([
+      `--teacher: there is no ${place}/bert/config.json`,
+      `--data: ${place} must hold one test file, .csv or .jsonl with test or valid in its name; found none among train.csv`,
+    ]);
+    expect(await refusal('s3://no-such-bucket-here/data')).toMatch(/^--data: .*no-such-bucket-here/);
+  });
 });
