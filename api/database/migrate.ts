@@ -10,6 +10,8 @@ import { orderOfEvents } from './migrations/0009-order-of-events';
 import { dataFiles } from './migrations/0010-data-files';
 import { billedFrom } from './migrations/0011-billed-from';
 import { damage } from './migrations/0012-damage';
+import { meansOfMetrics } from './migrations/0013-means-of-metrics';
+import { ordersByMetrics } from './migrations/0014-orders-by-metrics';
 import type { Tables } from './tables';
 import { codeOf, retriedForLong } from './transaction';
 
@@ -25,6 +27,8 @@ export const migrations: readonly Migration[] = [
   dataFiles,
   billedFrom,
   damage,
+  meansOfMetrics,
+  ordersByMetrics,
 ];
 
 /** The table that remembers which migrations were applied. */
@@ -54,12 +58,13 @@ export interface IndexBuilding {
 export async function migrate(database: Kysely<Tables>, indexes?: IndexBuilding): Promise<string[]> {
   const dropped = (await indexes?.dropInvalid(database)) ?? [];
   await applied(database, migrationTable(database.schema), indexes);
-  const done = await database.selectFrom('migration').select('name').execute();
-  const names = new Set(done.map((row) => row.name));
+  const appliedAt = await findApplied(database);
   for (const migration of migrations) {
-    const isDone = names.has(migration.name);
+    const isDone = appliedAt.has(migration.name);
     for (const statement of migration.statements(database.schema))
       if (!isDone || (dropped.length > 0 && isIndex(statement))) await applied(database, statement, indexes);
+    if (!isDone || isWithin(appliedAt.get(migration.name)!, mixedVersionsHours.servers))
+      await migration.fill?.(database);
     if (isDone) continue;
     await retriedForLong(() =>
       database
@@ -69,7 +74,30 @@ export async function migrate(database: Kysely<Tables>, indexes?: IndexBuilding)
         .execute(),
     );
   }
-  return [...names].filter((name) => !migrations.some((known) => known.name === name));
+  return [...appliedAt.keys()].filter((name) => !migrations.some((known) => known.name === name));
+}
+
+/** When each migration was applied, by its name. */
+async function findApplied(database: Kysely<Tables>): Promise<Map<string, string>> {
+  const rows = await database.selectFrom('migration').select(['name', 'applied_at']).execute();
+  return new Map(rows.map((row) => [row.name, row.applied_at]));
+}
+
+/** For so long after a migration, processes of the version before may write rows: a team's servers, or a stack's functions. */
+export const mixedVersionsHours = { servers: 24, functions: 0.5 };
+
+const isWithin = (time: string, hours: number): boolean => Date.now() - Date.parse(time) <= hours * 3_600_000;
+
+/**
+ * Repeats what recent migrations fill in: a process of the version before leaves it out of the rows that it writes.
+ * `migrate` does so by itself.
+ */
+export async function fillAgain(database: Kysely<Tables>, hours: number): Promise<void> {
+  const appliedAt = await findApplied(database);
+  for (const { name, fill } of migrations) {
+    const time = appliedAt.get(name);
+    if (fill !== undefined && time !== undefined && isWithin(time, hours)) await fill(database);
+  }
 }
 
 const isIndex = (statement: SchemaStatement): boolean => statement.compile().sql.startsWith('create index ');

@@ -186,7 +186,10 @@ export interface SummaryMetricTable {
   min_step: number;
   max: number;
   max_step: number;
+  /** Finite: a sum beyond the range of float64 stays at its end. */
   sum: number;
+  /** sum / count; null in rows that a server of an older version has written, until they are filled. */
+  mean: number | null;
   /** The larger or the smaller of max and min, as the metric's direction has it. */
   best: number;
   best_step: number;

@@ -38,7 +38,7 @@ export async function storeSummaries(
       .values(rows)
       .onConflict((conflict) =>
         conflict.columns(['run_id', 'name']).doUpdateSet(({ ref }) => ({
-          ...{ count: ref('excluded.count'), sum: ref('excluded.sum') },
+          ...{ count: ref('excluded.count'), sum: ref('excluded.sum'), mean: ref('excluded.mean') },
           ...{ last: ref('excluded.last'), last_step: ref('excluded.last_step') },
           ...{ min: ref('excluded.min'), min_step: ref('excluded.min_step') },
           ...{ max: ref('excluded.max'), max_step: ref('excluded.max_step') },

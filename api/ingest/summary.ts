@@ -41,6 +41,7 @@ function firstValue(runId: string, name: string, step: number, value: number): S
     max: value,
     max_step: step,
     sum: value,
+    mean: value,
     best: value,
     best_step: step,
   };
@@ -54,14 +55,20 @@ function withValue(before: SummaryMetricTable, step: number, value: number): Sum
   const lower = value < before.min;
   const higher = value > before.max;
   const better = describeMetric(before.name).better === 'lower' ? lower : higher;
+  const count = before.count + 1;
+  const sum = finite(before.sum + value);
   return {
     ...before,
-    count: before.count + 1,
+    count,
+    sum,
+    mean: sum / count,
     last: value,
     last_step: step,
-    sum: before.sum + value,
     ...(lower ? { min: value, min_step: step } : {}),
     ...(higher ? { max: value, max_step: step } : {}),
     ...(better ? { best: value, best_step: step } : {}),
   };
 }
+
+/** The nearest finite number: infinite ones have no place in JSON, and what comes of two of them is not a number. */
+const finite = (value: number): number => Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value));

@@ -1,4 +1,5 @@
 import { stuckRunsMetric } from '../../contract/aws';
+import { fillAgain, mixedVersionsHours } from '../database/migrate';
 import { reconcileBatch } from '../launcher/batch';
 import { connectBatch } from '../launcher/batch-connection';
 import { endExpiredConnections } from '../subscriptions/expired';
@@ -24,5 +25,7 @@ export async function handler(): Promise<void> {
   } finally {
     await finish();
     await endExpiredConnections(services, connections);
+    // Functions are replaced after the migration, and those before them wrote without what it fills in.
+    await fillAgain(services.database, mixedVersionsHours.functions);
   }
 }

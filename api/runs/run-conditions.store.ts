@@ -104,7 +104,10 @@ export const metricOfRun = (runId: Expression<string>, name: string) =>
     .where('metric_of_run.name', '=', name);
 
 /** Whether a metric passes, whatever `present` says. @param row the name of its row */
-export function metricPasses(row: string, { reducer, value }: MetricCondition): Expression<SqlBool> {
+export function metricPasses(
+  row: 'summary_metric' | 'metric_of_run',
+  { reducer, value }: MetricCondition,
+): Expression<SqlBool> {
   const build = expressionBuilder<Tables, 'summary_metric'>();
   return value === undefined ? build.and([]) : numberTest(build, reduced(reducer, row), value);
 }
@@ -150,19 +153,18 @@ export function indexedIds({ metric, parameter }: RunFilter, passing = true): Ru
   return null;
 }
 
-/** The chosen reduction of a metric's history. @param row the name of its row of `summary_metric` */
-export function reduced(reducer: Reducer, row: string): RawBuilder<number> {
-  const column = (name: keyof Tables['summary_metric']) => sql.ref(`${row}.${name}`);
-  switch (reducer) {
-    case 'LAST':
-      return sql<number>`${column('last')}`;
-    case 'BEST':
-      return sql<number>`${column('best')}`;
-    case 'MIN':
-      return sql<number>`${column('min')}`;
-    case 'MAX':
-      return sql<number>`${column('max')}`;
-    case 'MEAN':
-      return sql<number>`(${column('sum')} / ${column('count')})`;
-  }
+const reducedColumns = { LAST: 'last', BEST: 'best', MIN: 'min', MAX: 'max', MEAN: 'mean' } as const satisfies Record<
+  Reducer,
+  keyof Tables['summary_metric']
+>;
+
+/**
+ * The chosen reduction of a metric's history, in the column that the index of its order has; among the rows of a look-up
+ * by run (`metric_of_run`) the mean is computed of what their index has.
+ * @param row the name of its row of `summary_metric`
+ */
+export function reduced(reducer: Reducer, row: 'summary_metric' | 'metric_of_run'): RawBuilder<number> {
+  if (reducer === 'MEAN' && row === 'metric_of_run')
+    return sql<number>`(${sql.ref(`${row}.sum`)} / ${sql.ref(`${row}.count`)})`;
+  return sql<number>`${sql.ref(`${row}.${reducedColumns[reducer]}`)}`;
 }

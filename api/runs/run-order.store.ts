@@ -32,14 +32,12 @@ export const termCount = (order: readonly RunOrder[]): number =>
 export const areDetails = (parts: readonly RunFilter[], order: readonly RunOrder[]): boolean =>
   parts.every(isDetail) && order.every(({ field }) => field == null);
 
-/** The way along an index that has the runs with the values of an order. */
+/** The way along an index that has the runs in an order. */
 export interface Walk {
   /** The rows of the index, as `run` or joined with it. */
   rows: SelectQueryBuilder<Tables, 'run', { id: string }>;
   terms: OrderTerm[];
   id: Expression<string>;
-  /** Whether they come in the order; else they are sorted. */
-  inOrder: boolean;
   /** What of the filter is to be looked up elsewhere. */
   parts: readonly RunFilter[];
   /** What further holds for runs that are not on the index and come behind it; null where none can pass. */
@@ -53,7 +51,7 @@ export function walkOf(database: Kysely<Tables>, parts: readonly RunFilter[], or
     const build = expressionBuilder<Tables, 'run'>();
     const value = build.ref(`run.${runOrderFields[first.field].column}`);
     const rows = database.selectFrom('run').select('run.id');
-    return { rows, terms: walkTerms(value, order), id: build.ref('run.id'), inOrder: true, parts, behind: null };
+    return { rows, terms: walkTerms(value, order), id: build.ref('run.id'), parts, behind: null };
   }
   const { name, reducer } = first?.metric ?? {};
   if (name === undefined || reducer === undefined || first?.nulls === 'FIRST') return null;
@@ -83,7 +81,6 @@ function metricWalk(
     rows: rows as unknown as Walk['rows'],
     terms: walkTerms(sql.ref(`${walked}.value`), order),
     id: sql.ref(`${walked}.id`),
-    inOrder: reducer === 'LAST' || reducer === 'BEST',
     parts,
     behind: ofMetric.length > 0 ? null : { metric: { name, reducer, present: false } },
   };

@@ -51,18 +51,15 @@ export async function findRunPlaces(database: Kysely<Tables>, search: RunSearch)
   const way = ways[engineOf(database)];
   if (walk === null) return sortedQuery(database, search, parts, fewest(await countPassing(database, parts))).execute();
   // Where all rows of the index pass, the first ones are the page.
-  if (walk.inOrder && walk.parts.length === 0 && walk.behind === null) return wholeQuery(walk, search, null).execute();
-  const near = walk.inOrder ? await nearQuery(database, walk, search).execute() : [];
+  if (walk.parts.length === 0 && walk.behind === null) return wholeQuery(walk, search, null).execute();
+  const near = await nearQuery(database, walk, search).execute();
   if (near.length >= limit) return near;
   const rowsLeft = near.length === 0 ? Number.POSITIVE_INFINITY : Math.ceil((nearRows * limit) / near.length);
-  const probed = walk.inOrder ? await mostRejectingFirst(database, walk, search, parts) : parts;
-  const candidates = await countPassing(database, probed);
+  const candidates = await countPassing(database, await mostRejectingFirst(database, walk, search, parts));
   const few = fewest(candidates);
   if (few !== null && few.count <= Math.min(way.sorted, rowsLeft))
     return sortedQuery(database, search, parts, few).execute();
-  // Where all rows are sorted anyway, PostgreSQL makes its tables of hashes by itself.
-  const held = walk.inOrder ? heldOf(candidates[0], rowsLeft, way) : null;
-  const found = await wholeQuery(walk, search, held).execute();
+  const found = await wholeQuery(walk, search, heldOf(candidates[0], rowsLeft, way)).execute();
   if (found.length >= limit || walk.behind === null) return found;
   const behind = { ...search, limit: limit - found.length, after: null };
   return [...found, ...(await sortedQuery(database, behind, [...parts, walk.behind], few).execute())];

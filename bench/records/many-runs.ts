@@ -86,7 +86,18 @@ export const runIdOf = (place: number): string =>
 function metricRow(runId: string, name: string, value: number): Tables['summary_metric'] {
   const steps = { last_step: 1, min_step: 1, max_step: 1, best_step: 1 };
   const best = value + 0.01;
-  return { run_id: runId, name, count: 2, last: value, min: value, max: best, sum: value + best, best, ...steps };
+  return {
+    run_id: runId,
+    name,
+    count: 2,
+    last: value,
+    min: value,
+    max: best,
+    sum: value + best,
+    mean: (value + best) / 2,
+    best,
+    ...steps,
+  };
 }
 
 export async function insertAll<Table extends 'run' | 'run_parameter' | 'summary_metric' | 'epoch_metric'>(

@@ -23,8 +23,8 @@ interface Search {
 /**
  * Searches of every selectivity: runs on one side of any value of a metric, with a hyper-parameter, a page of them in
  * an order. `best`: the good side, best or newest first. `worst`: the good side of one metric, the worst of another
- * first, so that what is wanted lies at the far end of the order. `other`: as `best`, by reductions without an index in
- * their order.
+ * first, so that what is wanted lies at the far end of the order. `other`: as `best`, by the
+ * least, greatest or mean value.
  */
 export function searches(kind: Kind, count: number): Search[] {
   const random = randomNumbers(2);

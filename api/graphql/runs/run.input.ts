@@ -224,7 +224,10 @@ registerEnumType(RunOrderField, {
   },
 });
 
-@InputType({ description: 'A metric as one number.' })
+@InputType({
+  description:
+    'A metric as one number. Values that are not a number or infinite are left out; a run that logged no others has no value.',
+})
 export class MetricOrderInput {
   @Field(() => String, { description: 'Name of the metric, such as `test/accuracy`.' })
   name: string;

@@ -51,6 +51,25 @@ describe('the position reached in what a run wrote', () => {
 });
 
 describe('taking in what a run wrote', () => {
+  it('keeps sums and means finite where values are at the end of the range, and has no summary of nulls alone', async () => {
+    await writeAttempt(services.objects, 'r', 1, null);
+    const values = [1.7e308, 1.7e308, -1.7e308].map((value) => ({
+      'train/loss': value,
+      other: null,
+    }));
+    await writeChunk(
+      services.objects,
+      'r',
+      1,
+      0,
+      values.map((value, at) => stepRecord(at + 1, value)),
+    );
+    await ingestRun(services, 'r');
+    // By hand: the sum stays at the end of the range with the second value, and comes back from there.
+    const sum = Number.MAX_VALUE - 1.7e308;
+    expect(await allSummaries()).toMatchObject([{ name: 'train/loss', count: 3, sum, mean: sum / 3 }]);
+  });
+
   it('sums metrics up over chunks, with null left out', async () => {
     await writeAttempt(services.objects, 'r', 1, null);
     await writeChunk(services.objects, 'r', 1, 0, [
@@ -75,6 +94,7 @@ describe('taking in what a run wrote', () => {
       max: 3,
       max_step: 10,
       sum: 6,
+      mean: 2,
       // Of a loss the smallest is the best.
       best: 1,
       best_step: 20,

@@ -44,7 +44,7 @@ const plainRun: fc.Arbitrary<Omit<PlainRun, 'id' | 'experimentId'>> = fc.record(
   updatedAt: times,
   tags: fc.uniqueArray(texts, { maxLength: 2 }),
   parameters: fc.dictionary(parameterNames, fc.oneof(numbers, texts), { maxKeys: 3 }),
-  metrics: fc.dictionary(metricNames, fc.array(numbers, { minLength: 1, maxLength: 3 }), { maxKeys: 2 }),
+  metrics: fc.dictionary(metricNames, fc.array(fc.option(numbers), { minLength: 1, maxLength: 3 }), { maxKeys: 2 }),
 });
 
 export const plainRuns = fc.array(plainRun, { minLength: 1, maxLength: 12 }).map((runs) =>

@@ -29,8 +29,8 @@ export interface PlainRun {
   updatedAt: string;
   tags: string[];
   parameters: Record<string, number | string>;
-  /** Histories of metrics; scores and losses alike. */
-  metrics: Record<string, number[]>;
+  /** Histories of metrics; scores and losses alike. null: not a number, or infinite. */
+  metrics: Record<string, (number | null)[]>;
 }
 
 const textFields = [
@@ -66,8 +66,8 @@ export function passes(run: PlainRun, filter: RunFilter): boolean {
 }
 
 export function reduce({ metrics }: PlainRun, name: string, reducer: Reducer): number | null {
-  const values = metrics[name];
-  if (values === undefined) return null;
+  const values = (metrics[name] ?? []).filter((value) => value !== null);
+  if (values.length === 0) return null;
   const smallest = Math.min(...values);
   const largest = Math.max(...values);
   switch (reducer) {

@@ -1,6 +1,6 @@
 import { type Compilable, CompiledQuery } from 'kysely';
 import { partsOf } from '../../../api/runs/run-conditions.store';
-import type { RunFilter, RunOrder } from '../../../api/runs/run-filter';
+import { type RunFilter, type RunOrder, reducers } from '../../../api/runs/run-filter';
 import { walkOf } from '../../../api/runs/run-order.store';
 import { sortedQuery, wholeQuery } from '../../../api/runs/run-search.store';
 import { useTestServices } from '../../testkit/api-services';
@@ -54,13 +54,16 @@ describe('the plan of a search', () => {
     expect(plan).not.toMatch(/SCAN (parameter|metric)_of_run/);
   });
 
-  it.each(['ASC', 'DESC'] as const)(
-    'walks the index of a metric, from the bound that the filter sets: %s',
-    async (direction) => {
-      const metric = { name: 'test/accuracy', reducer: 'BEST' } as const;
-      const plan = await planOf({ metric: { ...metric, value: { gt: 0.5 } } }, [{ metric, direction, nulls: 'LAST' }]);
+  it.each(reducers.flatMap((reducer) => (['ASC', 'DESC'] as const).map((direction) => ({ reducer, direction }))))(
+    'walks the index of a metric, from the bound that the filter sets: $reducer $direction',
+    async ({ reducer, direction }) => {
+      const metric = { name: 'test/accuracy', reducer };
+      const filter = { metric: { ...metric, value: { gt: 0.5 } } };
+      const plan = await planOf(filter, [{ metric, direction, nulls: 'LAST' }]);
+      const column = reducer.toLowerCase();
+      const index = `summary_metric_by_name_${column}_run_id`;
       expect(plan).toMatch(
-        /SEARCH summary_metric USING (COVERING )?INDEX summary_metric_by_name_best_run_id \(name=\? AND best>\?\)/,
+        new RegExp(`SEARCH summary_metric USING (COVERING )?INDEX ${index} \\(name=\\? AND ${column}>\\?\\)`),
       );
       expect(plan).not.toContain('TEMP B-TREE');
     },

@@ -157,7 +157,8 @@ describe('searching runs', () => {
         const { database } = services();
         for (const [at, filter] of filters.entries()) {
           const metric = { name: 'test/accuracy', reducer: reducers[at % reducers.length]! };
-          const byMetric: RunOrder[] = [{ metric, direction: 'DESC', nulls: 'LAST' }];
+          const direction = at % 2 === 0 ? 'DESC' : 'ASC';
+          const byMetric: RunOrder[] = [{ metric, direction, nulls: 'LAST' }];
           const parts = partsOf(filter);
           const search = { filter, order: byMetric, limit: 100, after: null };
           const walk = walkOf(database, parts, byMetric)!;
