@@ -127,10 +127,16 @@ module.exports = {
       'the image installs the engine from its folder alone, so that no other change makes it do so again',
     ),
     only(
-      'resolver-never-sees-sql',
+      'resolver-never-sees-records',
       '^api/.*\\.resolver\\.ts$',
-      '(^api/database/|node_modules/kysely)',
+      '^api/database/',
       'resolver -> service -> store',
+    ),
+    only(
+      'queries-in-stores-alone',
+      '^api/(?!database/|.*\\.store\\.ts$)',
+      'node_modules/kysely',
+      'services hand the database on to stores, which build the queries (test/sources.test.ts looks for the calls)',
     ),
     only(
       'store-never-sees-graphql',

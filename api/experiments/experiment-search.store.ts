@@ -46,8 +46,8 @@ const searched = (database: Kysely<Tables>, { filter, includeArchived }: Experim
     .where((build) => experimentTest(build, filter))
     .$if(!includeArchived, (query) => query.where('experiment.archived_at', 'is', null));
 
-/** The query for the ids of experiments that pass a filter, in an order, behind a place. */
-export function searchQuery(
+/** Ids of the experiments that pass a filter, in an order, behind a place, each with the keys of a cursor. */
+export function findExperimentPlaces(
   database: Kysely<Tables>,
   search: ExperimentSearch,
   { order, limit, after }: { order: readonly ExperimentOrder[]; limit: number; after: Place | null },
@@ -63,7 +63,7 @@ export function searchQuery(
     };
   });
   const query = searched(database, search).select('experiment.id');
-  return pageQuery(query, { terms, id: build.ref('experiment.id'), limit, after });
+  return pageQuery(query, { terms, id: build.ref('experiment.id'), limit, after }).execute();
 }
 
 export async function countExperiments(database: Kysely<Tables>, search: ExperimentSearch): Promise<number> {

@@ -1,22 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import type { Kysely, Transaction } from 'kysely';
 import { methods } from '../../contract/methods';
 import type { Problem } from '../../contract/run-spec';
 import { filterProblems } from '../database/conditions';
+import type { Database, DatabaseTransaction } from '../database/database';
 import { once } from '../database/idempotency';
 import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProblems } from '../database/keyset';
-import type { ExperimentTable, Tables } from '../database/tables';
+import type { ExperimentTable } from '../database/tables';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
 import { inputPlaceProblems } from '../definition/input-places';
 import { newRun, type PlannedRun } from '../definition/new-run';
 import { planRuns } from '../definition/plan-runs';
-import { nextChangeTime } from '../runs/run-life.service';
+import { nextChangeTime } from '../runs/run.store';
 import { findRuns } from '../runs/run-search.store';
 import type { Services } from '../shared/context';
 import { badArguments, type Failure, invalidInput, notFound } from '../shared/errors';
 import { findExperiment, insertExperiment, insertParameters, insertRuns } from './experiment.store';
 import type { ExperimentFilter, ExperimentOrder } from './experiment-filter';
-import { countExperiments, findExperiments, searchQuery } from './experiment-search.store';
+import { countExperiments, findExperimentPlaces, findExperiments } from './experiment-search.store';
 
 /** What became of a mutation of an experiment. `repeated`: it had been done under the same key before. */
 export type ExperimentOutcome = { experiment: ExperimentTable; repeated: boolean } | Failure;
@@ -50,7 +50,7 @@ export async function searchExperiments(
   ];
   if (problems.length > 0) throw badArguments(problems);
   const place = after?.kind === 'valid' ? after.value : null;
-  const rows = await searchQuery(database, search, { order, limit: page.first + 1, after: place }).execute();
+  const rows = await findExperimentPlaces(database, search, { order, limit: page.first + 1, after: place });
   const found = await findExperiments(
     database,
     rows.map(({ id }) => id),
@@ -129,7 +129,7 @@ async function prepareExperiment(
 }
 
 async function insertPrepared(
-  transaction: Transaction<Tables>,
+  transaction: DatabaseTransaction,
   { id, definition, runs }: PreparedExperiment,
   { launch, clonedFrom }: { launch: boolean; clonedFrom: string | null },
 ): Promise<{ id: string }> {
@@ -165,7 +165,7 @@ export function newId(kind: string): string {
 }
 
 /** What is wrong with the run that is named as the teacher. */
-async function teacherRunProblems(database: Kysely<Tables>, { teacher }: ExperimentDefinition): Promise<Problem[]> {
+async function teacherRunProblems(database: Database, { teacher }: ExperimentDefinition): Promise<Problem[]> {
   if (teacher?.run === undefined) return [];
   const path = 'teacher.run';
   const run = (await findRuns(database, [teacher.run]))[0];

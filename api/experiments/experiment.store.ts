@@ -15,6 +15,11 @@ export function findExperiment(database: Database, id: string): Promise<Experime
   return database.selectFrom('experiment').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+export async function hasExperiment(database: Database, id: string): Promise<boolean> {
+  const row = await database.selectFrom('experiment').select('id').where('id', '=', id).executeTakeFirst();
+  return row !== undefined;
+}
+
 export async function insertExperiment(
   transaction: Transaction<Tables>,
   experiment: ExperimentTable,

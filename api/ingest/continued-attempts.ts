@@ -2,6 +2,7 @@ import type { Attempt } from '../../contract/records';
 import { type AttemptUse, useOf } from '../cost/attempt-cost.store';
 import { applyEvent } from '../runs/run-life.service';
 import type { Services } from '../shared/context';
+import { findOwnJob } from './ingest.store';
 import { readAttemptEnd } from './run-objects';
 
 /**
@@ -16,18 +17,12 @@ export async function followJob(
   attempts: readonly Attempt[],
 ): Promise<AttemptUse[]> {
   if (!attempts.some(({ job }) => job !== undefined)) return [];
-  const run = await services.database
-    .selectFrom('run')
-    .innerJoin('batch_job', 'batch_job.name', 'run.job_name')
-    .select(['run.attempt', 'run.job_index', 'batch_job.job_id', 'batch_job.size'])
-    .where('run.id', '=', runId)
-    .executeTakeFirst();
-  if (run === undefined || run.job_id === null) return [];
-  const own = run.size === 1 ? run.job_id : `${run.job_id}:${run.job_index}`;
+  const run = await findOwnJob(services.database, runId);
+  if (run === null) return [];
   let before = run.attempt;
   const ended: AttemptUse[] = [];
   for (const { attempt, job } of attempts) {
-    if (attempt <= before || job !== own) continue;
+    if (attempt <= before || job !== run.job) continue;
     const end = await readAttemptEnd(services.objects, runId, before);
     if (end !== null) ended.push(useOf(before, end));
     const left = end?.outcome === 'interrupted' ? 'checkpoint' : 'nothing';

@@ -1,12 +1,13 @@
-import type { Kysely, Transaction } from 'kysely';
 import type { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { Attempt, Progress } from '../../contract/records';
 import { type AttemptUse, machineColumns, type RunCosts, recordUse } from '../cost/attempt-cost.store';
 import { noPrices } from '../cost/prices';
-import type { Tables } from '../database/tables';
+import type { Database, DatabaseTransaction } from '../database/database';
 import { inTransaction } from '../database/transaction';
+import { describeAttempt, findDescribedAttempts } from '../runs/attempt.store';
 import { markAsCancelled } from '../runs/cancelled-mark';
 import { judgeRun } from '../runs/judge-run.service';
+import { findRun } from '../runs/run.store';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
 import type { PriceSettings, Services } from '../shared/context';
 import { type Batch, nextBatch, partsTaken, positionWithin } from './batches';
@@ -62,7 +63,7 @@ export async function ingestRun(services: Services, runId: string, stoppedAt?: n
 
 /** @returns the position before the last part; null where another ingest was faster */
 async function takeAllButLast(
-  database: Kysely<Tables>,
+  database: Database,
   runId: string,
   position: string,
   batch: Batch,
@@ -115,7 +116,7 @@ export async function ingestResult(services: Services, runId: string): Promise<C
 
 /** Takes in what of a batch is of the metrics `names`. */
 async function takePart(
-  transaction: Transaction<Tables>,
+  transaction: DatabaseTransaction,
   runId: string,
   { records, anew }: Batch,
   names: ReadonlySet<string>,
@@ -135,35 +136,29 @@ async function takePart(
 
 /** Fills in what only the trainer knows of its attempts; the rest was recorded when they were claimed. */
 async function recordAttempts(
-  transaction: Transaction<Tables>,
+  transaction: DatabaseTransaction,
   runId: string,
   attempts: readonly Attempt[],
   prices: PriceSettings,
 ) {
-  const complete = await transaction
-    .selectFrom('attempt')
-    .select('number')
-    .where('run_id', '=', runId)
-    .where('engine', 'is not', null)
-    .execute();
+  const described = await findDescribedAttempts(transaction, runId);
   for (const record of attempts) {
     const { attempt, host, pid, engine, resumedFromStep, startedAt } = record;
-    if (complete.some(({ number }) => number === attempt)) continue;
-    const columns = {
-      host,
-      pid,
-      engine: `${engine.name} ${engine.version}`,
-      device: engine.device,
-      resumed_from_step: resumedFromStep,
-      // Its claim may have waited long for a machine.
-      started_at: startedAt,
-      ...machineColumns(record, prices),
-    };
-    await transaction
-      .insertInto('attempt')
-      .values({ run_id: runId, number: attempt, outcome: 'running', ...columns })
-      .onConflict((conflict) => conflict.columns(['run_id', 'number']).doUpdateSet(columns))
-      .execute();
+    if (described.has(attempt)) continue;
+    await describeAttempt(
+      transaction,
+      { runId, attempt },
+      {
+        host,
+        pid,
+        engine: `${engine.name} ${engine.version}`,
+        device: engine.device,
+        resumed_from_step: resumedFromStep,
+        // Its claim may have waited long for a machine.
+        started_at: startedAt,
+        ...machineColumns(record, prices),
+      },
+    );
   }
 }
 
@@ -177,11 +172,11 @@ interface RunNews {
 }
 
 async function recordNews(
-  transaction: Transaction<Tables>,
+  transaction: DatabaseTransaction,
   runId: string,
   { progress, attempts, elapsedSeconds, damage }: RunNews,
 ): Promise<ChangedRun | null> {
-  const run = await transaction.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
+  const run = await findRun(transaction, runId);
   if (run === undefined) return null;
   const use = progress && {
     attempt: progress.attempt,

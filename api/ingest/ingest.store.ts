@@ -4,6 +4,24 @@ import type { EpochMetricTable, SummaryMetricTable, Tables } from '../database/t
 
 const rowsPerStatement = 200;
 
+/**
+ * The attempt that a run is in, and the Batch job that carries it out by the records, as the trainer knows it (of an
+ * array job: `id:index`); null where no submitted job does.
+ */
+export async function findOwnJob(
+  database: Kysely<Tables>,
+  runId: string,
+): Promise<{ attempt: number; job: string } | null> {
+  const run = await database
+    .selectFrom('run')
+    .innerJoin('batch_job', 'batch_job.name', 'run.job_name')
+    .select(['run.attempt', 'run.job_index', 'batch_job.job_id', 'batch_job.size'])
+    .where('run.id', '=', runId)
+    .executeTakeFirst();
+  if (run === undefined || run.job_id === null) return null;
+  return { attempt: run.attempt, job: run.size === 1 ? run.job_id : `${run.job_id}:${run.job_index}` };
+}
+
 /** The key of the newest chunk that the records hold; empty before the first. */
 export async function readPosition(database: Kysely<Tables>, runId: string): Promise<string> {
   const stored = await database.selectFrom('ingest').select('last_key').where('run_id', '=', runId).executeTakeFirst();

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { attemptsPrefix, metricsPrefix, parseRunKey, progressKey, resultKey } from '../../contract/keys';
 import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import { ingestResult, ingestRun } from '../ingest/ingest.service';
+import { findExperimentsOfRuns } from '../runs/run.store';
 import type { Services } from '../shared/context';
 import { inParallel } from '../shared/in-parallel';
 import { topicName } from '../subscriptions/run-changes';
@@ -29,7 +30,9 @@ export function createLiveUpdatesHandler({ stores, hints, ...delivery }: LiveUpd
     const until = Date.now() + context.getRemainingTimeInMillis() - reserveMilliseconds;
     const { services, finish } = begin();
     const tasks = event.Records.map(({ messageId, body }) => ({ messageId, ...readMessage(body) }));
-    const experiments = await experimentsOf(services, [...new Set(tasks.flatMap(({ runs }) => [...runs.keys()]))]);
+    const experiments = await findExperimentsOfRuns(services.database, [
+      ...new Set(tasks.flatMap(({ runs }) => [...runs.keys()])),
+    ]);
     const failedRuns = await takeIn(services, tasks, experiments);
     const topicsOf = ({ runs, changed }: Task) => [
       ...changed,
@@ -124,11 +127,4 @@ async function takeIn(
     }
   });
   return failed;
-}
-
-/** The experiments of those runs that the records know; others are somebody else's, carried out by hand. */
-async function experimentsOf({ database }: Services, runIds: readonly string[]): Promise<Map<string, string>> {
-  if (runIds.length === 0) return new Map();
-  const rows = await database.selectFrom('run').select(['id', 'experiment_id']).where('id', 'in', runIds).execute();
-  return new Map(rows.map(({ id, experiment_id }) => [id, experiment_id]));
 }

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ExperimentTable, RunState, RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
-import { nextChangeTime } from '../runs/run-life.service';
+import { nextChangeTime } from '../runs/run.store';
 
 /** Ids of the experiments that have runs to launch. */
 export async function findLaunchingExperiments(database: Kysely<Tables>): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { hasBatchJobs } from '../database/grants';
 import { ingestRun } from '../ingest/ingest.service';
+import { updateAttempt } from '../runs/attempt.store';
 import { applyEvent } from '../runs/run-life.service';
 import type { Services } from '../shared/context';
 import { isFullDisk } from '../shared/errors';
@@ -149,12 +150,7 @@ function wordsFor(error: unknown): unknown {
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 async function recordStart(services: Services, job: Job, place: { host: string; pid: number }): Promise<void> {
-  await services.database
-    .updateTable('attempt')
-    .set(place)
-    .where('run_id', '=', job.runId)
-    .where('number', '=', job.attempt)
-    .execute();
+  await updateAttempt(services.database, job, place);
   await applyEvent(services, job.runId, { kind: 'started', attempt: job.attempt });
 }
 

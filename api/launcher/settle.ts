@@ -4,6 +4,7 @@ import type { AttemptEnd } from '../../contract/records';
 import { useOf } from '../cost/attempt-cost.store';
 import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
 import { newestCheckpointStep, readAttemptEnd, readAttempts } from '../ingest/run-objects';
+import { updateAttempt } from '../runs/attempt.store';
 import type { Failure, RunEvent } from '../runs/run-life';
 import { applyEvent, type RunFigures } from '../runs/run-life.service';
 import type { Services } from '../shared/context';
@@ -39,12 +40,7 @@ export async function settleAttempt(
   } catch (error) {
     event = unreadable(job.attempt, error as Error, options.crashLimit);
   }
-  await services.database
-    .updateTable('attempt')
-    .set({ exit_code: end?.exitCode ?? null })
-    .where('run_id', '=', job.runId)
-    .where('number', '=', job.attempt)
-    .execute();
+  await updateAttempt(services.database, job, { exit_code: end?.exitCode ?? null });
   await applyEvent(services, job.runId, event, costs);
 }
 

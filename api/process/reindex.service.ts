@@ -1,4 +1,3 @@
-import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { experimentsPrefix, runsPrefix, specKey } from '../../contract/keys';
 import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
@@ -6,16 +5,20 @@ import { readStored } from '../../contract/objects/stored-json';
 import type { AttemptEnd } from '../../contract/records';
 import { parseRunSpec, type RunSpec } from '../../contract/run-spec';
 import { useOf } from '../cost/attempt-cost.store';
-import type { ExperimentTable, RunTable, Tables } from '../database/tables';
+import type { Database } from '../database/database';
+import type { ExperimentTable, RunTable } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { completeDefinition, type ExperimentDefinition } from '../definition/definition';
 import { newRun } from '../definition/new-run';
 import { planRuns } from '../definition/plan-runs';
-import { insertExperiment, insertParameters, insertRuns } from '../experiments/experiment.store';
+import { hasExperiment, insertExperiment, insertParameters, insertRuns } from '../experiments/experiment.store';
 import { isExperimentKey, readExperimentRecord } from '../experiments/experiment-record';
 import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
 import { type Cancellation, keysUnder, readAttemptEnd, readAttempts, readCancellation } from '../ingest/run-objects';
+import { updateAttempt } from '../runs/attempt.store';
+import { findRun, findRunState } from '../runs/run.store';
 import type { Services } from '../shared/context';
+import { countExperiments, findAllRuns, nextPosition, restoreColumns } from './reindex.store';
 
 export interface ReindexReport {
   experiments: number;
@@ -41,13 +44,12 @@ export async function reindex(services: Services): Promise<ReindexReport> {
   for (const runId of await runIds(services)) {
     await attempt(specKey(runId), () => restoreSpec(services, runId));
   }
-  const runs = await services.database.selectFrom('run').select('id').orderBy('id').execute();
-  for (const { id } of runs) {
+  const runs = await findAllRuns(services.database);
+  for (const id of runs) {
     await attempt(`runs/${id}`, () => restoreLife(services, id));
     problems.push(...(await findDamage(services, id)));
   }
-  const experiments = await services.database.selectFrom('experiment').select('id').execute();
-  return { experiments: experiments.length, runs: runs.length, problems };
+  return { experiments: await countExperiments(services.database), runs: runs.length, problems };
 }
 
 async function runIds({ objects }: Services): Promise<string[]> {
@@ -111,9 +113,8 @@ function experimentRow(id: string, definition: ExperimentDefinition, given: Part
 /** A run that no definition made, from its spec. */
 async function restoreSpec(services: Services, runId: string): Promise<void> {
   const { database, objects } = services;
-  const known = await database.selectFrom('run').select('id').where('id', '=', runId).executeTakeFirst();
   const stored = await readStored(objects, specKey(runId), z.unknown());
-  if (known !== undefined) return;
+  if ((await findRunState(database, runId)) !== null) return;
   if (stored === null) throw new Error('does not exist: what lies in this prefix is of no run');
   const parsed = parseRunSpec(stored);
   if (parsed.kind === 'invalid')
@@ -124,21 +125,9 @@ async function restoreSpec(services: Services, runId: string): Promise<void> {
   const planned = { spec, dependsOn: spec.teacher?.kind === 'run' ? spec.teacher.runId : null };
   await insertParameters(database, [planned]);
   await inTransaction(database, async (transaction) => {
-    const siblings = await transaction
-      .selectFrom('run')
-      .select('position')
-      .where('experiment_id', '=', experimentId)
-      .orderBy('position', 'desc')
-      .limit(1)
-      .executeTakeFirst();
-    const home = await transaction
-      .selectFrom('experiment')
-      .select('id')
-      .where('id', '=', experimentId)
-      .executeTakeFirst();
-    if (home === undefined)
+    if (!(await hasExperiment(transaction, experimentId)))
       await insertExperiment(transaction, experimentRow(experimentId, definitionOf(spec), {}), []);
-    const position = (siblings?.position ?? -1) + 1;
+    const position = await nextPosition(transaction, experimentId);
     await insertRuns(transaction, [newRun(planned, { experimentId, position, createdAt, changedAt: createdAt })]);
   });
 }
@@ -158,8 +147,7 @@ function definitionOf({ experimentId, variant, method, data, seed }: RunSpec): E
 /** Attempts, metrics and state of a run, from what its attempts wrote: taken in as while it ran, then ended as it did. */
 async function restoreLife(services: Services, runId: string): Promise<void> {
   const { database, objects } = services;
-  const set = (columns: Partial<RunTable>) =>
-    database.updateTable('run').set(columns).where('id', '=', runId).execute();
+  const set = (columns: Partial<RunTable>) => restoreColumns(database, runId, columns);
   const attempts = await readAttempts(objects, runId);
   const newest = attempts.at(-1);
   if (newest !== undefined) {
@@ -188,20 +176,23 @@ async function restoreLife(services: Services, runId: string): Promise<void> {
   else if (end?.outcome === 'succeeded') await set({ finished_at: end.endedAt });
 }
 
-async function restoreAttemptEnd(database: Kysely<Tables>, runId: string, attempt: number, end: AttemptEnd | null) {
+async function restoreAttemptEnd(database: Database, runId: string, attempt: number, end: AttemptEnd | null) {
   const failure = end?.outcome === 'failed' ? end : null;
-  await database
-    .updateTable('attempt')
-    .set({ outcome: end?.outcome ?? 'lost', ended_at: end?.endedAt ?? null })
-    .set({ failure_kind: failure?.kind ?? null, failure_message: failure?.message ?? null })
-    .where('run_id', '=', runId)
-    .where('number', '=', attempt)
-    .execute();
+  await updateAttempt(
+    database,
+    { runId, attempt },
+    {
+      outcome: end?.outcome ?? 'lost',
+      ended_at: end?.endedAt ?? null,
+      failure_kind: failure?.kind ?? null,
+      failure_message: failure?.message ?? null,
+    },
+  );
 }
 
 /** Objects of a run that were left out, and why. */
 async function findDamage({ database }: Services, runId: string): Promise<string[]> {
-  const run = await database.selectFrom('run').select('damage').where('id', '=', runId).executeTakeFirst();
+  const run = await findRun(database, runId);
   return run?.damage == null ? [] : JSON.parse(run.damage);
 }
 

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { Kysely } from 'kysely';
 import { conditionProbeKey } from '../../contract/keys';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { ObjectStoreError } from '../../contract/objects/object-store-error';
 import { openObjects } from '../../contract/objects/open-objects';
+import type { Database } from '../database/database';
 import { openRecords } from '../database/records';
-import type { Tables } from '../database/tables';
 import { dataPaths } from '../shared/data-directory';
 import { claimObjects } from '../team/claim-objects';
 import { alone, joinTeam, type Team, type TeamEvents } from '../team/team';
@@ -16,7 +15,7 @@ import type { Settings } from './env';
 /** Records and objects of a server, and its place among those that share them. */
 export interface Stores {
   kind: 'opened';
-  database: Kysely<Tables>;
+  database: Database;
   objects: ObjectStore;
   team: Team;
   close(): Promise<void>;

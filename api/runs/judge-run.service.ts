@@ -1,6 +1,5 @@
-import type { Transaction } from 'kysely';
 import { bestOf, defaultSelectBy, describeMetric } from '../../contract/metrics';
-import type { Tables } from '../database/tables';
+import type { DatabaseTransaction } from '../database/database';
 import { baseVariant, type ExperimentDefinition, teacherVariant } from '../definition/definition';
 import { goesOn, rungsOf } from '../definition/successive-halving';
 import { findEpochValues, findJudgedEpochs, findJudgedRun, findRung, insertRungResult } from './halving.store';
@@ -17,7 +16,7 @@ import { applyEventIn } from './run-life.service';
  * @returns the epoch of the rung at which it is stopped now; null where it goes on
  */
 export async function judgeRun(
-  transaction: Transaction<Tables>,
+  transaction: DatabaseTransaction,
   runId: string,
   stoppedAt?: number | null,
 ): Promise<number | null> {

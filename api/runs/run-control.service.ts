@@ -1,13 +1,13 @@
-import type { Kysely, Transaction } from 'kysely';
 import type { Problem } from '../../contract/run-spec';
-import { isOver, overStates } from '../../contract/run-states';
-import type { RunTable, Tables } from '../database/tables';
+import { isOver } from '../../contract/run-states';
+import type { DatabaseTransaction } from '../database/database';
 import { inTransaction } from '../database/transaction';
 import type { Services } from '../shared/context';
 import { inParallel } from '../shared/in-parallel';
 import { inParts } from '../shared/in-parts';
 import { markAsCancelled } from './cancelled-mark';
-import { resumeLaunching } from './experiment-halt';
+import { cancelLaunching, resumeLaunching } from './launching.store';
+import { type FailedRun, findCancellableRuns, findFailedRuns, findRun } from './run.store';
 import { transition } from './run-life';
 import { applyEvent, applyEventIn, applyWish, type ChangedRun, lifeOf } from './run-life.service';
 
@@ -46,20 +46,8 @@ export async function cancelRun(services: Services, runId: string): Promise<RunC
  * @returns how many runs it changed
  */
 export async function cancelExperiment(services: Services, experimentId: string): Promise<number> {
-  await services.database
-    .updateTable('experiment')
-    .set({ state: 'cancelled', updated_at: new Date().toISOString() })
-    .where('id', '=', experimentId)
-    .where('state', '!=', 'cancelled')
-    .execute();
-  const unfinished = await services.database
-    .selectFrom('run')
-    .select('id')
-    .where('experiment_id', '=', experimentId)
-    .where('state', 'not in', overStates)
-    .where('cancel_requested', '=', 0)
-    .execute();
-  const ids = unfinished.map(({ id }) => id);
+  await cancelLaunching(services.database, experimentId);
+  const ids = await findCancellableRuns(services.database, experimentId);
   const [problem] = await inParallel(ids, (id) => markAsCancelled(services.objects, id), marksAtOnce);
   if (problem !== undefined) throw problem;
   let changedRuns = 0;
@@ -93,17 +81,10 @@ export async function retryRun(services: Services, runId: string): Promise<RunCo
  * Has all failed runs of an experiment tried again, within a transaction of the caller. Those whose teacher is not tried
  * again stay as they are.
  */
-export async function retryFailedRunsIn(transaction: Transaction<Tables>, experimentId: string): Promise<RetriedRun[]> {
-  const failed = await transaction
-    .selectFrom('run')
-    .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
-    .select(['run.id', 'run.depends_on', 'teacher.state as teacherState', 'teacher.experiment_id as teacherExperiment'])
-    .where('run.experiment_id', '=', experimentId)
-    .where('run.state', '=', 'FAILED')
-    .orderBy('run.position')
-    .execute();
+export async function retryFailedRunsIn(transaction: DatabaseTransaction, experimentId: string): Promise<RetriedRun[]> {
+  const failed = await findFailedRuns(transaction, experimentId);
   // A teacher of the same experiment that failed is tried again with them.
-  const hasTeacher = ({ teacherState, teacherExperiment }: (typeof failed)[number]) =>
+  const hasTeacher = ({ teacherState, teacherExperiment }: FailedRun) =>
     teacherState === 'FAILED' ? teacherExperiment === experimentId : teacherState !== 'CANCELLED';
   const retried = failed.filter(hasTeacher).map(({ id }) => id);
   if (retried.length === 0) return [];
@@ -112,7 +93,7 @@ export async function retryFailedRunsIn(transaction: Transaction<Tables>, experi
 }
 
 /** As `retryRun`, within a transaction of the caller, who calls `announceRetried` once it is committed. */
-export async function retryRunIn(transaction: Transaction<Tables>, runId: string): Promise<RetryOutcome> {
+export async function retryRunIn(transaction: DatabaseTransaction, runId: string): Promise<RetryOutcome> {
   const run = await findRun(transaction, runId);
   if (run === undefined) return { kind: 'not-found' };
   if (!isOver(run.state)) return { kind: 'done', changed: false };
@@ -133,10 +114,6 @@ export async function retryRunIn(transaction: Transaction<Tables>, runId: string
 export function announceRetried(services: Services, retried: readonly RetriedRun[]): void {
   for (const { experimentId, id } of retried) services.changes.runChanged(experimentId, id);
   services.wake();
-}
-
-function findRun(database: Kysely<Tables>, runId: string): Promise<RunTable | undefined> {
-  return database.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
 }
 
 const refused = (message: string): Extract<RunControlOutcome, { kind: 'refused' }> => ({

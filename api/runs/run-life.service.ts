@@ -1,12 +1,13 @@
-import type { Transaction } from 'kysely';
 import { isOver } from '../../contract/run-states';
-import type { RunTable, Tables } from '../database/tables';
+import type { DatabaseTransaction } from '../database/database';
+import type { RunTable } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import type { Services } from '../shared/context';
 import { grouped } from '../shared/grouped';
-import { inParts } from '../shared/in-parts';
 import { recordServer } from '../team/team.store';
+import { endRunningAttempt, insertAttempt } from './attempt.store';
 import { countInfrastructureFailures } from './experiment-halt';
+import { findRun, findRunsById, nextChangeTime, updateRun, updateRuns } from './run.store';
 import { attemptOutcome, type Failure, type RunEvent, type RunLife, transition } from './run-life';
 
 /** Figures that come with an event and are stored with it. */
@@ -66,24 +67,23 @@ export async function applyEvent(
 
 /** As `applyEvent`, within a transaction of the caller, who announces the change once it is committed. */
 export async function applyEventIn(
-  transaction: Transaction<Tables>,
+  transaction: DatabaseTransaction,
   runId: string,
   event: RunEvent,
   figures: RunFigures = {},
 ): Promise<ChangedRun | null> {
-  const run = await transaction.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
+  const run = await findRun(transaction, runId);
   const next = run && transition(lifeOf(run), event);
   if (!run || !next) return null;
   const now = new Date().toISOString();
-  const updated = await transaction
-    .updateTable('run')
-    .set({ ...columnsOf(next), ...consequences(run, next, event, now), ...figures })
-    .set({ updated_at: await nextChangeTime(transaction), revision: run.revision + 1 })
-    .where('id', '=', runId)
-    .where('revision', '=', run.revision)
-    .executeTakeFirst();
+  const isUpdated = await updateRun(transaction, run, {
+    ...columnsOf(next),
+    ...consequences(run, next, event, now),
+    ...figures,
+    updated_at: await nextChangeTime(transaction),
+  });
   // Another writer came between, which only an engine without serial transactions allows: the caller's work is undone.
-  if (updated.numUpdatedRows !== 1n) throw new Error(`run ${runId} was changed by another writer at the same moment`);
+  if (!isUpdated) throw new Error(`run ${runId} was changed by another writer at the same moment`);
   await recordAttempt(transaction, run, next, event, now);
   await countInfrastructureFailures(transaction, run.experiment_id, event, next);
   return { id: run.id, experimentId: run.experiment_id, life: next };
@@ -98,52 +98,28 @@ export type Wish = Extract<RunEvent, { kind: 'cancel-requested' | 'retried' }>;
  * @returns the runs that it changed, in the order of `runIds`
  */
 export async function applyWish(
-  transaction: Transaction<Tables>,
+  transaction: DatabaseTransaction,
   runIds: readonly string[],
   wish: Wish,
 ): Promise<ChangedRun[]> {
   const now = new Date().toISOString();
   const changes: { run: RunTable; next: RunLife; columns: Partial<RunTable> }[] = [];
-  for (const part of inParts(runIds, idsPerStatement))
-    for (const run of await transaction.selectFrom('run').selectAll().where('id', 'in', part).execute()) {
-      const next = transition(lifeOf(run), wish);
-      if (next !== null)
-        changes.push({ run, next, columns: { ...columnsOf(next), ...consequences(run, next, wish, now) } });
-    }
+  for (const run of await findRunsById(transaction, runIds)) {
+    const next = transition(lifeOf(run), wish);
+    if (next !== null)
+      changes.push({ run, next, columns: { ...columnsOf(next), ...consequences(run, next, wish, now) } });
+  }
   const updated_at = changes.length === 0 ? now : await nextChangeTime(transaction);
   for (const alike of grouped(changes, ({ columns }) => JSON.stringify(columns)).values())
-    for (const part of inParts(alike, idsPerStatement))
-      await transaction
-        .updateTable('run')
-        .set({ ...part[0]!.columns, updated_at })
-        .set((column) => ({ revision: column('revision', '+', 1) }))
-        .where(
-          'id',
-          'in',
-          part.map(({ run }) => run.id),
-        )
-        .execute();
+    await updateRuns(
+      transaction,
+      alike.map(({ run }) => run.id),
+      { ...alike[0]!.columns, updated_at },
+    );
   const byId = new Map(
     changes.map(({ run, next }) => [run.id, { id: run.id, experimentId: run.experiment_id, life: next }]),
   );
   return runIds.flatMap((id) => byId.get(id) ?? []);
-}
-
-const idsPerStatement = 500;
-
-/**
- * A time for `run.updated_at` that is later than every one given out before, also where the clock stood still or went
- * back: by it other servers look for what changed (watch-runs.ts). Rows changed in one transaction may share it.
- */
-export async function nextChangeTime(transaction: Transaction<Tables>): Promise<string> {
-  const newest = await transaction
-    .selectFrom('run')
-    .select('updated_at')
-    .orderBy('updated_at', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  const earliest = newest ? Date.parse(newest.updated_at) + 1 : 0;
-  return new Date(Math.max(Date.now(), earliest)).toISOString();
 }
 
 export function lifeOf(run: RunTable): RunLife {
@@ -214,60 +190,28 @@ const failureMessageLimit = 4000;
 const failureProblemLimit = 50;
 
 async function recordAttempt(
-  transaction: Transaction<Tables>,
+  transaction: DatabaseTransaction,
   run: RunTable,
   next: RunLife,
   event: RunEvent,
   now: string,
 ): Promise<void> {
   if (event.kind === 'claimed') {
-    await beginAttempt(transaction, run.id, event.attempt, now);
+    await insertAttempt(transaction, { runId: run.id, attempt: event.attempt }, now);
     if (event.serverId !== undefined) await recordServer(transaction, run.id, event.attempt, event.serverId);
   }
   const outcome = attemptOutcome(event, next);
   if (outcome === null) return;
   const failure = event.kind === 'failed' || event.kind === 'crashed' ? event.failure : null;
-  await transaction
-    .updateTable('attempt')
-    .set({
+  const attempt = event.kind === 'continued' ? run.attempt : next.attempt;
+  await endRunningAttempt(
+    transaction,
+    { runId: run.id, attempt },
+    {
       outcome,
       ended_at: now,
       failure_kind: failure?.kind ?? null,
       failure_message: failure?.message.slice(0, failureMessageLimit) ?? null,
-    })
-    .where('run_id', '=', run.id)
-    .where('number', '=', event.kind === 'continued' ? run.attempt : next.attempt)
-    .where('outcome', '=', 'running')
-    .execute();
-}
-
-async function beginAttempt(transaction: Transaction<Tables>, runId: string, number: number, now: string) {
-  const begun = {
-    outcome: 'running',
-    host: null,
-    pid: null,
-    engine: null,
-    device: null,
-    resumed_from_step: null,
-    started_at: now,
-    ended_at: null,
-    exit_code: null,
-    failure_kind: null,
-    failure_message: null,
-    log: null,
-    instance_type: null,
-    capacity: null,
-    price_per_hour: null,
-    price_source: null,
-    billed_from: null,
-    billed_seconds: null,
-    cost: null,
-    energy_watt_hours: null,
-    energy_source: null,
-  } as const;
-  await transaction
-    .insertInto('attempt')
-    .values({ run_id: runId, number, ...begun })
-    .onConflict((conflict) => conflict.columns(['run_id', 'number']).doUpdateSet(begun))
-    .execute();
+    },
+  );
 }

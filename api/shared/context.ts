@@ -1,7 +1,6 @@
-import type { Kysely } from 'kysely';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { Viewer } from '../access/viewer';
-import type { Tables } from '../database/tables';
+import type { Database } from '../database/database';
 
 /**
  * Announces changes of records and objects. An announcement is a hint: listeners read the change itself from where it is
@@ -37,7 +36,7 @@ export interface PriceSettings {
 
 /** What every resolver and service works with; built once at start. */
 export interface Services {
-  database: Kysely<Tables>;
+  database: Database;
   objects: ObjectStore;
   /** Announces a changed run to whoever subscribed. */
   changes: RunChanges;

@@ -1,6 +1,7 @@
 import type { MetricRecord } from '../../contract/records';
 import { isOver } from '../../contract/run-states';
 import { chunksAfter, type MetricChunk, readAttempts } from '../ingest/run-objects';
+import { findRunState } from '../runs/run.store';
 import type { Services } from '../shared/context';
 import { badArguments, notFound } from '../shared/errors';
 import { type MetricCursor, metricCursor, parseMetricCursor, positionBefore } from './cursors';
@@ -37,7 +38,8 @@ export async function followMetrics(
     throw badArguments([
       { path: 'after', message: `"${after}" is no cursor of metricsLogged: pass one as you got it` },
     ]);
-  if ((await readState(services, runId)) === null) throw badArguments(notFound('runId', 'run', runId).problems);
+  if ((await findRunState(services.database, runId)) === null)
+    throw badArguments(notFound('runId', 'run', runId).problems);
   return followLog(services.changes, metricLog(services, runId), start);
 }
 
@@ -57,7 +59,7 @@ async function readUpdates(
   start: MetricCursor,
 ): Promise<Found<MetricCursor, MetricUpdate>> {
   // The state is read before the chunks: a run that was over then has written its last chunk.
-  const state = await readState(services, runId);
+  const state = await findRunState(services.database, runId);
   const attempts = await readAttempts(services.objects, runId);
   const events: MetricUpdate[] = [];
   let position = start;
@@ -72,11 +74,6 @@ async function readUpdates(
   }
   // A run that is over may be retried: that it is over is read anew, behind its last event.
   return { events, position, over: events.length === 0 && (state === null || isOver(state)) };
-}
-
-async function readState({ database }: Services, runId: string) {
-  const run = await database.selectFrom('run').select('state').where('id', '=', runId).executeTakeFirst();
-  return run?.state ?? null;
 }
 
 /** The events of a chunk, without the parts that the position has behind it. */

@@ -1,4 +1,5 @@
 import type { RunTable } from '../database/tables';
+import { hasExperiment } from '../experiments/experiment.store';
 import type { Services } from '../shared/context';
 import { badArguments, notFound } from '../shared/errors';
 import { parseRunCursor, type RunCursor, runCursor } from './cursors';
@@ -29,8 +30,8 @@ export async function followRuns(
   if (start === null)
     throw badArguments([{ path: 'after', message: `"${after}" is no cursor of runUpdated: pass one as you got it` }]);
   const { database } = services;
-  const experiment = await database.selectFrom('experiment').select('id').where('id', '=', experimentId).execute();
-  if (experiment.length === 0) throw badArguments(notFound('experimentId', 'experiment', experimentId).problems);
+  if (!(await hasExperiment(database, experimentId)))
+    throw badArguments(notFound('experimentId', 'experiment', experimentId).problems);
   const log: Log<RunCursor, RunUpdate> = {
     topic: { experimentId },
     keyOf: runCursor,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Kysely } from 'kysely';
-import type { ServerTable, Tables } from '../database/tables';
+import type { Database } from '../database/database';
+import type { ServerTable } from '../database/tables';
 import { beat, findRunsOfOthers, findServers, registerServer, removeServer } from './team.store';
 
 /** A server among those that share records and objects. */
@@ -58,7 +58,7 @@ const beatsPerLease = 10;
  * that they are gone before the others take over, and launches nothing until it can again.
  */
 export async function joinTeam(
-  database: Kysely<Tables>,
+  database: Database,
   member: TeamMember,
   events: TeamEvents,
 ): Promise<{ kind: 'joined'; team: Team } | { kind: 'refused'; message: string }> {
@@ -113,7 +113,7 @@ export async function joinTeam(
 }
 
 /** Looks at the other servers and removes those that stood still for their lease. @returns those that are left */
-function watchServers(database: Kysely<Tables>, self: string, events: TeamEvents): () => Promise<ServerTable[]> {
+function watchServers(database: Database, self: string, events: TeamEvents): () => Promise<ServerTable[]> {
   const seen = new Map<string, { beat: number; since: number }>();
   return async () => {
     const others = (await findServers(database)).filter(({ id }) => id !== self);
