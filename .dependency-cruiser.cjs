@@ -126,12 +126,7 @@ module.exports = {
       '^(contract/|trainer/(?!engine/))',
       'the image installs the engine from its folder alone, so that no other change makes it do so again',
     ),
-    only(
-      'resolver-never-sees-records',
-      '^api/.*\\.resolver\\.ts$',
-      '^api/database/',
-      'resolver -> service -> store',
-    ),
+    only('resolver-never-sees-records', '^api/.*\\.resolver\\.ts$', '^api/database/', 'resolver -> service -> store'),
     only(
       'queries-in-stores-alone',
       '^api/(?!database/|.*\\.store\\.ts$)',
