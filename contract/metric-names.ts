@@ -38,6 +38,12 @@ export const scoreNames = [
 ] as const;
 export type ScoreName = (typeof scoreNames)[number];
 
+/**
+ * Longest label of a class in UTF-8, with slashes as `confusionName` writes them: two of them are in the name of a metric,
+ * which is a key of the records, and Aurora DSQL has keys of 1 KiB.
+ */
+export const longestLabelBytes = 400;
+
 export const classScoreNames = ['precision', 'recall', 'f1'] as const;
 export type ClassScoreName = (typeof classScoreNames)[number];
 
@@ -52,7 +58,7 @@ export const classScoreName = (split: Split, label: string, score: ClassScoreNam
 export const confusionName = (split: Split, actual: string, predicted: string): string =>
   `${split}/confusion/${encodeLabel(actual)}/${encodeLabel(predicted)}`;
 
-const encodeLabel = (label: string): string => label.replaceAll('%', '%25').replaceAll('/', '%2F');
+export const encodeLabel = (label: string): string => label.replaceAll('%', '%25').replaceAll('/', '%2F');
 
 /** The label that `confusionName` encoded. */
 export const decodeLabel = (text: string): string => text.replaceAll('%2F', '/').replaceAll('%25', '%');

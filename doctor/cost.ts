@@ -86,14 +86,14 @@ export function costAtRest({ Resources }: TemplateJson): Expense[] {
       dollars: beyond(alarms, prices.freeAlarms) * prices.alarm,
     },
     {
-      what: `${Math.round(queueRequests / 1000)},000 requests of queues, a million free`,
+      what: `${Math.round(queueRequests).toLocaleString('en-US')} requests of queues, a million free`,
       dollars: (beyond(queueRequests, prices.freeQueueRequests) / 1e6) * prices.queueRequestsPerMillion,
     },
     ...(buildsImage
       ? [{ what: `the image of the trainer, ${imageGigabytes} GB`, dollars: imageGigabytes * prices.imageGigabyte }]
       : []),
     {
-      what: `${looks} looks of the reconciler, within Lambda's free tier`,
+      what: `${looks.toLocaleString('en-US')} looks of the reconciler, within Lambda's free tier`,
       dollars: beyond(looks * lookSeconds, prices.freeGigabyteSeconds) * prices.functionGigabyteSecond,
     },
   ];

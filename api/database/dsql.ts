@@ -34,7 +34,7 @@ export function openDsql({ host, region, user }: DsqlCluster, options: PoolOptio
   const config = { host, port, database, user, password, ssl };
   const server = {
     compiler: new DsqlCompiler(),
-    target: { host, port, user, database },
+    target: { kind: 'dsql' as const, host, port, user, database },
     createDriver: (dialect: ConstructorParameters<typeof PostgresDriver>[0]) => new DsqlDriver(dialect),
     indexBuilding: dsqlIndexes,
   };

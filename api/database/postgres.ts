@@ -20,7 +20,7 @@ export async function openPostgres(url: string, options: PoolOptions): Promise<O
     return { kind: 'refused', message: `DATABASE_URL cannot be used: ${(error as Error).message}` };
   }
   const { host, port, user = '', database = '' } = parsed;
-  const target = { host, port, user, database };
+  const target = { kind: 'postgresql' as const, host, port, user, database };
   return openPool({ connectionString: url }, { compiler: new BytewiseCompiler(), target, begin }, options);
 }
 

@@ -20,6 +20,8 @@ export interface PageStack {
   /** Address of the page, with a slash at its end. */
   url: string;
   issuer: string;
+  /** The stack's own, from which runs may read. */
+  bucket: string;
   live: LiveStack;
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export interface PageStackOptions extends Omit<IdentityProviderOptions, 'pageUrl
 }
 
 const drainMilliseconds = 100;
+const bucket = 'results';
 
 export async function startPageStack(services: TestServices, options: PageStackOptions = {}): Promise<PageStack> {
   let answer = async (_request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -63,7 +66,10 @@ export async function startPageStack(services: TestServices, options: PageStackO
     schema: await apiSchema(),
     introspection: true,
     access,
-    begin: invocations({ ...services, subscriptionsUrl: options.subscriptionsUrl ?? live.gateway.url }, live.hints),
+    begin: invocations(
+      { ...services, readableBuckets: [bucket], subscriptionsUrl: options.subscriptionsUrl ?? live.gateway.url },
+      live.hints,
+    ),
   });
   answer = async (request, response) => {
     if (request.url?.startsWith('/graphql')) return answerApi(request, response);
@@ -85,7 +91,8 @@ export async function startPageStack(services: TestServices, options: PageStackO
       return;
     }
     const outcome = await api(httpEvent({ method: request.method!, headers, body }));
-    response.writeHead(outcome.statusCode!, outcome.headers as Record<string, string>).end(outcome.body);
+    const bytes = Buffer.from(outcome.body ?? '', outcome.isBase64Encoded ? 'base64' : 'utf8');
+    response.writeHead(outcome.statusCode!, outcome.headers as Record<string, string>).end(bytes);
   }
 
   // The queue of the fan-out, as Lambda takes from it.
@@ -96,6 +103,7 @@ export async function startPageStack(services: TestServices, options: PageStackO
   return {
     url,
     issuer,
+    bucket,
     live,
     async close() {
       clearInterval(timer);

@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { encodeLabel, longestLabelBytes } from '../../contract/metric-names';
 import type { CheckpointState, DataFile, DataFiles } from '../../contract/records';
 import type { Checked, DataDefinition, Problem } from '../../contract/run-spec';
 import { locateFile } from '../sources/input-file';
@@ -101,6 +102,12 @@ async function readRecords(
   for (const { text, label, line } of records) {
     if (text.trim() === '') problems.addAtLine(line, `the text (${JSON.stringify(data.textColumn)}) is empty`);
     if (label.trim() === '') problems.addAtLine(line, `the label (${JSON.stringify(data.labelColumn)}) is empty`);
+    const bytes = Buffer.byteLength(encodeLabel(label.trim()));
+    if (bytes > longestLabelBytes)
+      problems.addAtLine(
+        line,
+        `the label (${JSON.stringify(data.labelColumn)}) takes ${bytes} bytes, and at most ${longestLabelBytes} may be: does the column hold texts?`,
+      );
   }
   if (records.length === 0 && !problems.found) problems.add(`"${location}" has no rows`);
   return { records, sha256: content.sha256 };

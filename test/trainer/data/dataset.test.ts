@@ -155,6 +155,19 @@ describe('an unreadable data set', () => {
     expect((await problemsOf(load('text,label\nx,a\n', good)))[0]).toMatch(/all rows are of class "a"/);
   });
 
+  test('a label that is too long for the name of a metric is told with its line; the longest are taken', async () => {
+    const long = (label: string) => `text,label\nx,a\ny,${label}\n`;
+    expect(await problemsOf(load(long('b'.repeat(401)), long('b'.repeat(401))))).toEqual(
+      ['train', 'test'].map(
+        (file) =>
+          `data.${file}: line 3: the label ("label") takes 401 bytes, and at most 400 may be: does the column hold texts?`,
+      ),
+    );
+    // A slash is three bytes in the name of a metric.
+    expect((await problemsOf(load(long('/'.repeat(134)), good)))[0]).toMatch(/takes 402 bytes/);
+    expect((await load(long('b'.repeat(400)), long('b'.repeat(400)))).kind).toBe('valid');
+  });
+
   test('a file that is missing, empty, a folder or of another kind says so', async () => {
     const missing = await problemsOf(loadDataSet(definition('/nowhere/train.csv', '/nowhere/test.txt'), sourcesIn('')));
     expect(missing).toEqual([
