@@ -21,8 +21,11 @@ export interface SeriesColumns {
 /** SHA-256, shortened, of the columns one behind the other as float64, where NaN stands for null. */
 export function digestOfSeries({ step, epoch, elapsedSeconds, value }: SeriesColumns): string {
   const digest = createHash('sha256');
-  for (const column of [step, epoch, elapsedSeconds, value])
-    digest.update(Float64Array.from(column, (number) => number ?? Number.NaN));
+  for (const column of [step, epoch, elapsedSeconds, value]) {
+    const numbers = new Float64Array(column.length);
+    for (let place = 0; place < numbers.length; place++) numbers[place] = column[place] ?? Number.NaN;
+    digest.update(numbers);
+  }
   return digest.digest('hex').slice(0, digestCharacters);
 }
 

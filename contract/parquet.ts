@@ -1,3 +1,6 @@
+import type { RowGroup } from 'hyparquet';
+import type { ParquetWriter } from 'hyparquet-writer';
+
 /** A value of a table; null: missing. */
 export type Cell = string | number | null;
 
@@ -12,17 +15,19 @@ const cellsPerGroup = 500_000;
 /**
  * A table as the bytes of one Parquet file, a row group at a time: numbers as DOUBLE, texts as STRING, missing values
  * null.
+ * @param betweenColumns awaited after each column of a row group; a server lets others be answered there
  */
 export async function* parquetBytes(
   columns: readonly Column[],
   batches: AsyncIterable<{ rows: Cell[][] }>,
+  betweenColumns: () => Promise<void> = async () => {},
 ): AsyncGenerator<Uint8Array> {
   // ES modules, and not needed to serve anything else.
   const { ByteWriter, ParquetWriter, schemaFromColumnData } = await import('hyparquet-writer');
   const bytes = new ByteWriter();
   const parquet = new ParquetWriter({
     writer: bytes,
-    schema: schemaFromColumnData({ columnData: columnData(columns, []) }),
+    schema: schemaFromColumnData({ columnData: columns.map((_, at) => columnData(columns, at, [])) }),
   });
   /** What was written since the last call; places in the file count on. */
   const take = (): Uint8Array => {
@@ -35,19 +40,42 @@ export async function* parquetBytes(
   for await (const batch of batches) {
     rows.push(...batch.rows);
     if (rows.length < rowsPerGroup) continue;
-    await parquet.write({ columnData: columnData(columns, rows), rowGroupSize: rows.length });
+    await writeGroup(parquet, columns, rows, betweenColumns);
     rows = [];
     yield take();
   }
-  if (rows.length > 0) await parquet.write({ columnData: columnData(columns, rows), rowGroupSize: rows.length });
+  if (rows.length > 0) await writeGroup(parquet, columns, rows, betweenColumns);
   await parquet.finish();
   yield take();
 }
 
-const columnData = (columns: readonly Column[], rows: readonly Cell[][]) =>
-  columns.map(({ name, type }, at) => ({
-    name,
-    type: type === 'text' ? ('STRING' as const) : ('DOUBLE' as const),
-    nullable: true,
-    data: rows.map((row) => row[at] ?? null),
-  }));
+/** Writes each column as a row group of its own, since the writer cannot pause within one, and joins these. */
+async function writeGroup(
+  parquet: ParquetWriter,
+  columns: readonly Column[],
+  rows: readonly Cell[][],
+  betweenColumns: () => Promise<void>,
+): Promise<void> {
+  const first = parquet.row_groups.length;
+  for (const at of columns.keys()) {
+    await parquet.write({ columnData: [columnData(columns, at, rows)], rowGroupSize: rows.length });
+    await betweenColumns();
+  }
+  const parts = parquet.row_groups.splice(first);
+  const sumOf = (size: (part: RowGroup) => bigint | undefined) =>
+    parts.reduce((sum, part) => sum + (size(part) ?? 0n), 0n);
+  parquet.row_groups.push({
+    columns: parts.flatMap((part) => part.columns),
+    num_rows: BigInt(rows.length),
+    total_byte_size: sumOf((part) => part.total_byte_size),
+    total_compressed_size: sumOf((part) => part.total_compressed_size),
+  });
+  // Each part has counted its rows.
+  parquet.num_rows -= BigInt(rows.length) * BigInt(columns.length - 1);
+}
+
+function columnData(columns: readonly Column[], at: number, rows: readonly Cell[][]) {
+  const { name, type } = columns[at]!;
+  const parquetType = type === 'text' ? ('STRING' as const) : ('DOUBLE' as const);
+  return { name, type: parquetType, nullable: true, data: rows.map((row) => row[at] ?? null) };
+}

@@ -1,8 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
 import { predictionsKey } from '../../contract/keys';
 import { type Split, scoreName } from '../../contract/metric-names';
 import { describeMetric } from '../../contract/metrics';
 import { DamagedObjectError } from '../../contract/objects/damaged-object';
+import { breathe } from '../shared/breathe';
 import { limits } from '../shared/limits';
 import type { Bootstrap, SeedMcNemars } from './compared-pair';
 import type { SeedValue } from './comparison';
@@ -58,7 +58,10 @@ export async function testExamples(
   const found = await readAll(predictions, places);
   const known = new Map(places.map((place, at) => [place.runId, { place, predictions: found[at] ?? null }]));
   const tests: ExampleTests[] = [];
-  for (const pair of pairs) tests.push(await testPair(predictions, pair, metric, known));
+  for (const pair of pairs) {
+    await breathe();
+    tests.push(await testPair(predictions, pair, metric, known));
+  }
   return tests;
 }
 
@@ -106,9 +109,6 @@ async function testPair(
   return { mcNemar: testSeeds(seeds), ...(await bootstrapPair(predictions, pair, seeds, metric)) };
 }
 
-/** Lets the requests of others be answered: the resampling of one seed takes some milliseconds, that of a comparison seconds. */
-const otherRequests = (): Promise<void> => setImmediate();
-
 const keyOf = ({ runId, split, epoch }: PredictionsPlace): string => predictionsKey(runId, split, epoch);
 
 const listed = 3;
@@ -142,8 +142,8 @@ async function bootstrapPair(
   const scores = ({ place, predictions: stored }: RunPredictions) => predictions.resampled(place, stored, score);
   const resampled: { value: Float64Array; against: Float64Array }[] = [];
   for (const seed of seeds) {
-    resampled.push({ value: scores(seed.group), against: scores(seed.against) });
-    await otherRequests();
+    resampled.push({ value: await scores(seed.group), against: await scores(seed.against) });
+    await breathe();
   }
   const interval = bootstrapInterval(resampled);
   return { bootstrap: { interval, resamples, seeds: seeds.length, rows }, warnings: [] };

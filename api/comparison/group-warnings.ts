@@ -37,9 +37,9 @@ export function groupWarnings(
   const reasons = new Map<string, number>();
   for (const { reason } of missing) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   const told = [...reasons].map(([reason, count]) => `${reason} (${count})`).join(', ');
-  const repeated = [...new Set(values.map(({ seed }) => seed))].filter(
-    (seed) => values.filter((value) => value.seed === seed).length > 1,
-  );
+  const runsBySeed = new Map<number, number>();
+  for (const { seed } of values) runsBySeed.set(seed, (runsBySeed.get(seed) ?? 0) + 1);
+  const repeated = [...runsBySeed].filter(([, count]) => count > 1).map(([seed]) => seed);
   const definitions = new Set(runs.map(({ groupId }) => groupId)).size;
   const warnings: ComparisonWarning[] = [];
   const add = (kind: ComparisonWarning['kind'], message: string) =>

@@ -58,8 +58,11 @@ const nameOf = (labels: GroupLabel[]): string =>
 
 /** Variants of one name in several experiments are different groups: the experiment tells them apart. */
 function withTellingNames(groups: RunGroup[]): RunGroup[] {
+  const counts = new Map<string, number>();
+  for (const { name } of groups) counts.set(name, (counts.get(name) ?? 0) + 1);
   return groups.map((group) => {
-    const alike = groups.filter(({ name }) => name === group.name);
-    return alike.length === 1 ? group : { ...group, name: `${group.name} (${group.runs[0]?.experimentName})` };
+    return counts.get(group.name) === 1
+      ? group
+      : { ...group, name: `${group.name} (${group.runs[0]?.experimentName})` };
   });
 }

@@ -1,4 +1,5 @@
 import type { MetricDescription } from '../../contract/metrics';
+import { mapInSlices } from '../shared/breathe';
 import type { ComparedPair, Corrected, HolmFamilies } from './compared-pair';
 import type { ComparedGroup, SeedValue } from './comparison';
 import type { ExampleTests } from './examples';
@@ -47,17 +48,21 @@ function pairUp(group: ComparedGroup, against: ComparedGroup): Pair {
 
 function bySeed(values: readonly SeedValue[]): Map<number, SeedValue[]> {
   const seeds = new Map<number, SeedValue[]>();
-  for (const value of values) seeds.set(value.seed, [...(seeds.get(value.seed) ?? []), value]);
+  for (const value of values) {
+    const ofSeed = seeds.get(value.seed);
+    if (ofSeed === undefined) seeds.set(value.seed, [value]);
+    else ofSeed.push(value);
+  }
   return seeds;
 }
 
 /** All tests of all pairs, corrected for one another, each with its verdict. @param examples in the order of the pairs */
-export function testPairs(
+export async function testPairs(
   pairs: readonly Pair[],
   examples: readonly ExampleTests[],
   metric: MetricDescription,
-): { pairs: ComparedPair[]; families: HolmFamilies } {
-  const tested = pairs.map(testBySeed);
+): Promise<{ pairs: ComparedPair[]; families: HolmFamilies }> {
+  const tested = await mapInSlices(pairs, testBySeed);
   const families = {
     tTest: holm(tested.map(({ tTest }) => tTest?.p ?? null)),
     wilcoxon: holm(tested.map((pair) => pair.wilcoxon?.p ?? null)),
@@ -65,7 +70,7 @@ export function testPairs(
   };
   const count = (ps: readonly (number | null)[]) => ps.filter((p) => p !== null).length;
   return {
-    pairs: tested.map((pair, place) => {
+    pairs: await mapInSlices(tested, (pair, place) => {
       const { mcNemar, bootstrap, warnings } = examples[place]!;
       const corrected = {
         ...pair,

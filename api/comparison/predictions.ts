@@ -5,6 +5,7 @@ import { predictionsKey } from '../../contract/keys';
 import type { Split } from '../../contract/metric-names';
 import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { ObjectStore } from '../../contract/objects/object-store';
+import { breathe } from '../shared/breathe';
 import { tellDamage } from '../shared/tell-damage';
 import type { Predicted, ResampledScore } from './statistics/bootstrap';
 import { drawnByClass, resampledScores } from './statistics/bootstrap';
@@ -27,7 +28,7 @@ export interface Predictions {
   /** null if none are stored. Damage is logged and not cached, so the next call notices a repair. */
   read(place: PredictionsPlace): Promise<StoredPredictions | DamagedObjectError | null>;
   /** Scores on the resampled rows; `predictions` are those of the place. */
-  resampled(place: PredictionsPlace, predictions: StoredPredictions, score: ResampledScore): Float64Array;
+  resampled(place: PredictionsPlace, predictions: StoredPredictions, score: ResampledScore): Promise<Float64Array>;
 }
 
 /** Objects read at a time. */
@@ -51,17 +52,23 @@ function createPredictions(objects: ObjectStore): Predictions {
     maxSize: cacheBytes.scores,
     sizeCalculation: (values) => values.byteLength,
   });
-  const rows = new LRUCache<string, { resampled: ResampledRows; drawn: Int32Array[] }>({
+  const rows = new LRUCache<string, DrawnRows>({
     maxSize: cacheBytes.rows,
     sizeCalculation: ({ resampled, drawn }) =>
       drawn.reduce((sum, counts) => sum + counts.byteLength, 1 + resampled.planes.byteLength),
   });
-  const resampledRows = (predictions: StoredPredictions) => {
-    const known = rows.get(predictions.rowsHash);
+  const rowsUnderWay = new Map<string, Promise<DrawnRows>>();
+  const resampledRows = (predictions: StoredPredictions): DrawnRows | Promise<DrawnRows> => {
+    const { rowsHash } = predictions;
+    const known = rows.get(rowsHash) ?? rowsUnderWay.get(rowsHash);
     if (known !== undefined) return known;
-    const resampled = resampleRows(predictions.labels.length);
-    const made = { resampled, drawn: drawnByClass(resampled, predictions) };
-    rows.set(predictions.rowsHash, made);
+    const made = drawRows(predictions)
+      .then((drawn) => {
+        rows.set(rowsHash, drawn);
+        return drawn;
+      })
+      .finally(() => rowsUnderWay.delete(rowsHash));
+    rowsUnderWay.set(rowsHash, made);
     return made;
   };
   return {
@@ -71,6 +78,7 @@ function createPredictions(objects: ObjectStore): Predictions {
       if (known !== undefined) return known;
       const body = await objects.read(key);
       if (body === null) return null;
+      await breathe();
       const predictions = await parsePredictions(body).catch(
         (error: Error) => new DamagedObjectError(key, `it is not a readable file of predictions: ${error.message}`),
       );
@@ -81,16 +89,27 @@ function createPredictions(objects: ObjectStore): Predictions {
       stored.set(key, predictions);
       return predictions;
     },
-    resampled({ runId, split, epoch }, predictions, score) {
+    async resampled({ runId, split, epoch }, predictions, score) {
       const key = `${predictionsKey(runId, split, epoch)} ${score}`;
       const known = scores.get(key);
       if (known !== undefined) return known;
-      const { resampled, drawn } = resampledRows(predictions);
-      const values = resampledScores(resampled, drawn, predictions, score);
+      const { resampled, drawn } = await resampledRows(predictions);
+      const values = await resampledScores(resampled, drawn, predictions, score);
       scores.set(key, values);
       return values;
     },
   };
+}
+
+interface DrawnRows {
+  resampled: ResampledRows;
+  /** As `drawnByClass` gives it. */
+  drawn: Int32Array[];
+}
+
+async function drawRows(predictions: StoredPredictions): Promise<DrawnRows> {
+  const resampled = await resampleRows(predictions.labels.length);
+  return { resampled, drawn: await drawnByClass(resampled, predictions) };
 }
 
 /** Predictions at all of some places, some at a time. */

@@ -2,6 +2,7 @@ import type { Column } from '../../contract/parquet';
 import type { Checked, Problem } from '../../contract/run-spec';
 import { filterProblems } from '../database/conditions';
 import type { RunFilter } from '../runs/run-filter';
+import { breathe } from '../shared/breathe';
 import type { Services } from '../shared/context';
 import { badArguments } from '../shared/errors';
 import { limits } from '../shared/limits';
@@ -69,6 +70,7 @@ export async function exportPage(
   let sizeBytes = 0;
   for await (const { rows, cursorBehind } of batches()) {
     for (const [place, row] of rows.entries()) {
+      await breathe();
       if (page.rowCount === first || sizeBytes >= limits.exportBytes) return { ...page, endCursor, hasNextPage: true };
       const line = textOf(format, columns, [row]);
       page.content += line;

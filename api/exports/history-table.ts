@@ -4,6 +4,7 @@ import { decodeCursor, encodeCursor, orderName } from '../database/keyset';
 import { stitchedChunks } from '../metrics/stitched-chunks';
 import type { RunFilter } from '../runs/run-filter';
 import { findRunPlaces } from '../runs/run-search.store';
+import { breathe } from '../shared/breathe';
 import type { Services } from '../shared/context';
 import type { Batch, ExportTable } from './table';
 
@@ -50,6 +51,7 @@ export function historyTable(
       );
       if (damage !== null) all.push([id, attempt, null, null, null, 'damaged', damage.message, null]);
       const rows = all.slice(done);
+      await breathe();
       if (rows.length > 0)
         yield { rows, cursorBehind: (count) => encodeCursor(order, { keys: [key, done + count], id }) };
     }

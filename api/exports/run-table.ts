@@ -7,6 +7,7 @@ import { decodeCursor, encodeCursor, orderName } from '../database/keyset';
 import type { SummaryMetricTable } from '../database/tables';
 import type { RunFilter } from '../runs/run-filter';
 import { findRunPlaces } from '../runs/run-search.store';
+import { breathe, mapInSlices } from '../shared/breathe';
 import type { Services } from '../shared/context';
 import { exportedRuns, type RunFields, type RunValues } from './run-values.store';
 import type { ExportTable } from './table';
@@ -96,12 +97,13 @@ export function runTable(
   async function* batches() {
     let from = start;
     for (;;) {
+      await breathe();
       const found = await findRunPlaces(database, { filter, order: [], limit: batchSize, after: from });
       if (found.length === 0) return;
       const ids = found.map(({ id }) => id);
       const runs = await exportedRuns(database, ids, names);
       yield {
-        rows: runs.map((run) => rowOf(run, names)),
+        rows: await mapInSlices(runs, (run) => rowOf(run, names)),
         cursorBehind: (count: number) => encodeCursor(order, { keys: [], id: runs[count - 1]!.fields.id }),
       };
       from = { keys: [], id: ids.at(-1)! };

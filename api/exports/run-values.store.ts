@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { RunTable, SummaryMetricTable, Tables } from '../database/tables';
+import { breathe } from '../shared/breathe';
 
 /** Columns of a run that an export gives as they are; not its definition, which is large. */
 const fieldNames = [
@@ -43,18 +44,13 @@ export async function exportedRuns(
   ids: readonly string[],
   metricNames: readonly string[],
 ): Promise<RunValues[]> {
-  const [runs, parameters, metrics] = await Promise.all([
-    database.selectFrom('run').select(fieldNames).where('id', 'in', ids).execute(),
-    database.selectFrom('run_parameter').selectAll().where('run_id', 'in', ids).execute(),
-    metricNames.length === 0
-      ? []
-      : database
-          .selectFrom('summary_metric')
-          .selectAll()
-          .where('run_id', 'in', ids)
-          .where('name', 'in', metricNames)
-          .execute(),
-  ]);
+  const runs = await database.selectFrom('run').select(fieldNames).where('id', 'in', ids).execute();
+  await breathe();
+  const parameters = await database.selectFrom('run_parameter').selectAll().where('run_id', 'in', ids).execute();
+  await breathe();
+  const ofRuns = database.selectFrom('summary_metric').selectAll().where('run_id', 'in', ids);
+  const metrics = metricNames.length === 0 ? [] : await ofRuns.where('name', 'in', metricNames).execute();
+  await breathe();
   const values = new Map<string, RunValues>(
     runs.map((fields) => [fields.id, { fields, parameters: new Map(), metrics: new Map() }]),
   );

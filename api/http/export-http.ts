@@ -11,6 +11,7 @@ import { contentTypes, type ExportFormat, headerOf, textOf } from '../exports/fo
 import type { ExportTable } from '../exports/table';
 import type { GraphqlOptions } from '../graphql/operation';
 import type { RunFilter } from '../runs/run-filter';
+import { breathe } from '../shared/breathe';
 import { maskError } from '../shared/errors';
 import { variableProblems } from '../shared/limits';
 import { illFormedTexts } from '../shared/well-formed';
@@ -75,12 +76,23 @@ function explain(error: NodeJS.ErrnoException, response: Response): void {
   if (!response.headersSent) response.status(500).json({ errors: [{ message, extensions }] });
 }
 
-function contentOf(table: ExportTable, format: ExportFormat, isFirst: boolean): AsyncIterable<string | Uint8Array> {
-  return format === 'parquet' ? parquetBytes(table.columns, table.batches()) : lines();
+/** Rows that become text without a pause: some milliseconds of work, with 200 metrics each. */
+const rowsAtATime = 50;
+
+export function contentOf(
+  table: ExportTable,
+  format: ExportFormat,
+  isFirst: boolean,
+): AsyncIterable<string | Uint8Array> {
+  return format === 'parquet' ? parquetBytes(table.columns, table.batches(), breathe) : lines();
 
   async function* lines() {
     if (isFirst) yield headerOf(format as 'csv', table.columns);
-    for await (const { rows } of table.batches()) yield textOf(format as 'csv', table.columns, rows);
+    for await (const { rows } of table.batches())
+      for (let start = 0; start < rows.length; start += rowsAtATime) {
+        yield textOf(format as 'csv', table.columns, rows.slice(start, start + rowsAtATime));
+        await breathe();
+      }
   }
 }
 

@@ -3,10 +3,10 @@ import { digestOfSeries, seriesDigestsName } from '../../contract/digests';
 import { historyKey } from '../../contract/keys';
 import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { ByteRange, ObjectStore } from '../../contract/objects/object-store';
-import { type AttemptRecords, stitch } from '../../contract/records';
-import { chunksAfter, readStarts } from '../ingest/run-objects';
+import { breathe } from '../shared/breathe';
 import { tellDamage } from '../shared/tell-damage';
 import { emptySeries, joined, pick, type Series } from './series';
+import { stitchedChunks } from './stitched-chunks';
 
 /** Series of a run by the name of the metric. */
 type SeriesByName = Map<string, Series>;
@@ -40,25 +40,22 @@ export async function readHistory(
 }
 
 async function fromChunks(objects: ObjectStore, runId: string, names: ReadonlySet<string>): Promise<RunHistory> {
-  const { starts, damage } = await readStarts(objects, runId);
-  const written = new Map<number, AttemptRecords>(
-    starts.map(({ attempt, resumedFromStep }) => [attempt, { attempt, resumedFromStep, records: [] }]),
-  );
-  for await (const chunk of chunksAfter(objects, runId, '')) {
-    written.get(chunk.attempt)?.records.push(...chunk.records);
-    if (chunk.damage !== null) damage.push(chunk.damage);
-  }
   const history = new Map([...names].map((name) => [name, emptySeries()]));
-  for (const { values, ...at } of stitch([...written.values()]))
-    for (const [name, value] of Object.entries(values)) {
-      const series = history.get(name);
-      if (series === undefined) continue;
-      series.step.push(at.step);
-      series.epoch.push(at.epoch);
-      series.elapsedSeconds.push(at.elapsedSeconds);
-      series.value.push(value);
-    }
-  return { series: history, damage: damage.map(({ message }) => message) };
+  const damaged: string[] = [];
+  for await (const { records, damage } of stitchedChunks(objects, runId, null)) {
+    for (const { values, ...at } of records)
+      for (const [name, series] of history) {
+        const value = values[name];
+        if (value === undefined) continue;
+        series.step.push(at.step);
+        series.epoch.push(at.epoch);
+        series.elapsedSeconds.push(at.elapsedSeconds);
+        series.value.push(value);
+      }
+    if (damage !== null) damaged.push(damage.message);
+    await breathe();
+  }
+  return { series: history, damage: damaged };
 }
 
 const columns = ['name', 'step', 'epoch', 'elapsedSeconds', 'value'] as const;
@@ -76,13 +73,17 @@ async function fromParquet(file: AsyncBuffer, names: ReadonlySet<string>): Promi
     const read = (column: string) => scan.readColumn({ ...range, column });
     const [named, step, epoch, elapsedSeconds, value] = await Promise.all(columns.map(read));
     for (const name of names) {
+      await breathe();
       const series = pick({ step, epoch, elapsedSeconds, value } as Series, placesOf(named as string[], name));
       history.set(name, joined(history.get(name), series));
     }
   }
   const stored = scan.metadata.key_value_metadata?.find(({ key }) => key === seriesDigestsName)?.value;
   const digests = new Map<string, string>(Object.entries(JSON.parse(stored ?? '{}')));
-  for (const name of names) requireSeries(name, history.get(name) ?? emptySeries(), digests.get(name));
+  for (const name of names) {
+    await breathe();
+    requireSeries(name, history.get(name) ?? emptySeries(), digests.get(name));
+  }
   return history;
 }
 
@@ -132,10 +133,15 @@ async function readParquet<T>(
     return body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength) as ArrayBuffer;
   };
   try {
-    if (byteLength <= readWhole) return await work(await read());
+    const whole = byteLength <= readWhole ? await read() : null;
     return await work({
       byteLength,
-      slice: (start, end = byteLength) => read({ start, end: Math.max(start, end - 1) }),
+      async slice(start, end = byteLength) {
+        const part = whole?.slice(start, end) ?? (await read({ start, end: Math.max(start, end - 1) }));
+        // Each part is decoded as soon as it is there.
+        await breathe();
+        return part;
+      },
     });
   } catch (error) {
     if (failure !== null) throw failure;

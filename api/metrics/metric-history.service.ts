@@ -1,15 +1,16 @@
 import type { Problem } from '../../contract/run-spec';
 import { findRuns } from '../runs/run-search.store';
+import { mapInSlices } from '../shared/breathe';
 import type { Services } from '../shared/context';
 import { badArguments } from '../shared/errors';
-import { inParallel } from '../shared/in-parallel';
+import { inParallel, sharedLanes } from '../shared/in-parallel';
 import { limits } from '../shared/limits';
 import { downsample, fewestPoints } from './downsample';
 import { readHistory } from './history';
 import { emptySeries, pointAt, type Series, type SeriesPoint } from './series';
 
-/** Histories read at a time. */
-const readers = 4;
+/** Histories read at a time, of all requests together: each may have a million values. */
+const inLane = sharedLanes(4);
 
 export interface HistoryRequest {
   runIds: readonly string[];
@@ -48,24 +49,18 @@ export async function metricHistory(services: Services, request: HistoryRequest)
 
   const wanted = new Set(names);
   const series = new Map<string, MetricSeries[]>();
-  // Few at a time: a history may have a million values, and only the points that are given out are kept.
-  const [failure] = await inParallel(
-    runIds,
-    async (runId) => {
-      const history = await readHistory(services.objects, runId, wanted);
-      const { damage } = history;
-      series.set(
-        runId,
-        names.map((name) => ({
-          runId,
-          name,
-          ...pointsFor(history.series.get(name) ?? emptySeries(), request),
-          damage,
-        })),
-      );
-    },
-    readers,
-  );
+  // Only the points that are given out are kept.
+  const [failure] = await inParallel(runIds, async (runId) => {
+    const history = await inLane(() => readHistory(services.objects, runId, wanted));
+    const { damage } = history;
+    const ofRun = await mapInSlices(names, (name) => ({
+      runId,
+      name,
+      ...pointsFor(history.series.get(name) ?? emptySeries(), request),
+      damage,
+    }));
+    series.set(runId, ofRun);
+  });
   if (failure !== undefined) throw failure;
   return runIds.flatMap((runId) => series.get(runId)!);
 }

@@ -46,12 +46,15 @@ export function joined(one: Series | undefined, other: Series): Series {
   if (one === undefined || one.step.length === 0) return other;
   if (other.step.length === 0) return one;
   return {
-    step: [...one.step, ...other.step],
-    epoch: [...one.epoch, ...other.epoch],
-    elapsedSeconds: [...one.elapsedSeconds, ...other.elapsedSeconds],
-    value: [...one.value, ...other.value],
+    step: joinColumns(one.step, other.step),
+    epoch: joinColumns(one.epoch, other.epoch),
+    elapsedSeconds: joinColumns(one.elapsedSeconds, other.elapsedSeconds),
+    value: joinColumns(one.value, other.value),
   };
 }
+
+const joinColumns = <Value>(one: Column<Value>, other: Column<Value>): Value[] =>
+  Array.from(one).concat(Array.from(other));
 
 const mapColumns = (
   { step, epoch, elapsedSeconds, value }: Series,

@@ -1,9 +1,13 @@
+import { metricsPrefix, parseMetricsKey } from '../../contract/keys';
 import type { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { MetricRecord } from '../../contract/records';
 import { beforeChunks, chunksAfter, type MetricChunk, parseAttemptKey, readStarts } from '../ingest/run-objects';
 
-/** What a later attempt takes back of those before: all behind the step it resumed from, and what it made again there. */
+/**
+ * What a later attempt takes back of those before: all behind the step it resumed from, and what it made again there. One
+ * that has written nothing yet takes nothing back: what was logged stays until there is something in its place.
+ */
 interface Resumption {
   attempt: number;
   step: number | null;
@@ -47,6 +51,7 @@ async function readResumptions(
   const resumptions: Resumption[] = [];
   const { starts, damage } = await readStarts(objects, runId);
   for (const { attempt, resumedFromStep: step } of starts) {
+    if (!(await hasChunks(objects, runId, attempt))) continue;
     const madeAgain = step === null ? new Set<string>() : await recordsUpTo(objects, runId, attempt, step);
     resumptions.push({ attempt, step, madeAgain });
   }
@@ -54,6 +59,11 @@ async function readResumptions(
     return { key: of.key, attempt: parseAttemptKey(of.key) ?? 0, sequence: 0, records: [], damage: of };
   };
   return { resumptions, damage: damage.map(asChunk) };
+}
+
+async function hasChunks(objects: ObjectStore, runId: string, attempt: number): Promise<boolean> {
+  const [first] = (await objects.list(metricsPrefix(runId), { after: beforeChunks(runId, attempt), limit: 1 })).objects;
+  return first !== undefined && parseMetricsKey(first.key)?.attempt === attempt;
 }
 
 /** An attempt's records follow in the order of their steps, so the first behind `step` ends the search. */

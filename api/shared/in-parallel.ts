@@ -15,3 +15,20 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
   return problems;
 }
+
+/** Lanes that all callers share: does at most so many pieces of work at a time, in the order in which they came. */
+export function sharedLanes(lanes: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = lanes;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
+  };
+}

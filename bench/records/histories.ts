@@ -41,7 +41,7 @@ export async function measureHistories(services: Services): Promise<void> {
 }
 
 /** What distillation logs: six values every step, and the scores of dev and test at the end of every epoch. */
-function historyOf(seed: number): MetricRecord[] {
+export function historyOf(seed: number): MetricRecord[] {
   const random = randomNumbers(seed + 4);
   const { trainLoss, trainCrossEntropy, trainDistillation, gradientNorm, learningRate, examplesPerSecond } =
     metricNames;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from './child';
+import { heavyRequests } from './heavy';
 import { runsQuery, viewerQuery } from './operations';
 import type { Received } from './subscribers';
 
@@ -10,6 +11,8 @@ const secondsPerRound = 1;
 const warmUpSeconds = 3;
 const [subscribers, eventsPerRound] = [250, 20];
 const [manySubscribers, chunks, secondsPerChunk] = [1000, 15, 2];
+
+const [heavyConnections, neighbourSeconds] = [4, 5];
 
 const program = (name: string): Child => startChild(join(__dirname, `${name}.ts`));
 
@@ -31,7 +34,16 @@ export async function measureServing(): Promise<void> {
   const samplePort = await sample.ask<number>({ kind: 'start' });
   await compareEvents({ ours: http.ours, peer: { server: sample, port: samplePort } });
   await measureDelays(http.ours);
+  await measureNeighbours(http.ours);
   for (const child of children) child.end();
+}
+
+interface Loaded {
+  answered: number;
+  /** The last one. */
+  answer: string;
+  /** Milliseconds, ascending. */
+  delays: number[];
 }
 
 interface Served {
@@ -49,11 +61,9 @@ async function compareRequests(what: string, query: string, clients: Child, side
   const load = async (side: keyof Sides, seconds: number) => {
     const { server, port } = sides[side];
     const before = await server.cpuSeconds();
-    const { answered, answer } = await clients.ask<{ answered: number; answer: string }>({
+    const { answered, answer } = await clients.ask<Loaded>({
       kind: 'load',
-      port,
-      query,
-      seconds,
+      ...{ port, work: query, seconds, connections: 16 },
     });
     if (!answer.startsWith('{"data":')) throw new Error(answer);
     return { answered, cpu: (await server.cpuSeconds()) - before };
@@ -124,4 +134,28 @@ async function measureDelays({ server, port }: Served): Promise<void> {
     `  ${manySubscribers} subscribers of a run, a chunk every ${secondsPerChunk} s: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, at most 100 and 300; ${lost} lost, ${doubled} doubled`,
   );
   clients.end();
+}
+
+/** How long `viewer` takes for one client while another sends heavy requests, each in turn. */
+export async function measureNeighbours({ server, port }: Served): Promise<void> {
+  await server.ask({ kind: 'storeHeavy' });
+  const [heavy, light] = [program('requests'), program('requests')];
+  console.log(
+    `  { viewer { name } } while another client sends heavy requests on ${heavyConnections} connections, at most 100 ms`,
+  );
+  for (const [what, work] of Object.entries(heavyRequests)) {
+    const load = { kind: 'load', port, seconds: neighbourSeconds };
+    await server.ask({ kind: 'longestTurn' });
+    const [others, { delays }] = await Promise.all([
+      work === '' ? null : heavy.ask<Loaded>({ ...load, work, connections: heavyConnections }),
+      light.ask<Loaded>({ ...load, work: viewerQuery, connections: 1 }),
+    ]);
+    if (others !== null && !others.answer.startsWith('{"data":')) throw new Error(`${what}: ${others.answer}`);
+    const turn = await server.ask<number>({ kind: 'longestTurn' });
+    const at = (share: number) => delays[Math.min(delays.length - 1, Math.floor(share * delays.length))]!.toFixed(1);
+    console.log(
+      `    ${what.padEnd(36)} p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms; longest turn ${turn.toFixed(1)} ms of the processor`,
+    );
+  }
+  for (const child of [heavy, light]) child.end();
 }

@@ -16,6 +16,7 @@ import { insertExperiment, insertRun } from '../../test/testkit/api-services';
 import { writeAttempt, writeChunk } from '../../test/testkit/written-run';
 import { storeManyRuns } from '../records/many-runs';
 import { serveRequests } from './child';
+import { storeHeavyRuns } from './heavy';
 import { chunkRecords, type FollowedRun, followedRuns } from './operations';
 
 /** This service as `npm start` serves it, on SQLite with many runs, without the runner. */
@@ -48,6 +49,7 @@ async function start(runs: number): Promise<number> {
     page,
   });
   serveGraphqlSocket(http, options);
+  storeHeavy = () => storeHeavyRuns(services);
   const sequences = { closely: 0, widely: 0 };
   publish = async (run) => {
     const sequence = sequences[run]++;
@@ -58,9 +60,29 @@ async function start(runs: number): Promise<number> {
   return (http.address() as AddressInfo).port;
 }
 
+let storeHeavy = async (): Promise<void> => {};
 let publish = async (_run: FollowedRun): Promise<void> => {};
+
+/** Watches the event loop. @returns the longest turn since the last call, in milliseconds of processor time */
+let takeLongestTurn = (): number => {
+  let longest = 0;
+  let before = process.cpuUsage();
+  setInterval(() => {
+    const { user, system } = process.cpuUsage(before);
+    before = process.cpuUsage();
+    longest = Math.max(longest, (user + system) / 1000);
+  }, 1);
+  takeLongestTurn = () => {
+    const taken = longest;
+    longest = 0;
+    return taken;
+  };
+  return 0;
+};
 
 serveRequests({
   start: ({ runs }: { runs: number }) => start(runs),
+  storeHeavy: () => storeHeavy(),
+  longestTurn: () => takeLongestTurn(),
   publish: ({ run }: { run: FollowedRun }) => publish(run),
 });

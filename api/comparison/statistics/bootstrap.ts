@@ -1,3 +1,4 @@
+import { breathe, outOfBreath } from '../../shared/breathe';
 import {
   addRow,
   countDrawn,
@@ -25,34 +26,38 @@ export interface Predicted {
 export type ResampledScore = 'accuracy' | 'macro-f1';
 
 /** How often each resample drew a row of each class: [classes][resamples]. Alike for all models. */
-export const drawnByClass = (rows: ResampledRows, { labels, classCount }: Predicted): Int32Array[] =>
-  Array.from({ length: classCount }, (_, k) =>
-    countDrawn(
-      rows,
-      rowBits(rows.rows, (row) => labels[row] === k),
-    ),
-  );
+export async function drawnByClass(rows: ResampledRows, { labels, classCount }: Predicted): Promise<Int32Array[]> {
+  const drawn: Int32Array[] = [];
+  for (let k = 0; k < classCount; k++)
+    drawn.push(
+      await countDrawn(
+        rows,
+        rowBits(rows.rows, (row) => labels[row] === k),
+      ),
+    );
+  return drawn;
+}
 
 /** The score of one model on every resample of the rows: [resamples]. @param drawn as `drawnByClass` gives it */
-export function resampledScores(
+export async function resampledScores(
   rows: ResampledRows,
   drawn: readonly Int32Array[],
   model: Predicted,
   score: ResampledScore,
-): Float64Array {
+): Promise<Float64Array> {
   if (score === 'macro-f1') return resampledF1(rows, drawn, model);
-  const right = countDrawn(rows, model.right);
+  const right = await countDrawn(rows, model.right);
   const accuracy = new Float64Array(resamples);
   for (let i = 0; i < resamples; i++) accuracy[i] = right[i]! / rows.rows;
   return accuracy;
 }
 
 /** Only errors are counted, class by class: what is right is the rest of what was drawn. */
-function resampledF1(rows: ResampledRows, drawn: readonly Int32Array[], model: Predicted): Float64Array {
+async function resampledF1(rows: ResampledRows, drawn: readonly Int32Array[], model: Predicted): Promise<Float64Array> {
   const hits = drawn.map((counts) => counts.slice());
   const taken = drawn.map(() => new Int32Array(resamples));
   for (const { label, predicted, bits } of errorsOf(model)) {
-    const errors = countDrawn(rows, bits);
+    const errors = await countDrawn(rows, bits);
     const [missed, mistaken] = [hits[label]!, taken[predicted]!];
     for (let i = 0; i < resamples; i++) {
       missed[i]! -= errors[i]!;
@@ -62,6 +67,7 @@ function resampledF1(rows: ResampledRows, drawn: readonly Int32Array[], model: P
   const f1 = new Float64Array(resamples);
   for (const [k, ofClass] of hits.entries()) {
     const [actual, mistaken] = [drawn[k]!, taken[k]!];
+    if (outOfBreath()) await breathe();
     for (let i = 0; i < resamples; i++)
       // 0 / 0 counts as 0, as in the metric.
       if (ofClass[i] !== 0) f1[i]! += (2 * ofClass[i]!) / (actual[i]! + ofClass[i]! + mistaken[i]!) / drawn.length;

@@ -1,4 +1,5 @@
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { breathe, outOfBreath } from '../../shared/breathe';
 
 /** Resamples of the bootstrap, of rows and of seeds alike. */
 export const resamples = 2000;
@@ -19,12 +20,14 @@ export interface ResampledRows {
 /** A row drawn more often does not fit the planes: its eighth draw (one of 100,000 rows has it) goes to another row. */
 const mostDraws = 7;
 
-export function resampleRows(rows: number): ResampledRows {
+/** Breathes: of 100,000 rows it takes seconds. */
+export async function resampleRows(rows: number): Promise<ResampledRows> {
   const words = Math.ceil(rows / 32);
   const planes = new Uint32Array(resamples * words * 3);
   const draw = drawer(rowSeed);
   const counts = new Uint8Array(words * 32);
   for (let resample = 0; resample < resamples; resample++) {
+    if (outOfBreath()) await breathe();
     counts.fill(0);
     for (let drawn = 0; drawn < rows; ) {
       const row = draw(rows);
@@ -69,15 +72,34 @@ export function countRows(bits: RowBits, without?: RowBits): number {
   return count;
 }
 
-/** How many of the rows of `bits` each resample drew, a row as often as it was drawn: [resamples]. */
-export function countDrawn({ words, planes }: ResampledRows, bits: RowBits): Int32Array {
+/** Words that are counted without a pause, two milliseconds of work. */
+const wordsAtATime = 500_000;
+
+/** How many of the rows of `bits` each resample drew, a row as often as it was drawn: [resamples]. Breathes. */
+export async function countDrawn(rows: ResampledRows, bits: RowBits): Promise<Int32Array> {
   const counts = new Int32Array(resamples);
   const first = bits.findIndex((word) => word !== 0);
   if (first === -1) return counts;
   const end = bits.findLastIndex((word) => word !== 0) + 1;
-  for (let resample = 0; resample < resamples; resample++) {
+  const atATime = Math.ceil(wordsAtATime / (end - first));
+  for (let start = 0; start < resamples; start += atATime) {
+    if (outOfBreath()) await breathe();
+    countWords(rows, bits, { first, end }, counts.subarray(start, start + atATime), start);
+  }
+  return counts;
+}
+
+/** Counts the words from `first` up to `end` in as many resamples as `counts` has places, from `start` on. */
+function countWords(
+  { words, planes }: ResampledRows,
+  bits: RowBits,
+  { first, end }: { first: number; end: number },
+  counts: Int32Array,
+  start: number,
+): void {
+  for (let resample = 0; resample < counts.length; resample++) {
     let count = 0;
-    let at = (resample * words + first) * 3;
+    let at = ((start + resample) * words + first) * 3;
     for (let word = first; word < end; word++, at += 3) {
       const wanted = bits[word]!;
       const bytes =
@@ -89,7 +111,6 @@ export function countDrawn({ words, planes }: ResampledRows, bits: RowBits): Int
     }
     counts[resample] = count;
   }
-  return counts;
 }
 
 /** Seeds of each resample, n of n with replacement: [resamples, n]. */

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { ComparedPair } from '../../../api/comparison/compared-pair';
 import type { ComparedGroup, ComparedRun, SeedValue } from '../../../api/comparison/comparison';
 import { testExamples } from '../../../api/comparison/examples';
@@ -53,7 +52,7 @@ const stored: StoredPredictions = {
 };
 const predictions: Predictions = {
   read: async () => stored,
-  resampled: () => new Float64Array(resamples).fill(0.5),
+  resampled: async () => new Float64Array(resamples).fill(0.5),
 };
 
 function group(name: string, seeds: readonly number[]): ComparedGroup {
@@ -81,25 +80,6 @@ describe('the tests by example', () => {
     const { mcNemar, bootstrap, warnings } = await examplesOf([0, 1, 1]);
     expect([mcNemar, bootstrap]).toEqual([null, null]);
     expect(warnings.map(({ kind }) => kind)).toEqual(['REPEATED_SEED']);
-  });
-});
-
-describe('the tests of many seeds', () => {
-  it('let other requests be answered after each seed', async () => {
-    const seeds = Array.from({ length: 10 }, (_, seed) => seed);
-    const pairs = pairsOf([group('scratch', seeds), group('kd', seeds)], 'scratch', false);
-    let turnsOfOthers = 0;
-    let over = false;
-    const others = (async () => {
-      while (!over) {
-        await setImmediate();
-        turnsOfOthers++;
-      }
-    })();
-    await testExamples(predictions, pairs, 'test/accuracy');
-    over = true;
-    await others;
-    expect(turnsOfOthers).toBeGreaterThanOrEqual(seeds.length);
   });
 });
 

@@ -44,7 +44,9 @@ test('chunk by chunk, and from any chunk on, it is the history that stitching al
       const chunks: { key: string; records: MetricRecord[] }[] = [];
       for await (const found of stitchedChunks(objects, 'r', null)) chunks.push(found);
 
-      expect(chunks.flatMap(({ records }) => records)).toEqual(stitch(given satisfies AttemptRecords[]));
+      // An attempt that has written nothing yet takes nothing back.
+      const begun: AttemptRecords[] = given.filter(({ records }) => records.length > 0);
+      expect(chunks.flatMap(({ records }) => records)).toEqual(stitch(begun));
       for (const [place, { key }] of chunks.entries()) {
         const rest: string[] = [];
         for await (const found of stitchedChunks(objects, 'r', key)) rest.push(found.key);
