@@ -31,7 +31,7 @@ async function startOnce(engine: 'native' | 'portable', data: string): Promise<S
     method: 'meta-lora',
     data: { train, test },
     teacher: { kind: 'folder', location: teacher },
-    vectors,
+    student: { kind: 'bilstm', vectors },
     execution: { engine, logEverySteps: 1 },
   };
   writeFileSync(join(folder, 'spec.json'), JSON.stringify(spec));

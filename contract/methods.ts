@@ -27,8 +27,8 @@ export interface MethodDescription {
   name: MethodName;
   title: string;
   description: string;
-  /** `train`: epochs of steps, each of which changes a model. */
-  kind: 'train';
+  /** `train`: epochs of steps, each of which changes a model. `transform`: a trained model goes in, another one comes out. */
+  kind: 'train' | 'transform';
   /** The model that the run leaves behind: a student, or a teacher that other runs take as input. */
   trains: 'student' | 'teacher';
   needs: {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { capacities } from './compute';
-import { runSpecSchema } from './run-spec';
+import { storedSpecSchema } from './run-spec';
 
 /** One line of a metrics chunk. `scope` tells a step's training figures from the evaluation that closes an epoch. */
 export const metricRecordSchema = z.strictObject({
@@ -164,7 +164,7 @@ export const resultSchema = z.strictObject({
   attempt: z.int().min(1),
   finishedAt: z.iso.datetime(),
   attemptSeconds: attemptSecondsSchema,
-  spec: runSpecSchema,
+  spec: storedSpecSchema,
   classes: z.array(z.string()),
   rows: z.strictObject({ train: z.int(), quiz: z.int(), dev: z.int(), test: z.int() }),
   dataFiles: dataFilesSchema.optional().describe('Absent in results of trainers that did not tell.'),

@@ -82,25 +82,57 @@ export const labelsTeacherSchema = z.strictObject({
     .describe('The column with the text or the number; null: `text` or `row`.'),
 });
 
-/** Where the teacher's weights, or what it says, come from. */
-export const teacherSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('folder'),
-    location: locationSchema('hf:owner/name').describe(
-      'A Hugging Face folder: an absolute path, `s3://bucket/path`, or `hf:owner/name` (optionally `@revision`).',
+const folderSourceSchema = z.strictObject({
+  kind: z.literal('folder'),
+  location: locationSchema('hf:owner/name').describe(
+    'A Hugging Face folder: an absolute path, `s3://bucket/path`, or `hf:owner/name` (optionally `@revision`).',
+  ),
+});
+const randomSourceSchema = z.strictObject({
+  kind: z.literal('random'),
+  layers: z.int().min(1).max(48).default(2),
+  hidden: z.int().min(4).max(4096).default(128),
+  heads: z.int().min(1).max(64).default(2),
+  intermediate: z.int().min(4).max(16384).default(512),
+});
+const runSourceSchema = z.strictObject({
+  kind: z.literal('run'),
+  runId: identifierSchema.describe('A run whose model is taken; it must have succeeded before this one begins.'),
+  groupId: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Variant group of that run where every seed takes a run of its own; left out where all seeds take the same run.',
     ),
-  }),
-  z.strictObject({
-    kind: z.literal('random'),
-    layers: z.int().min(1).max(48).default(2),
-    hidden: z.int().min(4).max(4096).default(128),
-    heads: z.int().min(1).max(64).default(2),
-    intermediate: z.int().min(4).max(16384).default(512),
-  }),
-  z.strictObject({ kind: z.literal('run'), runId: identifierSchema.describe('A finished fine-tuning run.') }),
+});
+
+/** Where the teacher's weights, or its answers, come from. */
+export const teacherSchema = z.discriminatedUnion('kind', [
+  folderSourceSchema,
+  randomSourceSchema,
+  runSourceSchema,
   labelsTeacherSchema,
 ]);
-export type TeacherDefinition = z.output<typeof teacherSchema>;
+export type TeacherSource = z.output<typeof teacherSchema>;
+
+/** Where the student comes from. */
+export const studentSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('bilstm').describe('A new BiLSTM; its sizes are hyper-parameters.'),
+    vectors: fileLocationSchema
+      .nullable()
+      .default(null)
+      .describe('Location of word vectors in GloVe format; null: random vectors.'),
+  }),
+  folderSourceSchema,
+  randomSourceSchema,
+  runSourceSchema,
+]);
+export type StudentSource = z.output<typeof studentSchema>;
+
+/** Where a model of either side comes from. */
+export type ModelSource = Exclude<TeacherSource, { kind: 'labels' }> | StudentSource;
 
 /** How a run is carried out; nothing here changes its result. */
 export const executionSchema = z.strictObject({
@@ -122,71 +154,132 @@ export const executionSchema = z.strictObject({
     .describe('Seconds between two checkpoints; one is also written at the end of every epoch.'),
 });
 
-export const runSpecSchema = z
-  .strictObject({
-    version: z.literal(1).default(1),
-    runId: identifierSchema,
-    experimentId: identifierSchema.nullable().default(null),
-    variant: z.string().min(1).max(100).default('default').describe('Name of the variant this run belongs to.'),
-    method: z.enum(methodNames),
-    seed: z.int().min(0).max(0xffffffff).default(0),
-    data: dataSchema,
-    teacher: teacherSchema.nullable().default(null),
-    vectors: fileLocationSchema
-      .nullable()
-      .default(null)
-      .describe('Location of word vectors in GloVe format for the student; null: random.'),
-    parameters: parametersSchema.prefault({}),
-    selectBy: z
-      .string()
-      .default(defaultSelectBy)
-      .describe('Metric on the dev rows whose best epoch, the earliest of equals, is the model of the run.'),
-    execution: executionSchema.prefault({}),
-  })
-  .check((context) => {
-    const { method, teacher, parameters, data, selectBy } = context.value;
-    const { needs } = methods[method];
-    const problem = (path: (string | number)[], message: string, input: unknown) =>
-      context.issues.push({ code: 'custom', path, message, input });
-    const wrongSelection = selectByProblem(selectBy);
-    if (wrongSelection !== null) problem(['selectBy'], wrongSelection, selectBy);
-    if (needs.teacher !== 'none' && teacher === null)
-      problem(
-        ['teacher'],
-        `method "${method}" needs a teacher: give a folder, a random size or a fine-tuning run`,
-        teacher,
-      );
-    if (teacher?.kind === 'random' && teacher.hidden % teacher.heads !== 0)
-      problem(
-        ['teacher', 'heads'],
-        `${teacher.heads} heads do not divide a hidden size of ${teacher.hidden}`,
-        teacher.heads,
-      );
-    if (teacher?.kind === 'labels') {
-      if (needs.teacher !== 'none' && needs.teacher !== 'logits')
-        problem(
-          ['teacher', 'kind'],
-          `method "${method}" ${needs.teacher === 'weights' ? 'teaches the teacher' : "reads the teacher's inner states"}, which a file of labels does not allow: give a folder, a random size or a fine-tuning run, or use kd`,
-          teacher.kind,
-        );
-      const { gives, columns } = teacher;
-      const count = gives === 'label' ? 1 : (data.classes?.length ?? null);
-      if (columns !== null && count !== null && columns.length !== count)
-        problem(
-          ['teacher', 'columns'],
-          `${columns.length} columns: ${gives} take ${gives === 'label' ? 'one' : `one a class, ${count}`}`,
-          columns,
-        );
-    }
-    if (needs.student === 'attention' && parameters.studentPooling !== 'attention')
-      problem(
-        ['parameters', 'studentPooling'],
-        `${method} teaches the attention of its student: studentPooling must be "attention"`,
-        parameters.studentPooling,
-      );
-    if (needs.quiz && parameters.quizShare === 0)
-      problem(['parameters', 'quizShare'], `method "${method}" learns from quiz rows: quizShare must be above 0`, 0);
-  });
+/** Version of the run spec that this program writes. It reads the earlier ones too: see `upgradedSpec`. */
+export const runSpecVersion = 2;
+
+const specShape = {
+  version: z
+    .literal(runSpecVersion, { error: `is no known version: this program reads 1 and ${runSpecVersion}` })
+    .default(runSpecVersion),
+  runId: identifierSchema,
+  experimentId: identifierSchema.nullable().default(null),
+  variant: z.string().min(1).max(100).default('default').describe('Name of the variant this run belongs to.'),
+  method: z.enum(methodNames),
+  seed: z.int().min(0).max(0xffffffff).default(0),
+  data: dataSchema,
+  teacher: teacherSchema.nullable().default(null),
+  student: studentSchema.nullable().default(null),
+  parameters: parametersSchema.prefault({}),
+  selectBy: z
+    .string()
+    .default(defaultSelectBy)
+    .describe('Metric on the dev rows whose best epoch, the earliest of equals, is the model of the run.'),
+  execution: executionSchema.prefault({}),
+};
+
+export const runSpecSchema = z.strictObject(specShape).check((context) => {
+  for (const { path, message, input } of problemsOfParts(context.value))
+    context.issues.push({ code: 'custom', path, message, input });
+});
+
+interface PartProblem {
+  path: string[];
+  message: string;
+  /** The value that was given. */
+  input: unknown;
+}
+
+/** Parts of a spec that are valid by themselves and do not fit each other. */
+function problemsOfParts(spec: z.output<z.ZodObject<typeof specShape>>): PartProblem[] {
+  const { method, parameters, selectBy } = spec;
+  const { needs } = methods[method];
+  const problems: PartProblem[] = [];
+  const wrongSelection = selectByProblem(selectBy);
+  if (wrongSelection !== null) problems.push({ path: ['selectBy'], message: wrongSelection, input: selectBy });
+  problems.push(...teacherProblems(spec), ...studentProblems(spec));
+  if (needs.quiz && parameters.quizShare === 0)
+    problems.push({
+      path: ['parameters', 'quizShare'],
+      message: `method "${method}" learns from quiz rows: quizShare must be above 0`,
+      input: 0,
+    });
+  return problems;
+}
+
+function teacherProblems({ method, teacher, data }: z.output<z.ZodObject<typeof specShape>>): PartProblem[] {
+  const { needs } = methods[method];
+  if (teacher === null)
+    return needs.teacher === 'none'
+      ? []
+      : [
+          {
+            path: ['teacher'],
+            message: `method "${method}" needs a teacher: give a folder, a random size or a run`,
+            input: teacher,
+          },
+        ];
+  if (teacher.kind !== 'labels') return sizeProblems('teacher', teacher);
+  const problems: PartProblem[] = [];
+  if (needs.teacher !== 'none' && needs.teacher !== 'logits') {
+    const reason = needs.teacher === 'weights' ? 'teaches the teacher' : "reads the teacher's inner states";
+    problems.push({
+      path: ['teacher', 'kind'],
+      message: `method "${method}" ${reason}, which a file of labels does not allow: give a folder, a random size or a run, or use kd`,
+      input: teacher.kind,
+    });
+  }
+  const { gives, columns } = teacher;
+  const count = gives === 'label' ? 1 : (data.classes?.length ?? null);
+  if (columns !== null && count !== null && columns.length !== count)
+    problems.push({
+      path: ['teacher', 'columns'],
+      message: `${columns.length} columns: ${gives} take ${gives === 'label' ? 'one' : `one a class, ${count}`}`,
+      input: columns,
+    });
+  return problems;
+}
+
+function studentProblems({ method, student, parameters }: z.output<z.ZodObject<typeof specShape>>): PartProblem[] {
+  const { trains, needs } = methods[method];
+  if (trains === 'teacher')
+    return student === null
+      ? []
+      : [
+          {
+            path: ['student'],
+            message: `method "${method}" trains the teacher: leave the student out`,
+            input: student,
+          },
+        ];
+  if (student === null) return [{ path: ['student'], message: `method "${method}" needs a student`, input: student }];
+  const problems = sizeProblems('student', student);
+  if (needs.student !== 'attention') return problems;
+  if (student.kind === 'folder' || student.kind === 'random')
+    problems.push({
+      path: ['student', 'kind'],
+      message: `${method} teaches the attention of a BiLSTM: give kind "bilstm", or the run of one`,
+      input: student.kind,
+    });
+  else if (parameters.studentPooling !== 'attention')
+    problems.push({
+      path: ['parameters', 'studentPooling'],
+      message: `${method} teaches the attention of its student: studentPooling must be "attention"`,
+      input: parameters.studentPooling,
+    });
+  return problems;
+}
+
+function sizeProblems(role: 'teacher' | 'student', source: ModelSource): PartProblem[] {
+  if (source.kind !== 'random' || source.hidden % source.heads === 0) return [];
+  const message = `${source.heads} heads do not divide a hidden size of ${source.hidden}`;
+  return [{ path: [role, 'heads'], message, input: source.heads }];
+}
+
+/** Ids of the runs whose models a run takes: it begins when all of them have succeeded. */
+export function dependenciesOf({ teacher, student }: Pick<RunSpec, 'teacher' | 'student'>): string[] {
+  const ids = [teacher, student].flatMap((source) => (source?.kind === 'run' ? [source.runId] : []));
+  return [...new Set(ids)];
+}
 
 /** The full, resolved definition of a run: all the trainer needs besides its inputs. */
 export type RunSpec = z.output<typeof runSpecSchema>;
@@ -203,9 +296,27 @@ export interface Problem {
 /** The outcome of a check on something a user gave: the value, or everything that is wrong with it. */
 export type Checked<T> = { kind: 'valid'; value: T } | { kind: 'invalid'; problems: Problem[] };
 
+/**
+ * A spec of any version in the form of the present one. Version 1 knew one kind of student, a new BiLSTM, and named its `vectors`
+ * beside it. A spec that names neither version nor student is read as version 1.
+ */
+export function upgradedSpec(input: unknown): unknown {
+  const spec = asObject(input);
+  if (spec === null || (spec.version !== 1 && (spec.version !== undefined || spec.student !== undefined))) return input;
+  const { vectors = null, ...rest } = spec;
+  const trains = methodNames.some((name) => name === spec.method) ? methods[spec.method as MethodName].trains : null;
+  return { ...rest, version: runSpecVersion, student: trains === 'student' ? { kind: 'bilstm', vectors } : null };
+}
+
+/** The spec that stands in a record or an object, whichever version wrote it. */
+export const storedSpecSchema = z.preprocess(upgradedSpec, runSpecSchema);
+
+/** The spec of a record of the database, which was checked when it was stored. */
+export const specOfRecord = (json: string): RunSpec => upgradedSpec(JSON.parse(json)) as RunSpec;
+
 /** Checks a run definition and fills in every default, those of its method before the general ones. */
 export function parseRunSpec(input: unknown): Checked<RunSpec> {
-  const parsed = runSpecSchema.safeParse(withMethodDefaults(input), { reportInput: true });
+  const parsed = runSpecSchema.safeParse(withMethodDefaults(upgradedSpec(input)), { reportInput: true });
   return parsed.success
     ? { kind: 'valid', value: parsed.data }
     : { kind: 'invalid', problems: problemsOf(parsed.error) };

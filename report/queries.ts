@@ -98,7 +98,7 @@ export interface Settings {
     method: string;
     data: Record<string, unknown>;
     teacher: Record<string, unknown> | null;
-    vectors: string | null;
+    student: Record<string, unknown> | null;
   };
   parameters: { name: string; text: string }[];
 }

@@ -117,8 +117,10 @@ function partedSettings(settings: ReadonlyMap<string, Settings>): {
   for (const [variant, { spec, parameters }] of settings) {
     add('method', variant, spec.method);
     for (const [name, value] of Object.entries(spec.data)) add(`data.${name}`, variant, textOf(value));
-    add('teacher', variant, teacherText(spec.teacher));
-    add('vectors', variant, textOf(spec.vectors));
+    add('teacher', variant, modelText(spec.teacher));
+    const { vectors = null, ...student } = spec.student ?? {};
+    if (student.kind === 'bilstm') add('vectors', variant, textOf(vectors));
+    else if (spec.student !== null) add('student', variant, modelText(spec.student));
     for (const { name, text } of parameters) add(name, variant, text);
   }
   const all = [...byName].map(([name, values]) => ({ name, values }));
@@ -132,9 +134,9 @@ function partedSettings(settings: ReadonlyMap<string, Settings>): {
 const textOf = (value: unknown): string =>
   value === null ? 'none' : typeof value === 'string' ? value : JSON.stringify(value);
 
-/** The usual teachers in words, any other as the definition has it. */
-function teacherText(teacher: Settings['spec']['teacher']): string {
-  const { kind, location, runId, ...rest } = teacher ?? {};
+/** The usual sources of a model in words, any other as the definition has it. */
+function modelText(source: Settings['spec']['teacher']): string {
+  const { kind, location, runId, groupId: _, ...rest } = source ?? {};
   if (kind === 'run') return `the model of run ${runId}`;
-  return kind === 'folder' && Object.keys(rest).length === 0 ? String(location) : textOf(teacher);
+  return kind === 'folder' && Object.keys(rest).length === 0 ? String(location) : textOf(source);
 }

@@ -12,6 +12,7 @@ import { billedFrom } from './migrations/0011-billed-from';
 import { damage } from './migrations/0012-damage';
 import { meansOfMetrics } from './migrations/0013-means-of-metrics';
 import { ordersByMetrics } from './migrations/0014-orders-by-metrics';
+import { studentRuns } from './migrations/0015-student-runs';
 import type { Tables } from './tables';
 import { codeOf, retriedForLong } from './transaction';
 
@@ -29,6 +30,7 @@ export const migrations: readonly Migration[] = [
   damage,
   meansOfMetrics,
   ordersByMetrics,
+  studentRuns,
 ];
 
 /** The table that remembers which migrations were applied. */

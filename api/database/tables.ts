@@ -63,8 +63,10 @@ export interface RunTable {
   method: string;
   seed: number;
   state: RunState;
-  /** The fine-tuning run whose model this run takes as its teacher. */
+  /** The run whose model this run takes as its teacher. */
   depends_on: string | null;
+  /** The run whose model this run takes as its student. */
+  student_depends_on: string | null;
   /** The resolved run spec, JSON. */
   spec: string;
   /** The newest attempt; 0 before the first. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { methodNames, methods } from '../../contract/methods';
+import { type MethodName, methodNames, methods } from '../../contract/methods';
 import { type ParameterName, parametersSchema } from '../../contract/parameters';
 
 /** Description and range of every hyper-parameter, the range as JSON Schema. */
@@ -20,3 +20,12 @@ export const catalogue = methodNames.map((methodName) => {
     parameters: parameters.map((name) => ({ ...allowedValues[name], name, default: resolved[name] })),
   };
 });
+
+export function isMethod(name: string): name is MethodName {
+  return (methodNames as readonly string[]).includes(name);
+}
+
+/** Whether a variant of this method reads a hyper-parameter; false for names that do not exist. */
+export function reads(method: string, parameter: string): boolean {
+  return isMethod(method) && (methods[method].parameters as readonly string[]).includes(parameter);
+}

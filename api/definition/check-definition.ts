@@ -2,8 +2,10 @@ import { computeSchema } from '../../contract/compute';
 import { type MethodName, methodNames, methods } from '../../contract/methods';
 import { parametersSchema } from '../../contract/parameters';
 import { type Problem, problemsOf } from '../../contract/run-spec';
+import { isMethod, reads } from './catalogue';
 import { type ExperimentDefinition, teacherVariant } from './definition';
 import { randomSearchProblems } from './random-search';
+import { variantModelProblems } from './variant-models';
 
 /** Sizes of a definition; the number of runs has its own limit. */
 const allowed = {
@@ -18,15 +20,6 @@ const allowed = {
 };
 const tagLength = 50;
 const largestSeed = 0xffffffff;
-
-/** Whether a variant of this method reads a hyper-parameter; false for names that do not exist. */
-export function reads(method: string, parameter: string): boolean {
-  return isMethod(method) && (methods[method].parameters as readonly string[]).includes(parameter);
-}
-
-export function isMethod(name: string): name is MethodName {
-  return (methodNames as readonly string[]).includes(name);
-}
 
 /** Lists of a definition that are too long; nothing else of such a definition is looked at. */
 export function checkSizes({ variants, seeds, grid, random, tags }: ExperimentDefinition): Problem[] {
@@ -49,6 +42,7 @@ export function checkDefinition(definition: ExperimentDefinition): Problem[] {
   checkLabels(definition, problem);
   checkTeacher(definition, problem);
   checkVariants(definition, problem);
+  for (const { path, message } of variantModelProblems(definition)) problem(path, message);
   checkSeeds(definition, problem);
   checkSharedParameters(definition, problem);
   checkGrid(definition, problem);
@@ -88,7 +82,9 @@ export function checkTags(tags: readonly string[], path = 'tags'): Problem[] {
 
 function checkTeacher({ teacher, variants }: ExperimentDefinition, problem: Report): void {
   if (teacher === null) {
-    const needing = variants.filter(({ method }) => isMethod(method) && methods[method].needs.teacher !== 'none');
+    const needing = variants.filter(
+      ({ method, teacher: own }) => own === undefined && isMethod(method) && methods[method].needs.teacher !== 'none',
+    );
     if (needing.length > 0)
       problem(
         'teacher',

@@ -25,7 +25,7 @@ export interface ExperimentDefinition {
   name: string;
   question: string;
   data: RunSpecInput['data'];
-  teacher: TeacherSource | null;
+  teacher: ExperimentTeacher | null;
   vectors: string | null;
   /** Hyper-parameters for every variant that reads them. */
   parameters: GivenParameters;
@@ -51,10 +51,28 @@ export interface ExperimentDefinition {
 /** Hyper-parameters by name, not checked yet. */
 export type GivenParameters = Record<string, unknown>;
 
+/** `teacher` and `student` are left out where the variant takes the experiment's teacher and a new BiLSTM. */
 export interface VariantDefinition {
   name: string;
   method: string;
   parameters: GivenParameters;
+  teacher?: VariantModel;
+  student?: VariantModel;
+}
+
+/** Exactly one of: the run of another variant with the same seed, a run, a folder, random weights of a size. */
+export interface VariantModel {
+  variant?: string;
+  run?: string;
+  folder?: string;
+  random?: RandomSize;
+}
+
+interface RandomSize {
+  layers?: number;
+  hidden?: number;
+  heads?: number;
+  intermediate?: number;
 }
 
 /** All `values` of one hyper-parameter, combined with those of every other axis. */
@@ -64,9 +82,9 @@ export interface GridAxis {
 }
 
 /** Exactly one of folder, random, run and labels; with `finetune` it is what the experiment's own teacher starts from. */
-export interface TeacherSource {
+export interface ExperimentTeacher {
   folder?: string | undefined;
-  random?: { layers?: number; hidden?: number; heads?: number; intermediate?: number } | undefined;
+  random?: RandomSize | undefined;
   run?: string | undefined;
   labels?: Omit<z.input<typeof labelsTeacherSchema>, 'kind'> | undefined;
   finetune?: FinetuneDefinition | undefined;
@@ -88,7 +106,13 @@ export interface GivenDefinition {
   teacher?: GivenTeacher | null;
   vectors?: string | null;
   parameters?: GivenParameters | null;
-  variants: { name: string; method: string; parameters?: GivenParameters | null }[];
+  variants: {
+    name: string;
+    method: string;
+    parameters?: GivenParameters | null;
+    teacher?: GivenVariantModel | null;
+    student?: GivenVariantModel | null;
+  }[];
   seeds?: number[] | null;
   grid?: GridAxis[] | null;
   random?: { samples: number; seed?: number | null; space: SearchDimension[] } | null;
@@ -99,6 +123,13 @@ export interface GivenDefinition {
   maxCost?: number | null;
   tags?: string[] | null;
   preset?: ExperimentDefinition['preset'];
+}
+
+export interface GivenVariantModel {
+  variant?: string | null;
+  run?: string | null;
+  folder?: string | null;
+  random?: object | null;
 }
 
 export interface GivenTeacher {
@@ -118,7 +149,7 @@ export function completeDefinition(given: GivenDefinition): ExperimentDefinition
     teacher: given.teacher ? completeTeacher(given.teacher) : null,
     vectors: given.vectors ?? null,
     parameters: given.parameters ?? {},
-    variants: given.variants.map(({ name, method, parameters }) => ({ name, method, parameters: parameters ?? {} })),
+    variants: given.variants.map(completeVariant),
     seeds: given.seeds ?? defaultSeeds,
     grid: (given.grid ?? []).map(({ parameter, values }) => ({ parameter, values })),
     random: given.random
@@ -134,6 +165,26 @@ export function completeDefinition(given: GivenDefinition): ExperimentDefinition
   };
 }
 
+function completeVariant({
+  name,
+  method,
+  parameters,
+  teacher,
+  student,
+}: GivenDefinition['variants'][number]): VariantDefinition {
+  const model = ({ random, ...given }: GivenVariantModel): VariantModel => ({
+    ...(withoutNulls(given) as VariantModel),
+    ...(random != null && { random: withoutNulls(random) }),
+  });
+  return {
+    name,
+    method,
+    parameters: parameters ?? {},
+    ...(teacher != null && { teacher: model(teacher) }),
+    ...(student != null && { student: model(student) }),
+  };
+}
+
 /** The metric that selects the models of a stored definition's runs. */
 export const selectByOf = (definition: string): string =>
   (JSON.parse(definition) as Partial<ExperimentDefinition>).selectBy ?? defaultSelectBy;
@@ -142,12 +193,12 @@ export const selectByOf = (definition: string): string =>
 export const computeOf = (definition: string): Compute =>
   computeSchema.parse((JSON.parse(definition) as Partial<ExperimentDefinition>).compute ?? {});
 
-function completeTeacher({ folder, random, run, labels, finetune }: GivenTeacher): TeacherSource {
+function completeTeacher({ folder, random, run, labels, finetune }: GivenTeacher): ExperimentTeacher {
   return {
     ...(folder != null && { folder }),
     ...(random != null && { random: withoutNulls(random) }),
     ...(run != null && { run }),
-    ...(labels != null && { labels: withoutNulls(labels) as NonNullable<TeacherSource['labels']> }),
+    ...(labels != null && { labels: withoutNulls(labels) as NonNullable<ExperimentTeacher['labels']> }),
     ...(finetune != null && {
       finetune: {
         method: finetune.method ?? 'finetune',

@@ -1,6 +1,7 @@
 import { parseS3Location } from '../../contract/objects/s3-location';
 import type { Problem } from '../../contract/run-spec';
 import type { ExperimentDefinition } from './definition';
+import { modelRoles } from './variant-models';
 
 /**
  * Inputs that the machines of AWS Batch cannot read: files of another machine, and objects in buckets that are not
@@ -8,13 +9,18 @@ import type { ExperimentDefinition } from './definition';
  * @param buckets of which they may read, the service's own first
  */
 export function inputPlaceProblems(definition: ExperimentDefinition, buckets: readonly string[]): Problem[] {
-  const { data, teacher, vectors } = definition;
+  const { data, teacher, vectors, variants } = definition;
   const places: Record<string, string | null | undefined> = {
     'data.train': data.train,
     'data.test': data.test,
     'teacher.folder': teacher?.folder,
     'teacher.labels.location': teacher?.labels?.location,
     vectors,
+    ...Object.fromEntries(
+      variants.flatMap((variant, place) =>
+        modelRoles.map((role) => [`variants.${place}.${role}.folder`, variant[role]?.folder]),
+      ),
+    ),
   };
   return Object.entries(places).flatMap(([path, place]) => {
     const message = place == null ? null : refusalOf(place, buckets);

@@ -2,15 +2,9 @@ import type { RunSpec } from '../../contract/run-spec';
 import type { RunTable } from '../database/tables';
 import { variantGroupId } from './variant-group';
 
-/** A run to be made: its full spec, and the run whose model it waits for. */
-export interface PlannedRun {
-  spec: RunSpec;
-  dependsOn: string | null;
-}
-
 /** A run that nobody has touched yet. Also what `reindex` begins with, where a run is known by its spec alone. */
 export function newRun(
-  { spec, dependsOn }: PlannedRun,
+  spec: RunSpec,
   at: { experimentId: string; position: number; createdAt: string; changedAt: string },
 ): RunTable {
   return {
@@ -22,7 +16,8 @@ export function newRun(
     method: spec.method,
     seed: spec.seed,
     state: 'PENDING',
-    depends_on: dependsOn,
+    depends_on: runOf(spec.teacher),
+    student_depends_on: runOf(spec.student),
     spec: JSON.stringify(spec),
     attempt: 0,
     crashes: 0,
@@ -62,3 +57,6 @@ export function newRun(
     energy_source: null,
   };
 }
+
+const runOf = (source: RunSpec['teacher'] | RunSpec['student']): string | null =>
+  source?.kind === 'run' ? source.runId : null;

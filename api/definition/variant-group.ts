@@ -9,13 +9,25 @@ import { canonicalJson } from '../database/canonical-json';
  * method reads count, and nothing of the execution, which changes no result.
  */
 export function variantGroupId(spec: RunSpec): string {
-  const { variant, method, data, teacher, vectors, selectBy } = spec;
+  const { variant, method, data, teacher, student, selectBy } = spec;
   const parameters = Object.fromEntries(methods[method].parameters.map((name) => [name, spec.parameters[name]]));
   // The default is left out: groups keep the ids they had before there was a choice.
   const selection = selectBy === defaultSelectBy ? {} : { selectBy };
-  const body = canonicalJson({ variant, method, data, teacher, vectors, parameters, ...selection });
+  const models = { teacher: withoutSeed(teacher), ...studentPart(student) };
+  const body = canonicalJson({ variant, method, data, ...models, parameters, ...selection });
   return createHash('sha256').update(body).digest('hex').slice(0, 16);
 }
+
+/** Where every seed takes a run of its own, the group of these runs stands for it. */
+function withoutSeed(source: RunSpec['teacher'] | RunSpec['student']) {
+  return source?.kind === 'run' && source.groupId !== undefined ? { kind: 'run', groupId: source.groupId } : source;
+}
+
+/** A new BiLSTM is named by its vectors alone: groups keep the ids they had when every student was one. */
+const studentPart = (student: RunSpec['student']): object =>
+  student === null || student.kind === 'bilstm'
+    ? { vectors: student?.vectors ?? null }
+    : { vectors: null, student: withoutSeed(student) };
 
 /** The hyper-parameters of a run as rows: those its method reads, numbers also as numbers. */
 export function parameterRows(spec: RunSpec): { name: string; number: number | null; text: string }[] {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { methods } from '../../contract/methods';
-import type { Problem } from '../../contract/run-spec';
+import type { Problem, RunSpec } from '../../contract/run-spec';
 import { filterProblems } from '../database/conditions';
 import type { Database, DatabaseTransaction } from '../database/database';
 import { once } from '../database/idempotency';
@@ -8,8 +7,9 @@ import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProbl
 import type { ExperimentTable } from '../database/tables';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
 import { inputPlaceProblems } from '../definition/input-places';
-import { newRun, type PlannedRun } from '../definition/new-run';
+import { newRun } from '../definition/new-run';
 import { planRuns } from '../definition/plan-runs';
+import { modelRoles } from '../definition/variant-models';
 import { nextChangeTime } from '../runs/run.store';
 import { findRuns } from '../runs/run-search.store';
 import type { Services } from '../shared/context';
@@ -108,7 +108,7 @@ const given = (changes: object): object =>
 interface PreparedExperiment {
   id: string;
   definition: ExperimentDefinition;
-  runs: PlannedRun[];
+  specs: RunSpec[];
 }
 
 /** Checks a definition, plans its runs and stores their hyper-parameters. */
@@ -121,16 +121,16 @@ async function prepareExperiment(
   const problems = [
     ...(planned.kind === 'invalid' ? planned.problems : []),
     ...(readableBuckets === undefined ? [] : inputPlaceProblems(definition, readableBuckets)),
-    ...(await teacherRunProblems(database, definition)),
+    ...(await namedRunProblems(database, definition)),
   ];
   if (planned.kind === 'invalid' || problems.length > 0) return invalidInput(problems);
   await insertParameters(database, planned.value);
-  return { id, definition, runs: planned.value };
+  return { id, definition, specs: planned.value };
 }
 
 async function insertPrepared(
   transaction: DatabaseTransaction,
-  { id, definition, runs }: PreparedExperiment,
+  { id, definition, specs }: PreparedExperiment,
   { launch, clonedFrom }: { launch: boolean; clonedFrom: string | null },
 ): Promise<{ id: string }> {
   const now = new Date().toISOString();
@@ -154,7 +154,7 @@ async function insertPrepared(
   const changedAt = await nextChangeTime(transaction);
   await insertRuns(
     transaction,
-    runs.map((run, position) => newRun(run, { experimentId: id, position, createdAt: now, changedAt })),
+    specs.map((spec, position) => newRun(spec, { experimentId: id, position, createdAt: now, changedAt })),
   );
   return { id };
 }
@@ -164,18 +164,22 @@ export function newId(kind: string): string {
   return `${kind}${Date.now().toString(36)}${randomBytes(5).toString('hex')}`;
 }
 
-/** What is wrong with the run that is named as the teacher. */
-async function teacherRunProblems(database: Database, { teacher }: ExperimentDefinition): Promise<Problem[]> {
-  if (teacher?.run === undefined) return [];
-  const path = 'teacher.run';
-  const run = (await findRuns(database, [teacher.run]))[0];
-  if (run === undefined) return [{ path, message: `there is no run "${teacher.run}"` }];
-  const { trains } = methods[run.method as keyof typeof methods];
-  if (trains !== 'teacher')
-    return [{ path, message: `run ${run.id} is of ${run.method}, which trains a student: name a fine-tuning run` }];
-  if (run.state !== 'SUCCEEDED')
-    return [{ path, message: `run ${run.id} is ${run.state}: wait until it has succeeded, or name another` }];
-  return [];
+/** What is wrong with the runs of earlier experiments whose models are taken. */
+async function namedRunProblems(database: Database, { teacher, variants }: ExperimentDefinition): Promise<Problem[]> {
+  const named = [
+    { path: 'teacher.run', id: teacher?.run },
+    ...variants.flatMap((variant, place) =>
+      modelRoles.map((role) => ({ path: `variants.${place}.${role}.run`, id: variant[role]?.run })),
+    ),
+  ].flatMap(({ path, id }) => (id === undefined ? [] : [{ path, id }]));
+  if (named.length === 0) return [];
+  const found = await findRuns(database, [...new Set(named.map(({ id }) => id))]);
+  return named.flatMap(({ path, id }) => {
+    const run = found.find((candidate) => candidate.id === id);
+    if (run === undefined) return [{ path, message: `there is no run "${id}"` }];
+    if (run.state === 'SUCCEEDED') return [];
+    return [{ path, message: `run ${id} is ${run.state}: wait until it has succeeded, or name another` }];
+  });
 }
 
 /** The outcome of a keyed mutation, with the experiment as it is now. */

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { RunSpec } from '../../contract/run-spec';
 import type { ExperimentTable, RunState, RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
-import type { PlannedRun } from '../definition/new-run';
 import { parameterRows } from '../definition/variant-group';
 
 type Database = Kysely<Tables>;
@@ -34,8 +34,8 @@ export async function insertExperiment(
  * of them than one transaction may change on Aurora DSQL. Before there are runs nobody sees them, so that what is left
  * where the process dies in between means nothing.
  */
-export async function insertParameters(database: Database, runs: readonly PlannedRun[]): Promise<void> {
-  const rows = runs.flatMap(({ spec }) => parameterRows(spec).map((row) => ({ ...row, run_id: spec.runId })));
+export async function insertParameters(database: Database, specs: readonly RunSpec[]): Promise<void> {
+  const rows = specs.flatMap((spec) => parameterRows(spec).map((row) => ({ ...row, run_id: spec.runId })));
   for (let start = 0; start < rows.length; start += rowsPerTransaction)
     await inTransaction(database, (transaction) =>
       insertParameterRows(transaction, rows.slice(start, start + rowsPerTransaction)),

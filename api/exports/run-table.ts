@@ -25,6 +25,7 @@ const fieldColumns: readonly (Column & { of: keyof RunFields })[] = [
   { name: 'seed', type: 'number', of: 'seed' },
   { name: 'state', type: 'text', of: 'state' },
   { name: 'dependsOn', type: 'text', of: 'depends_on' },
+  { name: 'studentDependsOn', type: 'text', of: 'student_depends_on' },
   { name: 'attempt', type: 'number', of: 'attempt' },
   { name: 'failureKind', type: 'text', of: 'failure_kind' },
   { name: 'failureMessage', type: 'text', of: 'failure_message' },

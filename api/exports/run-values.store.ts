@@ -13,6 +13,7 @@ const fieldNames = [
   'seed',
   'state',
   'depends_on',
+  'student_depends_on',
   'attempt',
   'failure_kind',
   'failure_message',

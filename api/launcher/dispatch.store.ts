@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { ExperimentTable, RunState, RunTable, Tables } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { nextChangeTime } from '../runs/run.store';
+import { dependencyFailures } from '../runs/run-life';
 
 /** Ids of the experiments that have runs to launch. */
 export async function findLaunchingExperiments(database: Kysely<Tables>): Promise<string[]> {
@@ -35,10 +36,14 @@ function readyRuns(database: Kysely<Tables>, { runs = [], experiments = [] }: Ex
     .selectFrom('run')
     .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
     .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .leftJoin('run as student', 'student.id', 'run.student_depends_on')
     .where('run.state', '=', 'PENDING')
     .where('run.cancel_requested', '=', 0)
     .where('experiment.state', '=', 'launched')
-    .where((where) => where.or([where('run.depends_on', 'is', null), where('teacher.state', '=', 'SUCCEEDED')]));
+    .where((where) => where.or([where('run.depends_on', 'is', null), where('teacher.state', '=', 'SUCCEEDED')]))
+    .where((where) =>
+      where.or([where('run.student_depends_on', 'is', null), where('student.state', '=', 'SUCCEEDED')]),
+    );
   if (runs.length > 0) query = query.where('run.id', 'not in', runs);
   if (experiments.length > 0) query = query.where('run.experiment_id', 'not in', experiments);
   return query;
@@ -85,40 +90,65 @@ export function findReadyRunsInTurn(database: Kysely<Tables>, limit: number, exc
     .execute();
 }
 
-export interface MissedTeacher {
+/** A run that another one takes a model from, as it is now. */
+export interface Dependency {
+  role: 'teacher' | 'student';
   id: string;
-  teacherId: string;
-  teacherState: string;
-  teacherFailure: string | null;
+  state: RunState;
+  failure: string | null;
 }
 
-/** Waiting runs whose teacher has failed or was cancelled. */
-export async function findRunsWithoutTeacher(database: Kysely<Tables>): Promise<MissedTeacher[]> {
-  return database
+/** States in which a run leaves no model, so that those that wait for it fail. */
+const withoutModel = ['FAILED', 'CANCELLED', 'STOPPED'] as const satisfies RunState[];
+
+/** Waiting runs of which a dependency leaves no model; the first such dependency of each. */
+export async function findRunsWithoutModel(
+  database: Kysely<Tables>,
+): Promise<{ id: string; dependency: Dependency }[]> {
+  const rows = await database
     .selectFrom('run')
     .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
-    .innerJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .leftJoin('run as student', 'student.id', 'run.student_depends_on')
     .select([
       'run.id',
       'teacher.id as teacherId',
       'teacher.state as teacherState',
       'teacher.failure_message as teacherFailure',
+      'student.id as studentId',
+      'student.state as studentState',
+      'student.failure_message as studentFailure',
     ])
     .where('run.state', '=', 'PENDING')
     .where('experiment.state', 'in', ['launched', 'stopped'])
-    .where('teacher.state', 'in', ['FAILED', 'CANCELLED'])
+    .where((where) =>
+      where.or([where('teacher.state', 'in', withoutModel), where('student.state', 'in', withoutModel)]),
+    )
     .execute();
+  return rows.map(({ id, teacherId, teacherState, teacherFailure, studentId, studentState, studentFailure }) => {
+    const hasTeacher = !(withoutModel as readonly (RunState | null)[]).includes(teacherState);
+    return {
+      id,
+      dependency: hasTeacher
+        ? { role: 'student', id: studentId!, state: studentState!, failure: studentFailure }
+        : { role: 'teacher', id: teacherId!, state: teacherState!, failure: teacherFailure },
+    };
+  });
 }
 
-/** Runs that failed for want of a teacher which is being tried again, or has succeeded since. */
+/** Runs that failed for want of a model whose run is being tried again, or has succeeded since. */
 export async function findRevivedRuns(database: Kysely<Tables>): Promise<string[]> {
   const rows = await database
     .selectFrom('run')
-    .innerJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .leftJoin('run as student', 'student.id', 'run.student_depends_on')
     .select('run.id')
     .where('run.state', '=', 'FAILED')
-    .where('run.failure_kind', '=', 'teacher')
-    .where('teacher.state', 'not in', ['FAILED', 'CANCELLED'])
+    .where('run.failure_kind', 'in', dependencyFailures)
+    .where((where) => where.or([where('run.depends_on', 'is', null), where('teacher.state', 'not in', withoutModel)]))
+    .where((where) =>
+      where.or([where('run.student_depends_on', 'is', null), where('student.state', 'not in', withoutModel)]),
+    )
     .execute();
   return rows.map(({ id }) => id);
 }
@@ -178,9 +208,11 @@ export interface WaitingRun {
   id: string;
   experiment_id: string;
   depends_on: string | null;
+  student_depends_on: string | null;
   waiting_reason: string | null;
   experimentState: string;
   teacherState: string | null;
+  studentState: string | null;
 }
 
 /** The runs that will be launched next, as far as anybody looks ahead. */
@@ -189,13 +221,16 @@ export function findWaitingRuns(database: Kysely<Tables>): Promise<WaitingRun[]>
     .selectFrom('run')
     .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
     .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .leftJoin('run as student', 'student.id', 'run.student_depends_on')
     .select([
       'run.id',
       'run.experiment_id',
       'run.depends_on',
+      'run.student_depends_on',
       'run.waiting_reason',
       'experiment.state as experimentState',
       'teacher.state as teacherState',
+      'student.state as studentState',
     ])
     .where('run.state', '=', 'PENDING')
     .where('experiment.state', 'in', ['launched', 'stopped'])

@@ -1,5 +1,6 @@
 import { cancelledKey, specKey } from '../../contract/keys';
 import { DamagedObjectError } from '../../contract/objects/damaged-object';
+import { specOfRecord } from '../../contract/run-spec';
 import { findExperiment } from '../experiments/experiment.store';
 import { writeExperimentRecord } from '../experiments/experiment-record';
 import { ingestResult } from '../ingest/ingest.service';
@@ -8,10 +9,11 @@ import { applyEvent } from '../runs/run-life.service';
 import type { Services } from '../shared/context';
 import type { Team } from '../team/team';
 import {
+  type Dependency,
   findLaunchingExperiments,
   findReadyRuns,
   findRevivedRuns,
-  findRunsWithoutTeacher,
+  findRunsWithoutModel,
   type ReadyRun,
 } from './dispatch.store';
 import type { Job, Launcher } from './launcher';
@@ -29,18 +31,22 @@ export async function recordExperiments(services: Services, recorded: Set<string
   }
 }
 
-/** Fails the runs whose teacher is not to be had, and has those wait again whose teacher is being retried. */
-export async function followTeachers(services: Services): Promise<void> {
+/** Fails the runs that wait for a model that no run leaves, and has those wait again whose dependencies are being retried. */
+export async function followDependencies(services: Services): Promise<void> {
   for (const id of await findRevivedRuns(services.database))
-    await applyEvent(services, id, { kind: 'teacher-revived' });
-  for (const run of await findRunsWithoutTeacher(services.database)) {
-    const why = run.teacherState === 'FAILED' ? `failed: ${run.teacherFailure ?? 'no message'}` : 'was cancelled';
-    const message = `its teacher, run ${run.teacherId}, ${why} Retry that run: this one then follows by itself.`;
-    await applyEvent(services, run.id, {
-      kind: 'teacher-failed',
-      failure: { kind: 'teacher', message, problems: [] },
+    await applyEvent(services, id, { kind: 'dependency-revived' });
+  for (const { id, dependency } of await findRunsWithoutModel(services.database)) {
+    const message = `its ${dependency.role}, run ${dependency.id}, ${whyWithoutModel(dependency)} Retry that run: this one then follows by itself.`;
+    await applyEvent(services, id, {
+      kind: 'dependency-failed',
+      failure: { kind: 'dependency', message, problems: [{ path: `${dependency.role}.runId`, message }] },
     });
   }
+}
+
+function whyWithoutModel({ state, failure }: Dependency): string {
+  if (state === 'FAILED') return `failed: ${failure ?? 'no message'}`;
+  return state === 'STOPPED' ? 'was stopped by successive halving.' : 'was cancelled.';
 }
 
 /**
@@ -74,7 +80,9 @@ export async function launchReadyRuns(
 /** Has the objects of a run ready for its trainer; null where its result is there already. */
 export async function prepare(services: Services, run: ReadyRun): Promise<Job | null> {
   if (await hasSucceeded(services, run.id)) return null;
-  await services.objects.write(specKey(run.id), `${JSON.stringify(JSON.parse(run.spec), null, 2)}\n`, { if: 'absent' });
+  await services.objects.write(specKey(run.id), `${JSON.stringify(specOfRecord(run.spec), null, 2)}\n`, {
+    if: 'absent',
+  });
   // The number that the trainer will take: the one behind the newest attempt that has a record.
   return { runId: run.id, attempt: (await newestAttemptNumber(services.objects, run.id)) + 1 };
 }

@@ -3,7 +3,7 @@ import { pruneIfDue } from '../pruning/prune.service';
 import type { Services } from '../shared/context';
 import { inParallel } from '../shared/in-parallel';
 import { type ActiveRun, findActiveRuns, type WaitingRun } from './dispatch.store';
-import { followTeachers, recordExperiments } from './dispatcher';
+import { followDependencies, recordExperiments } from './dispatcher';
 import type { JobEnd } from './launcher';
 import { explainWaiting } from './waiting';
 
@@ -61,7 +61,7 @@ export async function reconcile(services: Services, place: JobPlace, options: Re
     await carryOut(place, run, sighting, decide(run, sighting, Date.now(), options.stallMilliseconds));
   });
   await recordExperiments(services, options.recorded);
-  await followTeachers(services);
+  await followDependencies(services);
   await stopBeyondMaxCost(services);
   problems.push(...(await place.launchReady()));
   await explainWaiting(services, (run) => place.whyNotLaunched(run));

@@ -21,7 +21,13 @@ export async function explainWaiting(services: Services, whyNotLaunched: (run: W
 /** null where nothing but the place stands against it. */
 function waitingReason(run: WaitingRun): string | null {
   if (run.experimentState === 'stopped') return 'waits because its experiment stopped launching';
-  if (run.depends_on !== null && run.teacherState !== 'SUCCEEDED')
-    return `waits for run ${run.depends_on}, the fine-tuning of its teacher`;
-  return null;
+  const { depends_on: teacher, student_depends_on: student } = run;
+  const waitsForTeacher = teacher !== null && run.teacherState !== 'SUCCEEDED';
+  const waitsForStudent = student !== null && run.studentState !== 'SUCCEEDED';
+  if (!waitsForTeacher && !waitsForStudent) return null;
+  if (waitsForTeacher && waitsForStudent && teacher !== student)
+    return `waits for run ${teacher}, whose model is its teacher, and run ${student}, whose model is its student`;
+  return waitsForTeacher
+    ? `waits for run ${teacher}, whose model is its teacher`
+    : `waits for run ${student}, whose model is its student`;
 }

@@ -1,6 +1,6 @@
 import { computeSchema, instanceSizes } from '../../contract/compute';
 import type { Machine } from '../../contract/records';
-import type { RunSpec } from '../../contract/run-spec';
+import { dependenciesOf, type RunSpec, specOfRecord } from '../../contract/run-spec';
 import { noPrices, type Price, priceOf } from '../cost/prices';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
 import { planRuns } from '../definition/plan-runs';
@@ -54,7 +54,7 @@ export async function planExperiment(
   const planned = planRuns(definition, 'planned');
   if (planned.kind === 'invalid') return invalidInput([...slotProblems, ...planned.problems]);
   if (slotProblems.length > 0) return invalidInput(slotProblems);
-  const specs = planned.value.map(({ spec }) => spec);
+  const specs = planned.value;
   const methods: PlannedMethod[] = [];
   const secondsOf = new Map<RunSpec, number | null>();
   for (const [method, ofMethod] of grouped(specs, (spec) => spec.method)) {
@@ -73,9 +73,10 @@ export async function planExperiment(
     cost: totalOf(methods.map(({ cost }) => cost)),
     slots: runsAtATime,
     wallClockSeconds: wallClockOf(
-      planned.value.map(({ spec, dependsOn }) => ({
+      specs.map((spec) => ({
+        id: spec.runId,
         seconds: secondsOf.get(spec) ?? null,
-        waits: dependsOn === specs[0]!.runId,
+        dependsOn: dependenciesOf(spec),
       })),
       runsAtATime ?? specs.length,
     ),
@@ -96,19 +97,41 @@ function machineFor({ compute }: ExperimentDefinition): Machine | null {
   return { instanceType: `${gpu}.${instanceSizes[gpu][0]}`, capacity };
 }
 
-/** Runs in their order, each in the slot that is free first; those that wait begin when the teacher, the first run, is done. */
-function wallClockOf(runs: readonly { seconds: number | null; waits: boolean }[], slots: number): number | null {
+interface TimedRun {
+  id: string;
+  seconds: number | null;
+  dependsOn: readonly string[];
+}
+
+/** Runs in their order, each in the slot that is free first; those that take the model of another begin when it is done. */
+function wallClockOf(runs: readonly TimedRun[], slots: number): number | null {
   // A service without slots carries nothing out.
   if (slots === 0) return null;
-  const ends = new Array<number>(Math.min(slots, runs.length)).fill(0);
-  let teacherEnd: number | null = null;
-  for (const { seconds, waits } of runs) {
+  const free = new Array<number>(Math.min(slots, runs.length)).fill(0);
+  const ends = new Map<string, number>();
+  for (const { id, seconds, dependsOn } of afterDependencies(runs)) {
     if (seconds === null) return null;
-    const slot = ends.indexOf(Math.min(...ends));
-    ends[slot] = Math.max(ends[slot]!, waits ? (teacherEnd ?? 0) : 0) + seconds;
-    teacherEnd ??= ends[slot]!;
+    const slot = free.indexOf(Math.min(...free));
+    // Runs of other experiments, of which nothing is known here, have succeeded.
+    free[slot] = Math.max(free[slot]!, ...dependsOn.map((other) => ends.get(other) ?? 0)) + seconds;
+    ends.set(id, free[slot]!);
   }
-  return Math.max(...ends);
+  return Math.max(...free);
+}
+
+/** The runs in their order, but each behind those it depends on. */
+function afterDependencies(runs: readonly TimedRun[]): Iterable<TimedRun> {
+  const byId = new Map(runs.map((run) => [run.id, run]));
+  const ordered = new Set<TimedRun>();
+  const add = (run: TimedRun) => {
+    for (const id of run.dependsOn) {
+      const dependency = byId.get(id);
+      if (dependency !== undefined && !ordered.has(dependency)) add(dependency);
+    }
+    ordered.add(run);
+  };
+  for (const run of runs) add(run);
+  return ordered;
 }
 
 function planMethod(
@@ -117,7 +140,7 @@ function planMethod(
   earlier: readonly EarlierRun[],
   { prices, machine }: { prices: PriceSettings; machine: Machine | null },
 ): { method: PlannedMethod; secondsOf: (spec: RunSpec) => number | null } {
-  const runs = earlier.map((run) => ({ ...run, spec: JSON.parse(run.spec) as RunSpec }));
+  const runs = earlier.map((run) => ({ ...run, spec: specOfRecord(run.spec) }));
   const onTheseData = runs.filter(({ spec }) => spec.data.train === specs[0]!.data.train);
   const used = onTheseData.length > 0 ? onTheseData : runs;
   // Work grows with epochs and rows; what a setting such as the width of the student costs is not told apart.

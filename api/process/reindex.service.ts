@@ -73,8 +73,8 @@ async function restoreExperiment({ database, objects }: Services, key: string): 
   const definition = given as unknown as ExperimentDefinition;
   const planned = planRuns(definition, id);
   // A definition that a later version refuses still has runs with specs of their own.
-  const runs = planned.kind === 'valid' ? planned.value : [];
-  await insertParameters(database, runs);
+  const specs = planned.kind === 'valid' ? planned.value : [];
+  await insertParameters(database, specs);
   await inTransaction(database, async (transaction) => {
     const times = { created_at: createdAt, updated_at: createdAt, launched_at: launchedAt };
     await insertExperiment(
@@ -84,7 +84,7 @@ async function restoreExperiment({ database, objects }: Services, key: string): 
     );
     await insertRuns(
       transaction,
-      runs.map((run, position) => newRun(run, { experimentId: id, position, createdAt, changedAt: createdAt })),
+      specs.map((spec, position) => newRun(spec, { experimentId: id, position, createdAt, changedAt: createdAt })),
     );
   });
 }
@@ -122,13 +122,12 @@ async function restoreSpec(services: Services, runId: string): Promise<void> {
   const spec = parsed.value;
   const experimentId = spec.experimentId ?? unassigned;
   const createdAt = (await objects.info(specKey(runId)))?.modifiedAt.toISOString() ?? new Date().toISOString();
-  const planned = { spec, dependsOn: spec.teacher?.kind === 'run' ? spec.teacher.runId : null };
-  await insertParameters(database, [planned]);
+  await insertParameters(database, [spec]);
   await inTransaction(database, async (transaction) => {
     if (!(await hasExperiment(transaction, experimentId)))
       await insertExperiment(transaction, experimentRow(experimentId, definitionOf(spec), {}), []);
     const position = await nextPosition(transaction, experimentId);
-    await insertRuns(transaction, [newRun(planned, { experimentId, position, createdAt, changedAt: createdAt })]);
+    await insertRuns(transaction, [newRun(spec, { experimentId, position, createdAt, changedAt: createdAt })]);
   });
 }
 

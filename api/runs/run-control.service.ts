@@ -1,5 +1,5 @@
 import type { Problem } from '../../contract/run-spec';
-import { isOver } from '../../contract/run-states';
+import { isOver, type RunState } from '../../contract/run-states';
 import type { DatabaseTransaction } from '../database/database';
 import { inTransaction } from '../database/transaction';
 import type { Services } from '../shared/context';
@@ -69,7 +69,7 @@ const runsPerTransaction = 200;
 
 /**
  * Has a failed or cancelled run tried again, from its newest checkpoint. An experiment that had stopped launching goes
- * on; runs that failed because this one was their teacher wait for it again.
+ * on; runs that failed because they take its model wait for it again.
  */
 export async function retryRun(services: Services, runId: string): Promise<RunControlOutcome> {
   const outcome = await inTransaction(services.database, (transaction) => retryRunIn(transaction, runId));
@@ -78,15 +78,17 @@ export async function retryRun(services: Services, runId: string): Promise<RunCo
 }
 
 /**
- * Has all failed runs of an experiment tried again, within a transaction of the caller. Those whose teacher is not tried
- * again stay as they are.
+ * Has all failed runs of an experiment tried again, within a transaction of the caller. Those of which a dependency is
+ * not tried again stay as they are.
  */
 export async function retryFailedRunsIn(transaction: DatabaseTransaction, experimentId: string): Promise<RetriedRun[]> {
   const failed = await findFailedRuns(transaction, experimentId);
-  // A teacher of the same experiment that failed is tried again with them.
-  const hasTeacher = ({ teacherState, teacherExperiment }: FailedRun) =>
-    teacherState === 'FAILED' ? teacherExperiment === experimentId : teacherState !== 'CANCELLED';
-  const retried = failed.filter(hasTeacher).map(({ id }) => id);
+  // A dependency of the same experiment that failed is tried again with them.
+  const mayLeaveModel = (state: RunState | null, experiment: string | null) =>
+    state === 'FAILED' ? experiment === experimentId : state !== 'CANCELLED' && state !== 'STOPPED';
+  const hasModels = ({ teacherState, teacherExperiment, studentState, studentExperiment }: FailedRun) =>
+    mayLeaveModel(teacherState, teacherExperiment) && mayLeaveModel(studentState, studentExperiment);
+  const retried = failed.filter(hasModels).map(({ id }) => id);
   if (retried.length === 0) return [];
   await resumeLaunching(transaction, experimentId);
   return applyWish(transaction, retried, { kind: 'retried' });
@@ -98,11 +100,16 @@ export async function retryRunIn(transaction: DatabaseTransaction, runId: string
   if (run === undefined) return { kind: 'not-found' };
   if (!isOver(run.state)) return { kind: 'done', changed: false };
   if (run.state === 'SUCCEEDED') return refused(`run ${runId} has succeeded: clone its experiment to run it once more`);
-  const teacher = run.depends_on === null ? undefined : await findRun(transaction, run.depends_on);
-  if (teacher !== undefined && (teacher.state === 'FAILED' || teacher.state === 'CANCELLED'))
-    return refused(
-      `its teacher, run ${teacher.id}, is ${teacher.state}: retry that run first; this one then follows by itself`,
-    );
+  for (const [role, id] of [
+    ['teacher', run.depends_on],
+    ['student', run.student_depends_on],
+  ] as const) {
+    const dependency = id === null ? undefined : await findRun(transaction, id);
+    if (dependency !== undefined && isOver(dependency.state) && dependency.state !== 'SUCCEEDED')
+      return refused(
+        `its ${role}, run ${dependency.id}, is ${dependency.state}: retry that run first; this one then follows by itself`,
+      );
+  }
   await resumeLaunching(transaction, run.experiment_id);
   const changed = await applyEventIn(transaction, runId, { kind: 'retried' });
   return changed === null

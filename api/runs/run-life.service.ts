@@ -8,7 +8,7 @@ import { recordServer } from '../team/team.store';
 import { endRunningAttempt, insertAttempt } from './attempt.store';
 import { countInfrastructureFailures } from './experiment-halt';
 import { findRun, findRunsById, nextChangeTime, updateRun, updateRuns } from './run.store';
-import { attemptOutcome, type Failure, type RunEvent, type RunLife, transition } from './run-life';
+import { attemptOutcome, type Failure, failureKindOf, type RunEvent, type RunLife, transition } from './run-life';
 
 /** Figures that come with an event and are stored with it. */
 export type RunFigures = Partial<
@@ -129,7 +129,7 @@ export function lifeOf(run: RunTable): RunLife {
     crashes: run.crashes,
     cancelRequested: run.cancel_requested !== 0,
     stoppedEarly: run.cancel_requested === 2,
-    failureKind: run.failure_kind as RunLife['failureKind'],
+    failureKind: failureKindOf(run.failure_kind),
   };
 }
 
@@ -157,7 +157,7 @@ function consequences(run: RunTable, next: RunLife, event: RunEvent, now: string
     case 'succeeded':
       return { ...noFailure, waiting_reason: null, phase: null, finished_at: now };
     case 'failed':
-    case 'teacher-failed':
+    case 'dependency-failed':
       return { ...finish(next, now), ...(next.state === 'FAILED' ? failureColumns(event.failure) : {}) };
     case 'crashed':
       // Also shown while it waits for the next try: the reason is the message.
@@ -170,7 +170,7 @@ function consequences(run: RunTable, next: RunLife, event: RunEvent, now: string
     case 'stopped-early':
       return isOver(next.state) ? finish(next, now) : { phase: 'stopping' };
     case 'retried':
-    case 'teacher-revived':
+    case 'dependency-revived':
       return { ...noFailure, waiting_reason: null, finished_at: null };
   }
 }

@@ -14,8 +14,15 @@ export interface RunLife {
   failureKind: FailureKind | null;
 }
 
-/** `teacher`: the fine-tuning run it depends on failed, so this one never began. */
-export type FailureKind = (typeof failureKinds)[number] | 'teacher';
+/** `dependency`: a run whose model it takes failed or was cancelled, so this one never began. */
+export type FailureKind = (typeof failureKinds)[number] | 'dependency';
+
+/** The kinds in the database that mean `dependency`: it was `teacher` while only teachers came from other runs. */
+export const dependencyFailures = ['dependency', 'teacher'] as const;
+
+/** The kind of a failure in the database. */
+export const failureKindOf = (stored: string | null): FailureKind | null =>
+  stored === 'teacher' ? 'dependency' : (stored as FailureKind | null);
 
 export interface Failure {
   kind: FailureKind;
@@ -48,8 +55,8 @@ export type RunEvent =
   /** It fell behind others of its search: as a cancellation, but with an end that counts up to there. */
   | { kind: 'stopped-early' }
   | { kind: 'retried' }
-  | { kind: 'teacher-failed'; failure: Failure }
-  | { kind: 'teacher-revived' };
+  | { kind: 'dependency-failed'; failure: Failure }
+  | { kind: 'dependency-revived' };
 
 const activeStates: readonly RunState[] = ['SUBMITTED', 'STARTING', 'RUNNING'];
 
@@ -65,8 +72,8 @@ const mayContinue = (life: RunLife, attempt: number) => isActive(life.state) && 
 const maySucceed = (life: RunLife) => life.state === 'PENDING' || isActive(life.state);
 const mayBeRetried = (life: RunLife) =>
   life.state === 'FAILED' || life.state === 'CANCELLED' || life.state === 'STOPPED';
-const mayMissItsTeacher = (life: RunLife) => life.state === 'PENDING';
-const missedItsTeacher = (life: RunLife) => life.state === 'FAILED' && life.failureKind === 'teacher';
+const mayMissADependency = (life: RunLife) => life.state === 'PENDING';
+const missedADependency = (life: RunLife) => life.state === 'FAILED' && life.failureKind === 'dependency';
 
 /**
  * The life of a run after an event; null where the event changes nothing, because it came late, twice or for another
@@ -100,10 +107,10 @@ export function transition(life: RunLife, event: RunEvent): RunLife | null {
       return askedToEnd({ ...life, stoppedEarly: true });
     case 'retried':
       return mayBeRetried(life) ? revived(life) : null;
-    case 'teacher-failed':
-      return mayMissItsTeacher(life) ? ended(life, event.failure) : null;
-    case 'teacher-revived':
-      return missedItsTeacher(life) ? revived(life) : null;
+    case 'dependency-failed':
+      return mayMissADependency(life) ? ended(life, event.failure) : null;
+    case 'dependency-revived':
+      return missedADependency(life) ? revived(life) : null;
   }
 }
 

@@ -43,9 +43,11 @@ export async function findCancellableRuns(database: Database, experimentId: stri
 
 export interface FailedRun {
   id: string;
-  /** State and experiment of the run that it depends on; null without one. */
+  /** State and experiment of the runs that it depends on; null without one. */
   teacherState: RunState | null;
   teacherExperiment: string | null;
+  studentState: RunState | null;
+  studentExperiment: string | null;
 }
 
 /** The failed runs of an experiment, in the order of their positions. */
@@ -53,7 +55,9 @@ export function findFailedRuns(database: Database, experimentId: string): Promis
   return database
     .selectFrom('run')
     .leftJoin('run as teacher', 'teacher.id', 'run.depends_on')
+    .leftJoin('run as student', 'student.id', 'run.student_depends_on')
     .select(['run.id', 'teacher.state as teacherState', 'teacher.experiment_id as teacherExperiment'])
+    .select(['student.state as studentState', 'student.experiment_id as studentExperiment'])
     .where('run.experiment_id', '=', experimentId)
     .where('run.state', '=', 'FAILED')
     .orderBy('run.position')

@@ -53,9 +53,11 @@ async function prepare(folder: string, trainShare: number) {
     }),
   );
   const data = valid(await loadDataSet(spec.data, { cacheDirectory: folder, s3: { endpoint: null, region: null } }));
-  const texts = valid(prepareTexts(spec, data, false));
-  const teacher = valid(await buildTeacher(spec, localFolder(files.teacher), data.classes, texts.trainTexts));
-  const student = valid(await buildStudent(spec, null, data.classes, texts.trainTexts));
+  const texts = valid(prepareTexts(spec, data));
+  const teacher = valid(
+    await buildTeacher(spec, { files: localFolder(files.teacher), vectorsFile: null }, data.classes, texts.trainTexts),
+  );
+  const student = valid(await buildStudent(spec, { files: null, vectorsFile: null }, data.classes, texts.trainTexts));
   const train: Examples = encodeExamples(texts, student.model, teacher.model, true).train;
   return { teacher, train };
 }

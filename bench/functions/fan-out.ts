@@ -90,10 +90,7 @@ async function storeFollowers(database: Kysely<Tables>): Promise<void> {
   const spec = parseRunSpec({ runId, method: 'scratch', data: { train: '/nowhere', test: '/nowhere' } });
   if (spec.kind === 'invalid') throw new Error(JSON.stringify(spec.problems));
   const now = new Date().toISOString();
-  const run = newRun(
-    { spec: spec.value, dependsOn: null },
-    { experimentId: 'bench', position: 0, createdAt: now, changedAt: now },
-  );
+  const run = newRun(spec.value, { experimentId: 'bench', position: 0, createdAt: now, changedAt: now });
   for (const table of ['connection', 'connection_operation', 'ingest', 'summary_metric', 'attempt'] as const)
     await database.deleteFrom(table).execute();
   await database.deleteFrom('run').where('id', '=', runId).execute();

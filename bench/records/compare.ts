@@ -53,7 +53,7 @@ async function storeComparedRuns(services: Services): Promise<void> {
     const runs = Array.from({ length: seeds }, (_, seed): Tables['run'] => {
       const position = variant * seeds + seed;
       const spec = { ...someSpec(), runId: `${experimentId}-${position}`, variant: `v${variant}`, seed };
-      const run = newRun({ spec, dependsOn: null }, { experimentId, position, createdAt, changedAt: createdAt });
+      const run = newRun(spec, { experimentId, position, createdAt, changedAt: createdAt });
       return { ...run, group_id: spec.variant, state: 'SUCCEEDED' };
     });
     const scores = runs.flatMap((run) =>

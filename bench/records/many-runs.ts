@@ -53,7 +53,7 @@ async function storeExperiment(transaction: Transaction<Tables>, start: number, 
   const at = { experimentId: experimentIdOf(start), createdAt, changedAt: createdAt };
   const runs = places.map((place, position) => ({
     // Ids of experiments of a millisecond each, as the service makes them.
-    ...newRun({ spec: { ...spec, runId: runIdOf(place), seed: place % 5 }, dependsOn: null }, { ...at, position }),
+    ...newRun({ ...spec, runId: runIdOf(place), seed: place % 5 }, { ...at, position }),
     state: 'SUCCEEDED' as const,
   }));
   const chosen = places.map(() =>

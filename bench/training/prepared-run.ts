@@ -30,14 +30,23 @@ export async function prepareRun(step: MeasuredStep, folder: string, count: numb
   const spec = specOf(step, folder);
   const { needs, trains } = methods[step.method];
   const data = valid(await loadDataSet(spec.data, { cacheDirectory: folder, s3: { endpoint: null, region: null } }));
-  const texts = valid(prepareTexts(spec, data, needs.quiz));
+  const texts = valid(prepareTexts(spec, data));
   // In kd the cached logits are any numbers: the teacher itself takes no part in a step.
   const teacher =
     needs.teacher !== 'none' && step.method !== 'kd'
-      ? valid(await buildTeacher(spec, localFolder(files.teacher), data.classes, texts.trainTexts))
+      ? valid(
+          await buildTeacher(
+            spec,
+            { files: localFolder(files.teacher), vectorsFile: null },
+            data.classes,
+            texts.trainTexts,
+          ),
+        )
       : null;
   const student =
-    trains === 'student' ? valid(await buildStudent(spec, files.vectors, data.classes, texts.trainTexts)) : null;
+    trains === 'student'
+      ? valid(await buildStudent(spec, { files: null, vectorsFile: files.vectors }, data.classes, texts.trainTexts))
+      : null;
   const { train, quiz } = encodeExamples(texts, student?.model ?? null, teacher?.model ?? null, false);
   const { batchSize, quizBatchSize, epochs } = spec.parameters;
   const all = epochOrder(train, batchSize, true, spec.seed, 1)
@@ -87,7 +96,7 @@ function specOf({ method, parameters }: MeasuredStep, folder: string): RunSpec {
       method,
       data: { train, test },
       teacher: methods[method].needs.teacher !== 'none' ? { kind: 'folder', location: teacher } : null,
-      vectors: methods[method].trains === 'student' ? vectors : null,
+      student: methods[method].trains === 'student' ? { kind: 'bilstm', vectors } : null,
       parameters,
     }),
   );

@@ -2,7 +2,7 @@ import { countText } from '../../presentation/format';
 import { useQuery } from './hooks';
 import type { Variant } from './live-runs';
 import { Fact, Scroll, TroubleNotice } from './parts';
-import { type Definition, most, parametersOfRuns } from './queries';
+import { type Definition, most, parametersOfRuns, type VariantModel } from './queries';
 
 /** What was compared: data, teacher, seeds, and the hyper-parameters in which variants differ. */
 export function DefinitionCard({ definition, variants }: { definition: Definition; variants: readonly Variant[] }) {
@@ -16,6 +16,11 @@ export function DefinitionCard({ definition, variants }: { definition: Definitio
         {data.classes && <Fact name="Classes">{data.classes.join(', ')}</Fact>}
         <Fact name="Teacher">{teacherText(teacher)}</Fact>
         <Fact name="Word vectors">{vectors ?? 'random'}</Fact>
+        {ownModels(definition).map(({ name, text }) => (
+          <Fact key={name} name={name}>
+            {text}
+          </Fact>
+        ))}
         <Fact name="Seeds">{seeds.join(', ')}</Fact>
         {Object.keys(execution).length > 0 && <Fact name="Execution">{valuesText(execution)}</Fact>}
       </dl>
@@ -28,6 +33,21 @@ const valuesText = (values: Record<string, unknown>): string =>
   Object.entries(values)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ');
+
+/** Models that variants name themselves, such as the stages of a pipeline: "kd, then prune" begins with the student of kd. */
+const ownModels = ({ variants }: Definition): { name: string; text: string }[] =>
+  variants.flatMap((variant) =>
+    (['teacher', 'student'] as const).flatMap((role) => {
+      const model = variant[role];
+      return model === undefined ? [] : [{ name: `${role} of ${variant.name}`, text: modelText(model) }];
+    }),
+  );
+
+const modelText = ({ variant, run, folder, random }: VariantModel): string =>
+  (variant && `the model of ${variant}`) ??
+  (run && `run ${run}`) ??
+  folder ??
+  `random weights: ${valuesText(random ?? {})}`;
 
 function teacherText(teacher: Definition['teacher']): string {
   if (teacher === null) return 'none';

@@ -81,6 +81,14 @@ export const experiments = operation<
   }
 }`);
 
+/** Where a variant takes a model from; exactly one of these. */
+export interface VariantModel {
+  variant?: string;
+  run?: string;
+  folder?: string;
+  random?: Record<string, number>;
+}
+
 /** As the API stores it (its type is JSON in the schema). */
 export interface Definition {
   data: { train: string; test: string; textColumn?: string; labelColumn?: string; classes?: string[] };
@@ -93,7 +101,13 @@ export interface Definition {
   } | null;
   vectors: string | null;
   parameters: Record<string, unknown>;
-  variants: { name: string; method: string; parameters: Record<string, unknown> }[];
+  variants: {
+    name: string;
+    method: string;
+    parameters: Record<string, unknown>;
+    teacher?: VariantModel;
+    student?: VariantModel;
+  }[];
   seeds: number[];
   grid: { parameter: string; values: unknown[] }[];
   execution: Record<string, unknown>;

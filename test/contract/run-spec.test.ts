@@ -1,6 +1,6 @@
 import { type MethodName, methodNames, methods } from '../../contract/methods';
 import { parametersSchema } from '../../contract/parameters';
-import { parseRunSpec, type RunSpec, unreadParameters } from '../../contract/run-spec';
+import { dependenciesOf, parseRunSpec, type RunSpec, specOfRecord, unreadParameters } from '../../contract/run-spec';
 
 const data = { train: '/data/train.csv', test: '/data/test.csv' };
 const teacher = { kind: 'folder', location: '/models/transformer/forward' };
@@ -21,7 +21,13 @@ function problemPaths(input: unknown): string[] {
 test('the shortest definition is filled in whole, and resolving it again changes nothing', () => {
   const spec = specOf({ runId: 'r1', method: 'scratch', data });
 
-  expect(spec).toMatchObject({ version: 1, seed: 0, teacher: null, vectors: null, variant: 'default' });
+  expect(spec).toMatchObject({
+    version: 2,
+    seed: 0,
+    teacher: null,
+    student: { kind: 'bilstm', vectors: null },
+    variant: 'default',
+  });
   expect(Object.keys(spec.parameters).sort()).toEqual(Object.keys(parametersSchema.shape).sort());
   expect(specOf(spec)).toEqual(spec);
 });
@@ -106,7 +112,7 @@ describe('problems', () => {
       expect(
         problemPaths({ runId: 'r1', method: 'kd', data: { train: location, test: location }, teacher: folder }),
       ).toEqual(['data.train', 'data.test', 'teacher.location']);
-      expect(problemPaths({ runId: 'r1', method: 'scratch', data, vectors: location })).toEqual(['vectors']);
+      expect(problemPaths({ runId: 'r1', method: 'scratch', data, vectors: location })).toEqual(['student.vectors']);
     },
   );
 
@@ -199,5 +205,43 @@ describe('the catalogue of methods', () => {
   test('a parameter that a method does not read is named, an unknown one is left to the schema', () => {
     expect(unreadParameters('scratch', { alpha: 0.3, epochs: 2, loraRank: 4 })).toEqual(['alpha', 'loraRank']);
     expect(unreadParameters('kd', { alpha: 0.3, unknown: 1 } as never)).toEqual([]);
+  });
+});
+
+describe('a spec of version 1', () => {
+  it('has a new BiLSTM with its vectors as the student, and none where the teacher is trained', () => {
+    const version1 = { version: 1, runId: 'r1', data, teacher, vectors: '/glove.txt' };
+    const kd = specOf({ ...version1, method: 'kd' });
+    expect(kd).toMatchObject({ version: 2, student: { kind: 'bilstm', vectors: '/glove.txt' } });
+    expect(kd).not.toHaveProperty('vectors');
+    expect(specOf({ ...version1, method: 'finetune', vectors: null }).student).toBeNull();
+    expect(specOfRecord(JSON.stringify({ ...version1, method: 'kd' })).student).toEqual(kd.student);
+  });
+});
+
+describe('a spec of version 2', () => {
+  const run = { kind: 'run', runId: 'r0' };
+
+  it('names the runs that it depends on, each once', () => {
+    const spec = (models: object) => specOf({ version: 2, runId: 'r1', method: 'kd', data, ...models });
+    const bilstm = { kind: 'bilstm' };
+    expect(dependenciesOf(spec({ teacher, student: bilstm }))).toEqual([]);
+    expect(dependenciesOf(spec({ teacher: run, student: bilstm }))).toEqual(['r0']);
+    expect(dependenciesOf(spec({ teacher: run, student: { kind: 'run', runId: 'r2' } }))).toEqual(['r0', 'r2']);
+    expect(dependenciesOf(spec({ teacher: run, student: run }))).toEqual(['r0']);
+  });
+
+  it('is refused with all that does not fit: no student, one too many, one without attention, the form of version 1', () => {
+    const given = { version: 2, runId: 'r1', data, teacher };
+    expect(problemPaths({ ...given, method: 'scratch' })).toEqual(['student']);
+    expect(problemPaths({ ...given, method: 'finetune', student: run })).toEqual(['student']);
+    expect(problemPaths({ ...given, method: 'dixtill', student: teacher })).toEqual(['student.kind']);
+    expect(problemPaths({ ...given, method: 'kd', student: run, vectors: null })).toEqual(['']);
+  });
+
+  it.each([0, 3, '2'])('is told apart from version %j, which is not known', (version) => {
+    const outcome = parseRunSpec({ version, runId: 'r1', method: 'scratch', data });
+    expect(outcome).toMatchObject({ kind: 'invalid', problems: [{ path: 'version' }] });
+    expect((outcome as { problems: { message: string }[] }).problems[0]!.message).toMatch(/reads 1 and 2; given/);
   });
 });

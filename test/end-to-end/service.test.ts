@@ -108,7 +108,7 @@ describe('an experiment over HTTP and WebSocket, with real trainers', () => {
     const reasons = updates.flatMap(({ run }) =>
       run.variant === 'kd' && run.waitingReason ? [run.waitingReason] : [],
     );
-    expect(reasons).toContain(`waits for run ${updates[0]!.run.id}, the fine-tuning of its teacher`);
+    expect(reasons).toContain(`waits for run ${updates[0]!.run.id}, whose model is its teacher`);
   }, 120_000);
 
   it('gives the metrics of a run in full, from any cursor on, and then completes', async () => {

@@ -147,7 +147,9 @@ describe('a report', () => {
   it('has settings that differ as columns where variants are more', async () => {
     const evaluated = [{ epoch: 1, seconds: 2, dev: 0.5, test: 0.7 }];
     const given = { group_id: 'glove', method: 'scratch' };
-    await insertEvaluatedRun(services(), 'glove-0', given, evaluated, { vectors: '/glove.txt' });
+    await insertEvaluatedRun(services(), 'glove-0', given, evaluated, {
+      student: { kind: 'bilstm', vectors: '/glove.txt' },
+    });
     expect(rowsOf(await write(), 'Hyper-parameters that differ')).toEqual([
       ['Variant', 'vectors'],
       ['scratch', 'none'],

@@ -76,6 +76,7 @@ export async function insertRun(
     seed: 0,
     state: 'PENDING',
     depends_on: null,
+    student_depends_on: null,
     spec: JSON.stringify(parsed.value),
     attempt: 0,
     crashes: 0,

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Split } from '../../contract/metric-names';
-import type { Checked, TeacherDefinition } from '../../contract/run-spec';
+import type { Checked, TeacherSource } from '../../contract/run-spec';
 import { locateFile } from '../sources/input-file';
 import type { InputSources } from '../sources/sources';
 import { FileProblems } from './file-problems';
 import { type Row, readCsvRows, readJsonRows } from './records';
 import { readTextFile } from './text-file';
 
-export type LabelsDefinition = Extract<TeacherDefinition, { kind: 'labels' }>;
+export type LabelsDefinition = Extract<TeacherSource, { kind: 'labels' }>;
 
 /** What an external model says of rows of the data. */
 export interface TeacherLabels {

@@ -1,6 +1,5 @@
-import { methods } from '../../contract/methods';
-import type { RunSpec } from '../../contract/run-spec';
-import type { Batch } from '../data/batch';
+import type { ModelSource, RunSpec } from '../../contract/run-spec';
+import type { Batch, Role } from '../data/batch';
 import { isOutOfMemory } from '../engine/out-of-memory';
 
 /** The memory of the device ran out on a batch; the message says on what, and what to lower. */
@@ -43,11 +42,21 @@ function lengthOf({ inputs: { teacher, student } }: Batch): string {
 
 const longest = (lengths: Int32Array): number => lengths.reduce((most, length) => Math.max(most, length), 0);
 
-function modelsOf({ method, teacher, parameters }: RunSpec): string {
+function modelsOf({ teacher, student, parameters }: RunSpec): string {
   const models: string[] = [];
-  if (methods[method].trains === 'student') models.push(`a student of ${parameters.studentUnits} units`);
-  if (teacher?.kind === 'folder') models.push(`the teacher "${teacher.location}"`);
-  if (teacher?.kind === 'run') models.push(`the teacher of run "${teacher.runId}"`);
-  if (teacher?.kind === 'random') models.push(`a teacher of ${teacher.layers} layers, ${teacher.hidden} wide`);
+  if (student?.kind === 'bilstm') models.push(`a student of ${parameters.studentUnits} units`);
+  else if (student !== null) models.push(modelText('student', student));
+  if (teacher !== null && teacher.kind !== 'labels') models.push(modelText('teacher', teacher));
   return models.join(' and ');
+}
+
+function modelText(role: Role, source: Exclude<ModelSource, { kind: 'bilstm' }>): string {
+  switch (source.kind) {
+    case 'folder':
+      return `the ${role} "${source.location}"`;
+    case 'run':
+      return `the ${role} of run "${source.runId}"`;
+    case 'random':
+      return `a ${role} of ${source.layers} layers, ${source.hidden} wide`;
+  }
 }

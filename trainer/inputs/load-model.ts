@@ -1,4 +1,5 @@
-import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
+import type { Checked, ModelSource, Problem, RunSpec } from '../../contract/run-spec';
+import type { Role } from '../data/batch';
 import { initialEmbedding, readWordVectors, type WordVectors } from '../data/embeddings';
 import type { LoadedModel } from '../models/model';
 import { type ModelFiles, readText } from '../models/model-files';
@@ -6,7 +7,8 @@ import { initialiseTransformer } from '../models/transformer/architecture';
 import { bertConfig } from '../models/transformer/families/bert';
 import { readTransformer, type StoredTransformer } from '../models/transformer/folder';
 import { transformerModel } from '../models/transformer/model';
-import { initialiseBilstm } from '../models/word/bilstm';
+import { bilstmConfigOf, initialiseBilstm } from '../models/word/bilstm';
+import { isBilstm, readBilstm, tensorsOf } from '../models/word/folder';
 import { bilstmModel } from '../models/word/model';
 import { randomStream } from '../numeric/random';
 import {
@@ -16,13 +18,14 @@ import {
   wordVocabularyFile,
 } from '../tokenizers/tokenizer';
 import { countWords, wordVocabulary } from '../tokenizers/words';
+import type { LocatedModel } from './locate-model';
 
 /**
  * A new BiLSTM student: its vocabulary from the train texts, its word embedding from vectors if there are any.
  *
  * @param vectorsFile path of vectors in GloVe's format; null: a random embedding.
  */
-export async function newBilstm(
+async function newBilstm(
   { parameters, seed }: RunSpec,
   vectorsFile: string | null,
   classes: readonly string[],
@@ -56,59 +59,95 @@ export async function newBilstm(
   };
 }
 
-/**
- * The transformer that is the teacher of a run.
- *
- * @param files null for a random one, whose vocabulary is the words of the train texts
- */
-export async function loadTeacher(
+/** A model of a run, new or read from files. @returns what is wrong, by the path of its source in the definition */
+export async function loadModel(
+  role: Role,
+  source: ModelSource,
+  { files, vectorsFile }: Pick<LocatedModel, 'files' | 'vectorsFile'>,
   spec: RunSpec,
-  files: ModelFiles | null,
   classes: readonly string[],
   trainTexts: readonly string[],
 ): Promise<Checked<LoadedModel>> {
-  const random = randomStream(spec.seed, 'teacher');
+  if (source.kind === 'bilstm') return newBilstm(spec, vectorsFile, classes, trainTexts);
+  const random = randomStream(spec.seed, role);
+  const { studentDropout, teacherDropout, maxTokens } = spec.parameters;
+  const dropoutRate = role === 'student' ? studentDropout : teacherDropout;
+  if (files !== null && (await isBilstm(files))) return storedBilstm(role, files, spec, dropoutRate, classes);
   const [tokenizer, stored] =
-    files === null ? randomTransformer(spec, classes, trainTexts) : await storedTransformer(files, classes, random);
+    source.kind === 'random'
+      ? randomTransformer(role, source, spec, classes, trainTexts)
+      : await storedTransformer(filesOf(files), classes, random);
   // The path is that of the definition; the messages name the file and the field or tensor in it.
   const problems: Problem[] = [tokenizer, stored].flatMap((part) =>
-    part.kind === 'invalid' ? part.problems.map(({ message }) => ({ path: 'teacher', message })) : [],
+    part.kind === 'invalid' ? part.problems.map(({ message }) => ({ path: role, message })) : [],
   );
   if (tokenizer.kind === 'invalid' || stored.kind === 'invalid') return { kind: 'invalid', problems };
   const { config, weights, hasTrainedHead, notes } = stored.value;
   const model = transformerModel({
     config,
     classes,
-    encoder: wordPieceEncoder(tokenizer.value, spec.parameters.maxTokens),
+    encoder: wordPieceEncoder(tokenizer.value, maxTokens),
     tokenizerFiles: { ...tokenizer.value.files },
-    dropoutRate: spec.parameters.teacherDropout,
+    dropoutRate,
     loraScale: 1,
   });
   return { kind: 'valid', value: { model, weights, isTrained: hasTrainedHead, notes } };
 }
 
+function filesOf(files: ModelFiles | null): ModelFiles {
+  if (files === null) throw new Error('a model that is neither new nor random is loaded from files');
+  return files;
+}
+
+/** A BiLSTM that was trained before, with the sizes and the vocabulary it has. */
+async function storedBilstm(
+  role: Role,
+  files: ModelFiles,
+  { parameters: { preprocessing, maxWords } }: RunSpec,
+  dropoutRate: number,
+  classes: readonly string[],
+): Promise<Checked<LoadedModel>> {
+  const invalid = (message: string): Checked<never> => ({ kind: 'invalid', problems: [{ path: role, message }] });
+  const stored = await readBilstm(files);
+  if (stored.kind === 'invalid')
+    return { kind: 'invalid', problems: stored.problems.map(({ message }) => ({ path: role, message })) };
+  if (JSON.stringify(stored.value.classes) !== JSON.stringify(classes))
+    return invalid(
+      `${files.location}: the model's classes are ${stored.value.classes.join(', ')}, the data's ${classes.join(', ')}: set data.classes to the model's`,
+    );
+  const weights = tensorsOf(stored.value);
+  const model = bilstmModel({
+    config: bilstmConfigOf(weights),
+    classes,
+    vocabulary: stored.value.vocabulary,
+    parameters: { preprocessing, maxWords },
+    dropoutRate,
+  });
+  return { kind: 'valid', value: { model, weights, isTrained: true, notes: [] } };
+}
+
 type Parts = [Checked<WordPieceTokenizer>, Checked<StoredTransformer>];
 
 function randomTransformer(
-  { teacher, parameters, seed }: RunSpec,
+  role: Role,
+  { layers, hidden, heads, intermediate }: Extract<ModelSource, { kind: 'random' }>,
+  { parameters, seed }: RunSpec,
   classes: readonly string[],
   trainTexts: readonly string[],
 ): Parts {
-  if (teacher?.kind !== 'random') throw new Error('only a random teacher comes without files');
   const vocabulary = wordVocabularyFile(trainTexts, parameters.minWordCount);
   const tokenizer = createTokenizer(
     { 'vocab.txt': vocabulary, 'tokenizer.json': null, 'tokenizer_config.json': null },
     null,
   );
   if (tokenizer.kind === 'invalid') return [tokenizer, tokenizer];
-  const { layers, hidden, heads, intermediate } = teacher;
   const config = {
     ...bertConfig({ layers, hidden, heads, intermediate, vocabularySize: tokenizer.value.vocabularySize }),
     // BERT-base's 0.02 at its width of 768. A narrow encoder drawn so small lets hardly a token through, and does not learn.
     initializerRange: 0.02 * Math.sqrt(768 / hidden),
   };
-  const weights = initialiseTransformer(config, classes.length, randomStream(seed, 'teacher'));
-  const notes = ['the teacher started from random weights'];
+  const weights = initialiseTransformer(config, classes.length, randomStream(seed, role));
+  const notes = [`the ${role} started from random weights`];
   return [tokenizer, { kind: 'valid', value: { config, weights, hasTrainedHead: false, notes } }];
 }
 

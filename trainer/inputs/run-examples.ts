@@ -5,6 +5,7 @@ import { preprocess } from '../data/preprocess';
 import { type Splits, splitRows } from '../data/splits';
 import type { Model } from '../models/model';
 import { encodeAligned, encodeTexts } from '../tokenizers/encoder';
+import { usedSplit } from './learnt-rows';
 
 /** The texts of a run as its models read them, and which rows are used for what. */
 export interface RunTexts {
@@ -15,10 +16,10 @@ export interface RunTexts {
   trainTexts: string[];
 }
 
-/** Cleans the texts and splits the train rows. @param usesQuiz whether the method needs the quiz rows for itself. */
-export function prepareTexts({ parameters, seed }: RunSpec, data: DataSet, usesQuiz: boolean): Checked<RunTexts> {
-  const splitParameters = { ...parameters, trainOnQuiz: parameters.trainOnQuiz && !usesQuiz };
-  const splits = splitRows(data.train.labels, data.classes, splitParameters, parameters.splitSeed ?? seed);
+/** Cleans the texts and splits the train rows. */
+export function prepareTexts(spec: RunSpec, data: DataSet): Checked<RunTexts> {
+  const { parameters, seed } = spec;
+  const splits = splitRows(data.train.labels, data.classes, usedSplit(spec), parameters.splitSeed ?? seed);
   if (splits.kind === 'invalid') return splits;
   const clean = ({ texts, labels }: LabelledTexts): LabelledTexts => ({
     texts: texts.map((text) => preprocess(text, parameters.preprocessing)),

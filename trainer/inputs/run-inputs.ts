@@ -1,11 +1,10 @@
-import { access } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { methods } from '../../contract/methods';
 import type { Split } from '../../contract/metric-names';
 import { selectByProblem } from '../../contract/metrics';
 import type { DataFiles, Result } from '../../contract/records';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
-import type { Batch } from '../data/batch';
+import type { Batch, Role } from '../data/batch';
 import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches';
 import { type DataSet, loadDataSet } from '../data/dataset';
 import { repeatedTextsNotes } from '../data/repeated-texts';
@@ -13,18 +12,15 @@ import type { Splits } from '../data/splits';
 import { readTeacherLabels, type TeacherLabels } from '../data/teacher-labels';
 import { createMethod, methodDefinitions } from '../methods';
 import type { HintRequest, Method, TrainingState } from '../methods/method';
-import type { ModelFiles } from '../models/model-files';
 import { randomStream } from '../numeric/random';
-import { locateFile } from '../sources/input-file';
-import type { InputSources } from '../sources/sources';
 import { evaluationBatchSize } from '../teacher/teacher-logits';
-import { locateTeacher } from './locate-model';
+import { rowsLearntBefore } from './learnt-rows';
+import { type LocatedModel, locateModel } from './locate-model';
 import { encodeExamples, prepareTexts, type RunExamples } from './run-examples';
 import { buildStudent, buildTeacher, type RunModel } from './run-model';
 import { labellingTeacher, scoredTeacher, type TeacherOfRun } from './scored-teacher';
 import type { InputSetting } from './setting';
 import { alignsWords } from './teacher-hints';
-import { rowsKnownToTeacher, type TeacherRun } from './teacher-rows';
 
 /** All that a run trains on and with. What changes while it trains is the session. */
 export interface RunInputs extends TeacherOfRun {
@@ -61,22 +57,21 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   setting.onPhase('loading the data');
   const sources = await locateSources(spec, setting);
   if (sources.kind === 'invalid') return sources;
-  const { data, teacherFiles, teacherRun, vectorsFile } = sources.value;
-  const prepared = prepareTexts(spec, data, method.needs.quiz);
+  const { data, located } = sources.value;
+  const prepared = prepareTexts(spec, data);
   const selection = checkSelection(spec, data.classes);
   if (prepared.kind === 'invalid' || selection.kind === 'invalid') return allProblems([prepared, selection]);
   const { trainTexts, splits } = prepared.value;
-  const known =
-    teacherRun && method.needs.teacher !== 'none' ? rowsKnownToTeacher(teacherRun, spec, data, splits) : noneKnown;
-  if (known.problems.length > 0) return { kind: 'invalid', problems: known.problems };
+  const learnt = learntBefore(spec, data, splits, located);
+  if (learnt.problems.length > 0) return { kind: 'invalid', problems: learnt.problems };
   if (await isInterrupted(setting.signal)) return 'interrupted';
 
   setting.onPhase('loading the models');
   const labels = await labelsOfTeacher(spec, data, splits, setting);
   const hasModel = method.needs.teacher !== 'none' && spec.teacher?.kind !== 'labels';
-  const teacher = hasModel ? await buildTeacher(spec, teacherFiles, data.classes, trainTexts) : absent;
+  const teacher = hasModel ? await buildTeacher(spec, located.teacher, data.classes, trainTexts) : absent;
   const student =
-    method.trains === 'student' ? await buildStudent(spec, vectorsFile, data.classes, trainTexts) : absent;
+    method.trains === 'student' ? await buildStudent(spec, located.student, data.classes, trainTexts) : absent;
   if (labels.kind === 'invalid' || teacher.kind === 'invalid' || student.kind === 'invalid')
     return allProblems([labels, teacher, student]);
   if (await isInterrupted(setting.signal)) return 'interrupted';
@@ -94,8 +89,9 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
     : await scoredTeacher(spec, models.teacher, hintRequest, examples, setting);
   if (ofTeacher === 'interrupted') return 'interrupted';
   const notes = [
-    ...sources.value.notes,
-    ...known.notes,
+    ...located.teacher.notes,
+    ...located.student.notes,
+    ...learnt.notes,
     ...(labels.value ? [labelsNote] : []),
     ...repeatedTextsNotes(prepared.value, data, splits),
     ...absentClassNotes(data),
@@ -115,7 +111,16 @@ export async function loadInputs(spec: RunSpec, setting: InputSetting): Promise<
   };
 }
 
-const noneKnown: ReturnType<typeof rowsKnownToTeacher> = { problems: [], notes: [] };
+/** Rows that a model of the run has learnt in an earlier run and that this run holds out. */
+function learntBefore(spec: RunSpec, data: DataSet, splits: Splits, located: Sources['located']) {
+  const found = roles.flatMap((role) => {
+    const { run } = located[role];
+    return run === null ? [] : [rowsLearntBefore(role, run, spec, data, splits)];
+  });
+  return { problems: found.flatMap(({ problems }) => problems), notes: found.flatMap(({ notes }) => notes) };
+}
+
+const roles = ['teacher', 'student'] as const satisfies Role[];
 const labelsNote =
   "which rows the model behind the teacher's file was trained on is not known: with dev rows among them, dev scores would be too good";
 
@@ -153,36 +158,19 @@ async function labelsOfTeacher(
 
 interface Sources {
   data: DataSet;
-  teacherFiles: ModelFiles | null;
-  teacherRun: TeacherRun | null;
-  vectorsFile: string | null;
-  notes: string[];
+  located: Record<Role, LocatedModel>;
 }
 
 async function locateSources(spec: RunSpec, setting: InputSetting): Promise<Checked<Sources>> {
-  const isStudent = methods[spec.method].trains === 'student';
-  const [data, teacher, vectors] = await Promise.all([
+  const { needs, trains } = methods[spec.method];
+  const [data, teacher, student] = await Promise.all([
     loadDataSet(spec.data, setting),
-    locateTeacher(spec, setting),
-    spec.vectors !== null && isStudent ? locateVectors(spec.vectors, setting) : absent,
+    locateModel('teacher', needs.teacher === 'none' ? null : spec.teacher, spec, setting),
+    locateModel('student', trains === 'student' ? spec.student : null, spec, setting),
   ]);
-  if (data.kind === 'invalid' || teacher.kind === 'invalid' || vectors.kind === 'invalid')
-    return allProblems([data, teacher, vectors]);
-  const { files: teacherFiles, teacherRun, notes } = teacher.value;
-  return { kind: 'valid', value: { data: data.value, teacherFiles, teacherRun, vectorsFile: vectors.value, notes } };
-}
-
-async function locateVectors(location: string, sources: InputSources): Promise<Checked<string>> {
-  const invalid = (message: string): Checked<never> => ({ kind: 'invalid', problems: [{ path: 'vectors', message }] });
-  const file = await locateFile(location, 'dataset', sources);
-  if (file.kind !== 'found') return invalid(file.message);
-  const isThere = await access(file.path).then(
-    () => true,
-    () => false,
-  );
-  return isThere
-    ? { kind: 'valid', value: file.path }
-    : invalid(`"${location}" does not exist: give the absolute path of a file, or null for random vectors`);
+  if (data.kind === 'invalid' || teacher.kind === 'invalid' || student.kind === 'invalid')
+    return allProblems([data, teacher, student]);
+  return { kind: 'valid', value: { data: data.value, located: { teacher: teacher.value, student: student.value } } };
 }
 
 type Models = { student: RunModel | null; teacher: RunModel | null };

@@ -12,15 +12,15 @@ import {
   type SavedFiles,
   type StateReader,
 } from '../models/model';
-import type { ModelFiles } from '../models/model-files';
 import { loraScale } from '../models/peft/lora';
 import { insertedModule, loraSettings, partlyTrained } from '../models/peft/peft';
 import { peftAdapter } from '../models/peft/peft-adapter';
-import { embeddingName } from '../models/word/bilstm';
+import { attentionName, embeddingName } from '../models/word/bilstm';
 import { randomStream } from '../numeric/random';
 import type { Weights } from '../numeric/weights';
 import { type HiddenStates, hiddenStateCache } from '../teacher/hidden-states';
-import { loadTeacher, newBilstm } from './load-model';
+import { loadModel } from './load-model';
+import type { LocatedModel } from './locate-model';
 
 /** A model in its part of a run. */
 export interface RunModel {
@@ -41,36 +41,50 @@ export interface RunModel {
   adapterFiles: ((learnt: Weights) => Promise<SavedFiles>) | null;
 }
 
-/** Makes the student of a run. @param vectorsFile path of word vectors; null: random ones */
+/** Loads the student of a run. */
 export async function buildStudent(
   spec: RunSpec,
-  vectorsFile: string | null,
+  located: Pick<LocatedModel, 'files' | 'vectorsFile'>,
   classes: readonly string[],
   trainTexts: readonly string[],
 ): Promise<Checked<RunModel>> {
-  const loaded = await newBilstm(spec, vectorsFile, classes, trainTexts);
-  return loaded.kind === 'invalid' ? loaded : { kind: 'valid', value: studentOfRun(spec, loaded.value) };
+  const { student } = spec;
+  if (student === null) throw new Error(`a run of method "${spec.method}" has no student`);
+  const loaded = await loadModel('student', student, located, spec, classes, trainTexts);
+  return loaded.kind === 'invalid' ? loaded : studentOfRun(spec, loaded.value);
 }
 
-/** Makes the teacher of a run. @param files null for a random one */
+/** Loads the teacher of a run, which is a model. */
 export async function buildTeacher(
   spec: RunSpec,
-  files: ModelFiles | null,
+  located: Pick<LocatedModel, 'files' | 'vectorsFile'>,
   classes: readonly string[],
   trainTexts: readonly string[],
 ): Promise<Checked<RunModel>> {
-  const loaded = await loadTeacher(spec, files, classes, trainTexts);
+  const { teacher } = spec;
+  if (teacher === null || teacher.kind === 'labels') throw new Error('the teacher of the run is no model');
+  const loaded = await loadModel('teacher', teacher, located, spec, classes, trainTexts);
   return loaded.kind === 'invalid' ? loaded : teacherOfRun(spec, loaded.value);
 }
 
 /** The student of a run: all of it learns, except for a word embedding that is kept frozen. */
-function studentOfRun({ parameters }: RunSpec, { model, weights, isTrained, notes }: LoadedModel): RunModel {
+function studentOfRun(
+  { method, parameters }: RunSpec,
+  { model, weights, isTrained, notes }: LoadedModel,
+): Checked<RunModel> {
+  const problems = tooManyTokens('student', parameters, model);
+  if (methods[method].needs.student === 'attention' && !(attentionName in weights))
+    problems.push({
+      path: 'student',
+      message: `${method} teaches the attention of its student, and this one has none`,
+    });
+  if (problems.length > 0) return { kind: 'invalid', problems };
   const { [embeddingName]: embedding, ...rest } = weights;
   const isFrozen = !parameters.embeddingTrainable && embedding !== undefined;
   const parts: Parts = isFrozen
     ? { learning: rest, frozen: { [embeddingName]: embedding } }
     : { learning: weights, frozen: {} };
-  return runModel('student', model, parts, { isTrained, notes });
+  return { kind: 'valid', value: runModel('student', model, parts, { isTrained, notes }) };
 }
 
 /** The teacher of a run: as much of it learns as the method and `peft` choose. @returns what does not fit together */
@@ -127,15 +141,15 @@ function runModel(
 }
 
 /** What the definition asks for and a teacher of this size cannot do. */
-function misfits({ method, parameters }: RunSpec, { sizes, peft }: Model): Problem[] {
-  const problems: Problem[] = [];
-  if (sizes.positions !== null && parameters.maxTokens > sizes.positions)
-    problems.push({
-      path: 'parameters.maxTokens',
-      message: `${parameters.maxTokens} tokens, but the teacher has ${sizes.positions} positions`,
-    });
+function misfits({ method, parameters }: RunSpec, { sizes, peft, description }: Model): Problem[] {
+  const problems = tooManyTokens('teacher', parameters, { sizes });
   problems.push(...(methodDefinitions[method].problems?.(parameters, sizes) ?? []));
-  if (!trainsPart(method) || peft === null) return problems;
+  if (!trainsPart(method)) return problems;
+  if (peft === null)
+    return [
+      ...problems,
+      { path: 'teacher', message: `${method} trains a part of a transformer: ${description} has none` },
+    ];
   const beyond = (parameters.loraLayers ?? []).filter((layer) => layer >= sizes.layers);
   if (beyond.length > 0) {
     const message = `no layer ${beyond.join(', ')}: the teacher has layers 0 to ${sizes.layers - 1}`;
@@ -149,6 +163,12 @@ function misfits({ method, parameters }: RunSpec, { sizes, peft }: Model): Probl
       message: `the teacher has ${wanted.kind} of size ${present.size} in layers ${present.layers.join(', ')} already, not of size ${wanted.module.size} in layers ${wanted.module.layers.join(', ')}: take those, or another peft`,
     });
   return problems;
+}
+
+function tooManyTokens(role: Role, { maxTokens }: RunSpec['parameters'], { sizes }: Pick<Model, 'sizes'>): Problem[] {
+  if (sizes.positions === null || maxTokens <= sizes.positions) return [];
+  const message = `${maxTokens} tokens, but the ${role} has ${sizes.positions} positions`;
+  return [{ path: 'parameters.maxTokens', message }];
 }
 
 /** Whether only the part of the teacher learns that `peft` chooses. */

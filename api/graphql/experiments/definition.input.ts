@@ -142,6 +142,32 @@ export class TeacherInput implements GivenTeacher {
   finetune?: FinetuneInput | null;
 }
 
+@InputType({ description: 'Where a model of a variant comes from: exactly one of variant, run, folder and random.' })
+export class VariantModelInput {
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Name of another variant of the experiment, or `teacher`, the one that is fine-tuned first: its run with the same seed, for which this one waits.',
+  })
+  variant?: string | null;
+
+  @Field(() => ID, { nullable: true, description: 'A run that has succeeded.' })
+  run?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'A Hugging Face folder: an absolute path, `s3://bucket/path`, or `hf:owner/name` (optionally `@revision`).',
+  })
+  folder?: string | null;
+
+  @Field(() => RandomTeacherInput, {
+    nullable: true,
+    description: 'A transformer of a given size with random weights.',
+  })
+  random?: RandomTeacherInput | null;
+}
+
 @InputType({ description: 'One way to train that is compared with the others.' })
 export class VariantInput {
   @Field(() => String, { description: 'Name, unique in the experiment.' })
@@ -156,6 +182,15 @@ export class VariantInput {
       'Hyper-parameters by name, before those of the experiment; a name the method does not read is refused.',
   })
   parameters?: GivenParameters | null;
+
+  @Field(() => VariantModelInput, { nullable: true, description: "Its teacher; the experiment's when left out." })
+  teacher?: VariantModelInput | null;
+
+  @Field(() => VariantModelInput, {
+    nullable: true,
+    description: 'The model it begins with; a new BiLSTM when left out.',
+  })
+  student?: VariantModelInput | null;
 }
 
 @InputType({

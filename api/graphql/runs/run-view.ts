@@ -1,6 +1,8 @@
 import type { GraphQLResolveInfo } from 'graphql';
+import { specOfRecord } from '../../../contract/run-spec';
 import { isOver } from '../../../contract/run-states';
 import type { AttemptTable, RunTable, SummaryMetricTable } from '../../database/tables';
+import { failureKindOf } from '../../runs/run-life';
 import { selectedFields } from '../selected-fields';
 import type { Attempt, RunType, SummaryMetric } from './run.type';
 
@@ -17,7 +19,7 @@ const columnsOfField: Record<keyof RunType, readonly (keyof RunTable)[]> = {
   seed: ['seed'],
   state: ['state'],
   isOver: ['state'],
-  dependsOn: ['depends_on'],
+  dependsOn: ['depends_on', 'student_depends_on'],
   spec: ['spec'],
   attempt: ['attempt'],
   waitingReason: ['waiting_reason'],
@@ -57,6 +59,10 @@ export function columnsOfRuns(info: GraphQLResolveInfo): (keyof RunTable)[] {
  * A run as clients see it. Every resolver and subscription that gives out a run goes through here.
  * @param row with the columns of the fields that are asked for; what takes some making is made when it is asked for
  */
+const dependenciesOfRow = ({ depends_on, student_depends_on }: RunTable): string[] => [
+  ...new Set([depends_on, student_depends_on].filter((id) => id !== null)),
+];
+
 export function runView(row: RunTable): RunType {
   return {
     id: row.id,
@@ -68,9 +74,9 @@ export function runView(row: RunTable): RunType {
     seed: row.seed,
     state: row.state,
     isOver: isOver(row.state),
-    dependsOn: row.depends_on,
+    dependsOn: dependenciesOfRow(row),
     get spec() {
-      return JSON.parse(row.spec);
+      return specOfRecord(row.spec);
     },
     attempt: row.attempt,
     waitingReason: row.waiting_reason,
@@ -78,7 +84,7 @@ export function runView(row: RunTable): RunType {
     get failure() {
       if (row.failure_kind === null) return null;
       const problems = row.failure_problems === null ? [] : JSON.parse(row.failure_problems);
-      return { kind: row.failure_kind, message: row.failure_message ?? '', problems };
+      return { kind: failureKindOf(row.failure_kind)!, message: row.failure_message ?? '', problems };
     },
     get progress() {
       const { phase, step, total_steps, epoch, total_epochs, elapsed_seconds } = row;

@@ -32,7 +32,7 @@ export class RunProgress {
 export class RunFailure {
   @Field(() => String, {
     description:
-      '`input`: the definition or its files; `numeric`: a loss that is not a number; `resources`: memory or disk; `crash`: the process died; `teacher`: the run it waits for failed.',
+      '`input`: the definition or its files; `numeric`: a loss that is not a number; `resources`: memory or disk; `crash`: the process died; `dependency`: a run whose model it takes failed, was cancelled or stopped.',
   })
   kind: string;
 
@@ -218,8 +218,8 @@ export class RunType {
   @Field(() => Boolean, { description: 'Whether it has ended: nothing changes it any more but a retry.' })
   isOver: boolean;
 
-  @Field(() => ID, { nullable: true, description: 'The run whose model it takes as its teacher.' })
-  dependsOn: string | null;
+  @Field(() => [ID], { description: 'The runs whose models it takes: it begins when all of them have succeeded.' })
+  dependsOn: string[];
 
   @Field(() => GraphQLJSONObject, { description: 'The full, resolved definition, as the trainer reads it.' })
   spec: Record<string, unknown>;

@@ -92,9 +92,9 @@ describe('the runner', () => {
       return state === 'FAILED';
     });
     const failed = await readRun(services, 'ok-student');
-    expect(failed.failure_kind).toBe('teacher');
+    expect(failed.failure_kind).toBe('dependency');
     expect(failed.failure_message).toContain('run mended-teacher, failed: data.train: does not exist');
-    expect([...reasons]).toContain('waits for run mended-teacher, the fine-tuning of its teacher');
+    expect([...reasons]).toContain('waits for run mended-teacher, whose model is its teacher');
     expect(await retryRun(services, 'ok-student')).toMatchObject({ kind: 'refused' });
 
     expect(await retryRun(services, 'mended-teacher')).toMatchObject({ kind: 'done', changed: true });

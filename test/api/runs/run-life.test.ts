@@ -101,11 +101,11 @@ describe('the life of a run', () => {
   });
 
   it('follows its teacher into failure and back, but is not revived from a failure of its own', () => {
-    const missed: RunEvent = { kind: 'teacher-failed', failure: { ...failure, kind: 'teacher' } };
-    expect(lifeAfter(missed)).toMatchObject({ state: 'FAILED', failureKind: 'teacher' });
-    expect(lifeAfter(missed, { kind: 'teacher-revived' })).toEqual(pending);
+    const missed: RunEvent = { kind: 'dependency-failed', failure: { ...failure, kind: 'dependency' } };
+    expect(lifeAfter(missed)).toMatchObject({ state: 'FAILED', failureKind: 'dependency' });
+    expect(lifeAfter(missed, { kind: 'dependency-revived' })).toEqual(pending);
     const failed = lifeAfter(...running(1), { kind: 'failed', attempt: 1, failure: { ...failure, kind: 'input' } });
-    expect(transition(failed, { kind: 'teacher-revived' })).toBeNull();
+    expect(transition(failed, { kind: 'dependency-revived' })).toBeNull();
   });
 
   it('says how an attempt ended', () => {
@@ -134,8 +134,8 @@ const anyEvent: fc.Arbitrary<RunEvent> = fc
         { kind: 'cancel-requested' },
         { kind: 'stopped-early' },
         { kind: 'retried' },
-        { kind: 'teacher-failed', failure: { ...failure, kind: 'teacher' } },
-        { kind: 'teacher-revived' },
+        { kind: 'dependency-failed', failure: { ...failure, kind: 'dependency' } },
+        { kind: 'dependency-revived' },
       ),
     ),
   );
@@ -150,7 +150,7 @@ describe('whatever happens to a run', () => {
         const life = live(history);
         fc.pre(isOver(life.state));
         const next = transition(life, event);
-        return next === null || ['retried', 'teacher-revived'].includes(event.kind);
+        return next === null || ['retried', 'dependency-revived'].includes(event.kind);
       }),
       { numRuns: 2000 },
     );

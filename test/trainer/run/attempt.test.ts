@@ -20,7 +20,7 @@ describe('an attempt', () => {
   it('tells all that is missing of the inputs at once', async () => {
     const spec = tinyRun(folder.path(), 'kd', {
       teacher: { kind: 'folder', location: '/nowhere/teacher' },
-      vectors: '/nowhere/vectors.txt',
+      student: { kind: 'bilstm', vectors: '/nowhere/vectors.txt' },
     });
     spec.data.test = '/nowhere/test.csv';
 

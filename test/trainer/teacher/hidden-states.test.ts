@@ -38,7 +38,12 @@ async function partlyTrainedTeacher(
     parameters: { peft, loraLayers, loraRank: 2, adapterSize: 2, minWordCount: 1, teacherDropout },
   });
   if (spec.kind === 'invalid') throw new Error(JSON.stringify(spec.problems));
-  const teacher = await buildTeacher(spec.value, null, ['no', 'yes'], ['profits fall and rise again']);
+  const teacher = await buildTeacher(
+    spec.value,
+    { files: null, vectorsFile: null },
+    ['no', 'yes'],
+    ['profits fall and rise again'],
+  );
   if (teacher.kind === 'invalid') throw new Error(JSON.stringify(teacher.problems));
   return { ...teacher.value, learning: redrawn(teacher.value.learning, 0.5) };
 }

@@ -91,7 +91,7 @@ export async function readTransformer(
 async function readBytes(files: ModelFiles, name: string): Promise<Uint8Array | string> {
   const file = join(files.location, name);
   try {
-    const missing = `${file} does not exist: a teacher is a folder with config.json, model.safetensors and its vocabulary`;
+    const missing = `${file} does not exist: a transformer is a folder with config.json, model.safetensors and its vocabulary`;
     return (await files.read(name)) ?? missing;
   } catch (error) {
     return `${file} cannot be read: ${(error as Error).message}`;

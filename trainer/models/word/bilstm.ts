@@ -75,6 +75,16 @@ export function initialiseBilstm(
   };
 }
 
+/** The sizes of a BiLSTM of these weights. */
+export const bilstmConfigOf = (
+  weights: Weights,
+): BilstmConfig & { embedding: number; attentionUnits: number | null } => ({
+  units: weights['lstm.forward.bias']!.shape[0]! / 4,
+  embedding: weights[embeddingName]!.shape[1]!,
+  classes: weights['dense.bias']!.shape[0]!,
+  attentionUnits: weights[attentionName]?.shape[0] ?? null,
+});
+
 /**
  * Masks for `bilstmLogits` on these words; null if `rate` is 0. The caller disposes of them.
  *

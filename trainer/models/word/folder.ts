@@ -7,7 +7,7 @@ import { float32Values, readSafetensors } from '../../checkpoint/safetensors';
 import type { Weights } from '../../numeric/weights';
 import type { WordVocabulary } from '../../tokenizers/words';
 import { type SavedFiles, withoutTrainingOnly } from '../model';
-import type { ModelFiles } from '../model-files';
+import { type ModelFiles, readText } from '../model-files';
 import { packWeights } from '../weights-file';
 
 /** How a stored BiLSTM reads text. */
@@ -30,6 +30,16 @@ const configSchema = z.looseObject({
 });
 
 export const bilstmFileNames = ['config.json', 'vocabulary.txt', 'student.safetensors'] as const;
+
+/** Whether a folder holds a BiLSTM; its configuration says so. */
+export async function isBilstm(files: ModelFiles): Promise<boolean> {
+  const config = await readText(files, 'config.json');
+  try {
+    return config !== null && JSON.parse(config).model === 'bilstm';
+  } catch {
+    return false;
+  }
+}
 
 /** Reads the folder of a BiLSTM. @returns everything in it that is missing or malformed */
 export async function readBilstm(files: ModelFiles): Promise<Checked<StoredBilstm>> {

@@ -171,7 +171,7 @@ describe('a teacher', () => {
 
   it('refuses a folder without its files, and files that are none', async () => {
     expect(await problems()).toEqual([
-      expect.stringMatching(/config\.json does not exist: a teacher is a folder with/),
+      expect.stringMatching(/config\.json does not exist: a transformer is a folder with/),
       expect.stringMatching(/model\.safetensors does not exist/),
     ]);
     folder.write('config.json', '{');

@@ -2,7 +2,7 @@ import type { ParameterOverrides } from '../../../contract/parameters';
 import { parseRunSpec, type RunSpec } from '../../../contract/run-spec';
 import type { DataSet } from '../../../trainer/data/dataset';
 import { splitRows } from '../../../trainer/data/splits';
-import { rowsKnownToTeacher } from '../../../trainer/inputs/teacher-rows';
+import { rowsLearntBefore } from '../../../trainer/inputs/learnt-rows';
 
 const rows = 200;
 const labels = Int32Array.from({ length: rows }, (_, row) => row % 2);
@@ -41,7 +41,7 @@ function known(
     spec: specOf('finetune', teacherSeed, ofTeacher),
     dataFiles: { train: { sha256, rows }, test: file },
   };
-  return rowsKnownToTeacher(teacher, spec, data, splits.value);
+  return rowsLearntBefore('teacher', teacher, spec, data, splits.value);
 }
 
 describe('rows that a teacher was trained on', () => {
