@@ -32,7 +32,7 @@ describe('an attempt', () => {
       expect.stringMatching('^data.test: .*/nowhere/test.csv'),
       expect.stringMatching('^teacher.location: /nowhere/teacher/config.json does not exist'),
       expect.stringMatching('^teacher.location: /nowhere/teacher/model.safetensors does not exist'),
-      expect.stringMatching('^vectors: "/nowhere/vectors.txt" does not exist'),
+      expect.stringMatching('^student.vectors: "/nowhere/vectors.txt" does not exist'),
     ]);
     expect(readEnds(folder.path(), 'kd')[1]).toEqual(end);
   });
