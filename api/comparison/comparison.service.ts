@@ -5,8 +5,15 @@ import { type Failure, invalidInput } from '../shared/errors';
 import { limits } from '../shared/limits';
 import type { ComparedPair, HolmFamilies } from './compared-pair';
 import { type ComparedGroup, type ComparisonPoint, type SeedValue, valueAt } from './comparison';
-import { findComparedRuns, findEpochs, findExperimentIds, findMetricNames, findParameters } from './comparison.store';
-import { dataDifferences } from './data-differences';
+import {
+  findComparedRuns,
+  findEpochs,
+  findExperimentIds,
+  findMetricNames,
+  findParameters,
+  findSpecs,
+} from './comparison.store';
+import { dataDifferences, dataSources } from './data-differences';
 import { testExamples } from './examples';
 import { comparisonWarnings, groupWarnings } from './group-warnings';
 import { groupRuns, isRunLabel, type RunGroup } from './groups';
@@ -55,7 +62,7 @@ export async function compare(services: Services, request: ComparisonRequest): P
   const baseline = findBaseline(groups, request.baseline);
   if ('problem' in baseline) return invalidInput([baseline.problem]);
 
-  const differences = dataDifferences(groups.map((group) => withValues(group, epochs)));
+  const differences = await findDifferences(database, groups, epochs);
   const compared = describeGroups(groups, epochs, checked.value, { metric, baseline: baseline.id });
   const pairs = pairsOf(compared, baseline.id, request.pairs === 'ALL');
   const problems = [...differenceProblems(differences, request), ...pairProblems(groups, pairs)];
@@ -127,10 +134,18 @@ function describeGroup(
 }
 
 /** Runs that have nothing to compare cannot make the data differ. */
-const withValues = (group: RunGroup, epochs: Epochs): RunGroup => ({
-  ...group,
-  runs: group.runs.filter(({ id }) => epochs.has(id)),
-});
+async function findDifferences(
+  database: Services['database'],
+  groups: readonly RunGroup[],
+  epochs: Epochs,
+): Promise<string[]> {
+  const withValues = groups.map(({ name, runs }) => ({
+    name,
+    runs: dataSources(runs.filter(({ id }) => epochs.has(id))),
+  }));
+  const ids = withValues.flatMap(({ runs }) => runs.map(({ id }) => id));
+  return dataDifferences(withValues, await findSpecs(database, ids));
+}
 
 function findBaseline(
   groups: readonly RunGroup[],

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/tables';
 import { selectByOf } from '../definition/definition';
-import { findEvaluations } from '../metrics/evaluations.store';
+import { findEvaluationRows } from '../metrics/evaluations.store';
 import { findStoppedEpochs } from '../runs/halving.store';
 import type { ComparedRun, EvaluatedEpoch } from './comparison';
 
@@ -26,7 +26,7 @@ export async function findComparedRuns(
     .selectFrom('run')
     .innerJoin('experiment', 'experiment.id', 'run.experiment_id')
     .select(['run.id', 'run.experiment_id', 'experiment.name', 'run.variant', 'run.group_id', 'run.method'])
-    .select(['run.seed', 'run.state', 'run.engine', 'run.device', 'run.spec', 'run.data_files'])
+    .select(['run.seed', 'run.state', 'run.engine', 'run.device', 'run.data_files'])
     .where('run.experiment_id', 'in', experimentIds)
     .orderBy('run.experiment_id')
     .orderBy('run.position')
@@ -48,6 +48,13 @@ export async function findComparedRuns(
     .sort((a, b) => experimentIds.indexOf(a.experimentId) - experimentIds.indexOf(b.experimentId));
 }
 
+/** The resolved run specs of some runs, JSON, by id. */
+export async function findSpecs(database: Database, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await database.selectFrom('run').select(['id', 'spec']).where('id', 'in', ids).execute();
+  return new Map(rows.map(({ id, spec }) => [id, spec]));
+}
+
 /** The metric that selects the models of each of some experiments. */
 async function findSelectBy(database: Database, experimentIds: readonly string[]): Promise<Map<string, string>> {
   const rows = await database
@@ -66,23 +73,20 @@ export async function findEpochs(
 ): Promise<Map<string, EvaluatedEpoch[]>> {
   const experimentIds = [...new Set(runs.map(({ experimentId }) => experimentId))];
   const names = [...new Set([metric, ...runs.map(({ selectBy }) => selectBy)])];
-  const evaluations = await findEvaluations(database, experimentIds, names, comparedStates);
-  return new Map(
-    runs.flatMap(({ id, selectBy }) => {
-      const ofRun = evaluations.get(id);
-      return ofRun === undefined
-        ? []
-        : [
-            [
-              id,
-              ofRun.flatMap(({ epoch, elapsedSeconds, values }) => {
-                const [value, selecting] = [values[metric] ?? null, values[selectBy] ?? null];
-                return value === null && selecting === null ? [] : [{ epoch, elapsedSeconds, value, selecting }];
-              }),
-            ],
-          ];
-    }),
-  );
+  const rows = await findEvaluationRows(database, experimentIds, names, comparedStates);
+  const columns = new Map(runs.map(({ id, selectBy }) => [id, `value_${names.indexOf(selectBy)}` as const]));
+  const epochs = new Map<string, EvaluatedEpoch[]>();
+  for (const row of rows) {
+    const column = columns.get(row.run_id);
+    if (column === undefined) continue;
+    const ofRun = epochs.get(row.run_id) ?? [];
+    epochs.set(row.run_id, ofRun);
+    const [value, selecting] = [row.value_0 ?? null, row[column] ?? null];
+    // Runs of another experiment may be selected by a metric that this run has as well.
+    if (value === null && selecting === null) continue;
+    ofRun.push({ epoch: row.epoch, elapsedSeconds: row.elapsed_seconds, value, selecting });
+  }
+  return epochs;
 }
 
 /** Names of the metrics that such runs of some experiments have at the end of epochs. */

@@ -26,8 +26,6 @@ export interface ComparedRun {
   device: string | null;
   /** The metric that selects its model. */
   selectBy: string;
-  /** The resolved run spec, JSON. */
-  spec: string;
   /** The data files it read, JSON; null: not told. */
   dataFiles: string | null;
 }

@@ -1,5 +1,6 @@
 import type { DataFiles } from '../../contract/records';
 import type { RunSpec } from '../../contract/run-spec';
+import type { ComparedRun } from './comparison';
 import type { RunGroup } from './groups';
 
 /** A run by its definition, and by the files it read; null: its result does not tell them, or it has none. */
@@ -24,15 +25,26 @@ const settings: Record<string, (run: Read) => unknown> = {
   trainShare: ({ spec }) => spec.parameters.trainShare,
 };
 
+/** Runs that tell all there is about the data of some: one of each definition and set of files. */
+export function dataSources(runs: readonly ComparedRun[]): ComparedRun[] {
+  // The group's id is a hash of the definition but for the seed.
+  const byData = new Map(runs.map((run) => [`${run.groupId} ${run.dataFiles}`, run]));
+  return [...byData.values()];
+}
+
 /**
  * In what the data and splits of some groups differ, a sentence a setting: `quizShare is 0.1 in "kd", 0 in "scratch"`.
  * A comparison of such groups compares the data as well.
+ * @param specs of the runs, JSON, by their ids
  */
-export function dataDifferences(groups: readonly RunGroup[]): string[] {
+export function dataDifferences(
+  groups: readonly Pick<RunGroup, 'name' | 'runs'>[],
+  specs: ReadonlyMap<string, string>,
+): string[] {
   const read = groups.flatMap(({ name, runs }) =>
-    runs.map(({ spec, dataFiles }) => ({
+    runs.map(({ id, dataFiles }) => ({
       name,
-      run: { spec: JSON.parse(spec), files: dataFiles === null ? null : JSON.parse(dataFiles) } as Read,
+      run: { spec: JSON.parse(specs.get(id)!), files: dataFiles === null ? null : JSON.parse(dataFiles) } as Read,
     })),
   );
   return Object.entries(settings).flatMap(([setting, valueIn]) => {

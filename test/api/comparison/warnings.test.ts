@@ -21,7 +21,6 @@ const run = (device: string): ComparedRun => ({
   stoppedAtEpoch: null,
   engine: 'native',
   device,
-  spec: '{}',
   dataFiles: null,
   selectBy: 'dev/accuracy',
 });
