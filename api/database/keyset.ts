@@ -8,7 +8,7 @@ import {
   sql,
 } from 'kysely';
 import { z } from 'zod';
-import type { Checked, Problem } from '../../contract/run-spec';
+import { type Checked, identifierSchema, type Problem } from '../../contract/run-spec';
 import { limits } from '../shared/limits';
 import { illFormedTexts } from '../shared/well-formed';
 import { canonicalJson } from './canonical-json';
@@ -39,11 +39,27 @@ export interface Page<Node> {
   hasNextPage: boolean;
 }
 
+/** What the values of a term are, as far as the database refuses others: an `integer` has 32 bits. */
+export type KeyType = 'text' | 'number' | 'integer' | 'bigint';
+
+/** One term of an order as its cursors know it. */
+export interface KeyOf {
+  key: KeyType;
+  nullable: boolean;
+}
+
+const keySchemas: Readonly<Record<KeyType, z.ZodType>> = {
+  text: z.string(),
+  number: z.number(),
+  integer: z.int32(),
+  bigint: z.int(),
+};
+
 const cursorSchema = z.strictObject({
   v: z.literal(1),
   o: z.string(),
   k: z.array(z.union([z.string(), z.number(), z.null()])),
-  i: z.string(),
+  i: identifierSchema,
 });
 
 /** Names an order, so that a cursor can tell whether it is used with the one it was made with. */
@@ -54,8 +70,11 @@ export function encodeCursor(order: string, { keys, id }: Place): string {
   return Buffer.from(JSON.stringify({ v: 1, o: order, k: keys, i: id })).toString('base64url');
 }
 
-/** The place a cursor stands for; invalid for one that was not made here, or was made with another order. */
-export function decodeCursor(cursor: string, order: string, terms: number): Checked<Place> {
+/**
+ * The place a cursor stands for; invalid for one that was not made here, or was made with another order. A cursor is no
+ * secret: whoever forges one gets another page, and nothing that a database refuses.
+ */
+export function decodeCursor(cursor: string, order: string, terms: readonly KeyOf[]): Checked<Place> {
   const invalid = (message: string): Checked<Place> => ({ kind: 'invalid', problems: [{ path: 'after', message }] });
   let decoded: unknown;
   try {
@@ -64,10 +83,13 @@ export function decodeCursor(cursor: string, order: string, terms: number): Chec
     return invalid('is no cursor: pass the `endCursor` of a page, or leave it out');
   }
   const parsed = cursorSchema.safeParse(decoded);
-  if (!parsed.success || illFormedTexts(parsed.data, '').length > 0)
-    return invalid('is no cursor of this service: pass the `endCursor` of a page, or leave it out');
-  if (parsed.data.o !== order || parsed.data.k.length !== terms)
+  const notFromHere = () => invalid('is no cursor of this service: pass the `endCursor` of a page, or leave it out');
+  if (!parsed.success || illFormedTexts(parsed.data, '').length > 0) return notFromHere();
+  if (parsed.data.o !== order || parsed.data.k.length !== terms.length)
     return invalid('was made with another order: begin again without it, or ask for the order it came from');
+  const fits = ({ key, nullable }: KeyOf, value: unknown) =>
+    value === null ? nullable : keySchemas[key].safeParse(value).success;
+  if (!terms.every((term, at) => fits(term, parsed.data.k[at]))) return notFromHere();
   return { kind: 'valid', value: { keys: parsed.data.k, id: parsed.data.i } };
 }
 

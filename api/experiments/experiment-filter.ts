@@ -15,11 +15,11 @@ export interface ExperimentFilter extends Combined<ExperimentFilter> {
 
 /** Fields experiments can be ordered by, with their columns. */
 export const experimentOrderFields = {
-  NAME: { column: 'name', nullable: false },
-  STATE: { column: 'state', nullable: false },
-  CREATED_AT: { column: 'created_at', nullable: false },
-  UPDATED_AT: { column: 'updated_at', nullable: false },
-  LAUNCHED_AT: { column: 'launched_at', nullable: true },
+  NAME: { column: 'name', key: 'text', nullable: false },
+  STATE: { column: 'state', key: 'text', nullable: false },
+  CREATED_AT: { column: 'created_at', key: 'text', nullable: false },
+  UPDATED_AT: { column: 'updated_at', key: 'text', nullable: false },
+  LAUNCHED_AT: { column: 'launched_at', key: 'text', nullable: true },
 } as const;
 export type ExperimentOrderField = keyof typeof experimentOrderFields;
 

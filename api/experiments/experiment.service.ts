@@ -15,7 +15,7 @@ import { findRuns } from '../runs/run-search.store';
 import type { Services } from '../shared/context';
 import { badArguments, type Failure, invalidInput, notFound } from '../shared/errors';
 import { findExperiment, insertExperiment, insertParameters, insertRuns } from './experiment.store';
-import type { ExperimentFilter, ExperimentOrder } from './experiment-filter';
+import { type ExperimentFilter, type ExperimentOrder, experimentOrderFields } from './experiment-filter';
 import { countExperiments, findExperimentPlaces, findExperiments } from './experiment-search.store';
 
 /** What became of a mutation of an experiment. `repeated`: it had been done under the same key before. */
@@ -39,7 +39,8 @@ export async function searchExperiments(
 ): Promise<Page<ExperimentTable> & { totalCount: () => Promise<number> }> {
   const order = orderBy === null || orderBy.length === 0 ? defaultOrder : orderBy;
   const name = orderName(['experiments', order]);
-  const after = page.after == null ? null : decodeCursor(page.after, name, order.length);
+  const keys = order.map(({ field }) => experimentOrderFields[field]);
+  const after = page.after == null ? null : decodeCursor(page.after, name, keys);
   const problems = [
     ...filterProblems(search.filter),
     ...pageProblems(page),

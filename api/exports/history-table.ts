@@ -1,6 +1,6 @@
 import type { Cell, Column } from '../../contract/parquet';
 import type { Checked } from '../../contract/run-spec';
-import { decodeCursor, encodeCursor, orderName } from '../database/keyset';
+import { decodeCursor, encodeCursor, type KeyOf, orderName } from '../database/keyset';
 import { stitchedChunks } from '../metrics/stitched-chunks';
 import type { RunFilter } from '../runs/run-filter';
 import { findRunPlaces } from '../runs/run-search.store';
@@ -9,6 +9,12 @@ import type { Services } from '../shared/context';
 import type { Batch, ExportTable } from './table';
 
 const runsAtATime = 200;
+
+/** Within a run: the key of a chunk, and its rows that were given. */
+const placeKeys: readonly KeyOf[] = [
+  { key: 'text', nullable: false },
+  { key: 'integer', nullable: false },
+];
 
 const columns: readonly Column[] = [
   { name: 'runId', type: 'text' },
@@ -36,7 +42,7 @@ export function historyTable(
   after: string | null,
 ): Checked<ExportTable> {
   const order = orderName(['exportHistory', metrics]);
-  const place = after === null ? null : decodeCursor(after, order, 2);
+  const place = after === null ? null : decodeCursor(after, order, placeKeys);
   if (place?.kind === 'invalid') return place;
   const start = place?.value ?? null;
   const wanted = metrics && new Set(metrics);

@@ -91,7 +91,7 @@ export function runTable(
     ),
   ];
   const order = orderName(['exportRuns', columns]);
-  const place = after === null ? null : decodeCursor(after, order, 0);
+  const place = after === null ? null : decodeCursor(after, order, []);
   if (place?.kind === 'invalid') return place;
   const start = place?.value ?? null;
 

@@ -1,5 +1,5 @@
 import { type Expression, expressionBuilder, type Kysely, type SelectQueryBuilder, sql } from 'kysely';
-import type { OrderTerm } from '../database/keyset';
+import type { KeyOf, OrderTerm } from '../database/keyset';
 import type { Tables } from '../database/tables';
 import { isDetail, metricOfRun, metricPasses, parameterOfRun, type RunBuild, reduced } from './run-conditions.store';
 import { type Reducer, type RunFilter, type RunOrder, runOrderFields } from './run-filter';
@@ -24,9 +24,13 @@ export function orderTerms(build: RunBuild, order: readonly RunOrder[]): OrderTe
   });
 }
 
-/** How many terms an order has, as a cursor's place must. */
-export const termCount = (order: readonly RunOrder[]): number =>
-  order.reduce((count, { parameter }) => count + (parameter ? 2 : 1), 0);
+/** What the cursors of an order have in the place of each of its terms. */
+export const keysOf = (order: readonly RunOrder[]): KeyOf[] =>
+  order.flatMap(({ field, parameter }): KeyOf[] => {
+    if (field) return [runOrderFields[field]];
+    const number = { key: 'number', nullable: true } as const;
+    return parameter ? [number, { key: 'text', nullable: true }] : [number];
+  });
 
 /** Whether an order and some parts of a filter are about nothing that is in the row of a run. */
 export const areDetails = (parts: readonly RunFilter[], order: readonly RunOrder[]): boolean =>

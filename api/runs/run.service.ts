@@ -5,7 +5,7 @@ import type { RunTable } from '../database/tables';
 import type { Services } from '../shared/context';
 import { badArguments } from '../shared/errors';
 import type { RunFilter, RunOrder } from './run-filter';
-import { termCount } from './run-order.store';
+import { keysOf } from './run-order.store';
 import { countRuns, findRunPlaces, findRuns } from './run-search.store';
 
 /** Newest experiments first, each in its own order. */
@@ -33,8 +33,8 @@ export async function searchRuns(
 ): Promise<Page<RunTable> & { totalCount: () => Promise<number> }> {
   const order = orderBy === null || orderBy.length === 0 ? defaultOrder : orderBy;
   const name = orderName(['runs', order]);
-  const terms = termCount(order);
-  const after = page.after == null ? null : decodeCursor(page.after, name, terms);
+  const keys = keysOf(order);
+  const after = page.after == null ? null : decodeCursor(page.after, name, keys);
   const problems = [
     ...filterProblems(filter),
     ...orderProblems(order),
@@ -52,7 +52,7 @@ export async function searchRuns(
   );
   const nodes = new Map(found.map((run) => [run.id, run]));
   return {
-    ...pageOf(rows, nodes, { order: name, terms, first: page.first }),
+    ...pageOf(rows, nodes, { order: name, terms: keys.length, first: page.first }),
     totalCount: () => countRuns(database, filter),
   };
 }

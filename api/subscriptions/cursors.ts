@@ -11,7 +11,7 @@ export const runCursor = ({ changedAt, runId }: RunCursor): string => `${changed
 /** null where the text is no such cursor. */
 export function parseRunCursor(cursor: string): RunCursor | null {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~([A-Za-z0-9_-]{1,64})$/.exec(cursor);
-  return match ? { changedAt: match[1]!, runId: match[2]! } : null;
+  return match && !Number.isNaN(Date.parse(match[1]!)) ? { changedAt: match[1]!, runId: match[2]! } : null;
 }
 
 /** Place among the metrics of a run: the chunk by its attempt and sequence, and how many of its parts were given. */
