@@ -141,7 +141,10 @@ export async function readStarts(
 ): Promise<{ starts: AttemptStart[]; damage: DamagedObjectError[] }> {
   const { attempts, damage } = await readStoredAttempts(objects, runId);
   const starts: AttemptStart[] = [...attempts];
-  for await (const number of attemptsWithMetrics(objects, runId)) {
+  // Attempts are numbered from 1: where none is left out, only those behind the newest may lack a record.
+  const newest = attempts.at(-1)?.attempt ?? 0;
+  const first = attempts.length === newest ? newest + 1 : 0;
+  for await (const number of attemptsWithMetrics(objects, runId, first)) {
     if (attempts.some(({ attempt }) => attempt === number)) continue;
     const read = await orLoggedDamage(readAttempt(objects, runId, number));
     // It began after the attempts were listed.
@@ -156,13 +159,14 @@ export async function readStarts(
   return { starts: starts.sort((a, b) => a.attempt - b.attempt), damage };
 }
 
-async function* attemptsWithMetrics(objects: ObjectStore, runId: string): AsyncGenerator<number> {
-  for (let after: string | undefined; ; ) {
-    const page = await objects.list(metricsPrefix(runId), { ...(after === undefined ? {} : { after }), limit: 1 });
+/** Numbers of the attempts that have chunks, ascending from `first`. */
+async function* attemptsWithMetrics(objects: ObjectStore, runId: string, first: number): AsyncGenerator<number> {
+  for (let least = first; ; ) {
+    const page = await objects.list(metricsPrefix(runId), { after: beforeChunks(runId, least), limit: 1 });
     const place = parseMetricsKey(page.objects[0]?.key ?? '');
     if (place === null) return;
     yield place.attempt;
-    after = beforeChunks(runId, place.attempt + 1);
+    least = place.attempt + 1;
   }
 }
 

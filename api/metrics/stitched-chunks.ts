@@ -51,7 +51,8 @@ async function readResumptions(
   const resumptions: Resumption[] = [];
   const { starts, damage } = await readStarts(objects, runId);
   for (const { attempt, resumedFromStep: step } of starts) {
-    if (!(await hasChunks(objects, runId, attempt))) continue;
+    // A single attempt takes nothing back, whether or not it has written.
+    if (starts.length > 1 && !(await hasChunks(objects, runId, attempt))) continue;
     const madeAgain = step === null ? new Set<string>() : await recordsUpTo(objects, runId, attempt, step);
     resumptions.push({ attempt, step, madeAgain });
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { stitchedChunks } from '../../../api/metrics/stitched-chunks';
+import { attemptKey } from '../../../contract/keys';
 import { directoryObjectStore } from '../../../contract/objects/directory';
 import { type AttemptRecords, type MetricRecord, stitch } from '../../../contract/records';
 import { useTestFolder } from '../../testkit/test-folder';
@@ -55,4 +56,36 @@ test('chunk by chunk, and from any chunk on, it is the history that stitching al
     }),
     { numRuns: 60 },
   );
+});
+
+/** Reads the history of a run. @returns steps in their order, keys of damage, and the number of list requests */
+async function readCounted(objects: ReturnType<typeof directoryObjectStore>) {
+  const list = jest.spyOn(objects, 'list');
+  const [steps, damage]: [number[], string[]] = [[], []];
+  for await (const chunk of stitchedChunks(objects, 'r', null)) {
+    steps.push(...chunk.records.map(({ step }) => step));
+    if (chunk.damage !== null) damage.push(chunk.key);
+  }
+  return { steps, damage, lists: list.mock.calls.length };
+}
+
+test('of a run that never resumed it takes three list requests: its attempts, further ones, and its chunks', async () => {
+  const objects = directoryObjectStore(folder.path());
+  await writeAttempt(objects, 'r', 1, null);
+  await writeChunk(objects, 'r', 1, 0, [stepRecord(1, { loss: 1 })]);
+  expect(await readCounted(objects)).toEqual({ steps: [1], damage: [], lists: 3 });
+});
+
+test.each([1, 2, 3])('chunks of an attempt count where its record is missing: attempt %i of 3', async (lost) => {
+  const objects = directoryObjectStore(folder.path());
+  for (const attempt of [1, 2, 3]) {
+    if (attempt !== lost) await writeAttempt(objects, 'r', attempt, attempt === 1 ? null : attempt - 1);
+    await writeChunk(objects, 'r', attempt, 0, [
+      stepRecord(attempt, { loss: 1 }),
+      stepRecord(attempt + 1, { loss: 2 }),
+    ]);
+  }
+  const { steps, damage } = await readCounted(objects);
+  expect(steps).toEqual([1, 2, 3, 4]);
+  expect(damage).toEqual([attemptKey('r', lost)]);
 });
