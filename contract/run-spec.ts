@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type MethodName, methodNames, methods } from './methods';
 import { defaultSelectBy, selectByProblem } from './metrics';
 import { type ParameterName, type ParameterOverrides, parametersSchema, pilotLearningRates } from './parameters';
+import { illFormedTexts } from './well-formed';
 
 /** An identifier that is safe as part of an object key. */
 export const identifierSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
@@ -317,9 +318,9 @@ export const specOfRecord = (json: string): RunSpec => upgradedSpec(JSON.parse(j
 /** Checks a run definition and fills in every default, those of its method before the general ones. */
 export function parseRunSpec(input: unknown): Checked<RunSpec> {
   const parsed = runSpecSchema.safeParse(withMethodDefaults(upgradedSpec(input)), { reportInput: true });
-  return parsed.success
-    ? { kind: 'valid', value: parsed.data }
-    : { kind: 'invalid', problems: problemsOf(parsed.error) };
+  if (!parsed.success) return { kind: 'invalid', problems: problemsOf(parsed.error) };
+  const problems = illFormedTexts(parsed.data, '');
+  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', value: parsed.data };
 }
 
 /**

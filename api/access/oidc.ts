@@ -11,8 +11,8 @@ import type { Fetcher } from 'aws-jwt-verify/https';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { JwtPayload } from 'aws-jwt-verify/jwt-model';
 import { z } from 'zod';
+import { isWellFormed } from '../../contract/well-formed';
 import { isThisMachine } from '../shared/this-machine';
-import { isWellFormed } from '../shared/well-formed';
 import { type Authentication, type Role, refused, roles } from './viewer';
 
 /** Whose tokens are taken, and what they say about roles. */

@@ -9,8 +9,8 @@ import {
 } from 'kysely';
 import { z } from 'zod';
 import { type Checked, identifierSchema, type Problem } from '../../contract/run-spec';
+import { illFormedTexts } from '../../contract/well-formed';
 import { limits } from '../shared/limits';
-import { illFormedTexts } from '../shared/well-formed';
 import { canonicalJson } from './canonical-json';
 import type { Tables } from './tables';
 

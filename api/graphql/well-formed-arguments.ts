@@ -6,8 +6,8 @@ import {
   isObjectType,
   isUnionType,
 } from 'graphql';
+import { illFormedTexts } from '../../contract/well-formed';
 import { badArguments, invalidInput } from '../shared/errors';
-import { illFormedTexts } from '../shared/well-formed';
 
 /**
  * Has every field of a schema refuse arguments with texts that a database would change, before its resolver sees them:

@@ -6,6 +6,7 @@ import { coerceInputValue, type GraphQLInputType } from 'graphql';
 import { z } from 'zod';
 import { parquetBytes } from '../../contract/parquet';
 import type { Checked, Problem } from '../../contract/run-spec';
+import { illFormedTexts } from '../../contract/well-formed';
 import { type ExportRequest, exportedTables, exportTable } from '../exports/export.service';
 import { contentTypes, type ExportFormat, headerOf, textOf } from '../exports/formats';
 import type { ExportTable } from '../exports/table';
@@ -14,7 +15,6 @@ import type { RunFilter } from '../runs/run-filter';
 import { breathe } from '../shared/breathe';
 import { maskError } from '../shared/errors';
 import { variableProblems } from '../shared/limits';
-import { illFormedTexts } from '../shared/well-formed';
 
 const parametersSchema = z.strictObject({
   filter: z.string().optional(),

@@ -13,12 +13,12 @@ import {
   type SubscribeMessage,
 } from 'graphql-ws';
 import { webSocketProtocol } from '../../contract/aws';
+import { isWellFormed } from '../../contract/well-formed';
 import { authorizationOf } from '../access/authentication';
 import type { Authentication } from '../access/viewer';
 import type { ConnectionTable } from '../database/tables';
 import { type GraphqlOptions, mostOperationsPerSocket, prepareOperation } from '../graphql/operation';
 import { maskError } from '../shared/errors';
-import { isWellFormed } from '../shared/well-formed';
 import {
   countOperations,
   deleteConnections,

@@ -1,6 +1,7 @@
 import { exitCodes } from '../../contract/keys';
 import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { AttemptEnd } from '../../contract/records';
+import { wellFormedTexts } from '../../contract/well-formed';
 import { useOf } from '../cost/attempt-cost.store';
 import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
 import { newestCheckpointStep, readAttemptEnd, readAttempts } from '../ingest/run-objects';
@@ -20,14 +21,16 @@ export interface SettlementOptions {
 /**
  * Brings the records in line with how an attempt ended: takes in what it wrote, then the event that its result, its
  * own last record and its exit make together.
- * @param end null where nobody saw it end: it went down with an earlier server
+ * @param seen null where nobody saw it end: it went down with an earlier server
  */
 export async function settleAttempt(
   services: Services,
   job: Job,
-  end: JobEnd | null,
+  seen: JobEnd | null,
   options: SettlementOptions,
 ): Promise<void> {
+  // Its last words may be anything that a process wrote.
+  const end = wellFormedTexts(seen) as JobEnd | null;
   const { objects } = services;
   let event: RunEvent;
   let costs: RunFigures = {};

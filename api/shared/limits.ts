@@ -9,8 +9,8 @@ import {
   TokenKind,
 } from 'graphql';
 import { fieldExtensionsEstimator, getComplexity, simpleEstimator } from 'graphql-query-complexity';
+import { isWellFormed } from '../../contract/well-formed';
 import { measureDocument } from './document-size';
-import { isWellFormed } from './well-formed';
 
 /** A limit on everything a caller can make large. */
 export const limits = {

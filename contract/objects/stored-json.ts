@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type MetricRecord, metricRecordSchema } from '../records';
+import { wellFormedTexts } from '../well-formed';
 import { DamagedObjectError } from './damaged-object';
 import type { ObjectStore } from './object-store';
 
@@ -38,10 +39,19 @@ function decode(key: string, body: Uint8Array): string {
   }
 }
 
+/** JSON has NUL and half a surrogate pair as escapes alone: UTF-8 has no surrogates, and JSON no bare NUL. */
+const escapedIllFormed = /\\u(?:0000|d[89a-f])/i;
+
+/** What JSON stands for. Trainers pass on texts of data and of errors, so what no database keeps is U+FFFD from here on. */
+function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return escapedIllFormed.test(text) ? wellFormedTexts(value) : value;
+}
+
 function parseText<Schema extends z.ZodType>(key: string, text: string, schema: Schema, place = ''): z.output<Schema> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     throw new DamagedObjectError(key, `${place || 'it '}is not JSON`);
   }

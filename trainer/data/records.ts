@@ -1,9 +1,11 @@
 import { CsvError, parse } from 'csv-parse/sync';
+import { wellFormed } from '../../contract/well-formed';
 import type { FileProblems } from './file-problems';
 
 /** Text and label of one row as they stand in the file. */
 export interface TextRecord {
   text: string;
+  /** Names of classes go into those of metrics, which every database keeps alike. */
   label: string;
   /** Line on which the row begins, counted from 1. */
   line: number;
@@ -23,7 +25,11 @@ export interface Row {
 
 export function readCsv(content: string, columns: Columns, problems: FileProblems): TextRecord[] {
   const rows = readCsvRows(content, [columns.text, columns.label], problems);
-  return rows.map(({ fields, line }) => ({ text: fields[columns.text]!, label: fields[columns.label]!, line }));
+  return rows.map(({ fields, line }) => ({
+    text: fields[columns.text]!,
+    label: wellFormed(fields[columns.label]!),
+    line,
+  }));
 }
 
 /** Rows of a CSV file (RFC 4180: quoted fields may hold commas and line breaks) whose first line names the columns. */
@@ -104,7 +110,7 @@ export function readJsonLines(content: string, columns: Columns, problems: FileP
   const rows = readJsonRows(content, [columns.text, columns.label], problems, wrongWith);
   return rows.map(({ fields, line }) => ({
     text: fields[columns.text] as string,
-    label: String(fields[columns.label]),
+    label: wellFormed(String(fields[columns.label])),
     line,
   }));
 }

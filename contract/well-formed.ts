@@ -1,7 +1,17 @@
-import type { Problem } from '../../contract/run-spec';
-
 /** NUL, and halves of surrogate pairs without the other half. */
 const illFormed = /[\0\p{Surrogate}]/u;
+const everyIllFormed = /[\0\p{Surrogate}]/gu;
+
+/** The text with U+FFFD in the place of every character that databases do not keep alike. */
+export const wellFormed = (text: string): string => text.replace(everyIllFormed, '\ufffd');
+
+/** A JSON value whose texts and names of fields are all well-formed. */
+export function wellFormedTexts(value: unknown): unknown {
+  if (typeof value === 'string') return wellFormed(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(wellFormedTexts);
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [wellFormed(name), wellFormedTexts(part)]));
+}
 
 /**
  * Whether every database keeps a text as it is: SQLite cuts it at NUL, PostgreSQL refuses that, and both replace half a
@@ -10,7 +20,7 @@ const illFormed = /[\0\p{Surrogate}]/u;
 export const isWellFormed = (text: string): boolean => !illFormed.test(text);
 
 /** What is wrong with the texts of a value and with the names of its fields, at any depth. @param path of the value */
-export function illFormedTexts(value: unknown, path: string): Problem[] {
+export function illFormedTexts(value: unknown, path: string): { path: string; message: string }[] {
   if (typeof value === 'string') return isWellFormed(value) ? [] : [{ path, message: messageFor(value) }];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, part]) => [
