@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
@@ -11,13 +10,7 @@ import { chooseDomain } from '../../cdk/domain';
 import { chooseForRegion, regionOffers } from '../../cdk/regions';
 import { StillhouseStack, type StillhouseStackProps } from '../../cdk/stack';
 import { context } from '../../cdk.json';
-import {
-  bundleFolder,
-  functionVariables,
-  type LambdaFunction,
-  lambdaFunctions,
-  lambdaHandler,
-} from '../../contract/aws';
+import { functionVariables, type LambdaFunction, lambdaFunctions, lambdaHandler } from '../../contract/aws';
 import { capacities, gpuTypes, instanceSizes, parseQueues } from '../../contract/compute';
 import {
   adapterFolder,
@@ -35,8 +28,8 @@ import {
   resultKey,
   specKey,
 } from '../../contract/keys';
-import { pageFolder } from '../../contract/page';
 import { costAtRest } from '../../doctor/cost';
+import { bundleRoot } from '../testkit/bundle-root';
 import {
   matches,
   permissionsOf,
@@ -48,19 +41,6 @@ import {
 } from '../testkit/template';
 
 const functionNames = Object.keys(lambdaFunctions) as LambdaFunction[];
-/** What a stack is made of, without bundles that work. */
-function bundleRoot(): string {
-  const root = mkdtempSync(join(tmpdir(), 'stillhouse-cdk-'));
-  // What the functions do is tested with their handlers; here they are any code.
-  for (const name of functionNames) {
-    mkdirSync(join(root, bundleFolder(name)), { recursive: true });
-    writeFileSync(join(root, bundleFolder(name), 'index.mjs'), `export const handler = () => '${name}';\n`);
-  }
-  mkdirSync(join(root, pageFolder), { recursive: true });
-  writeFileSync(join(root, pageFolder, 'index.html'), '<title>Stillhouse</title>');
-  return root;
-}
-
 describe('the stack', () => {
   const root = bundleRoot();
   afterAll(() => rmSync(root, { recursive: true, force: true }));
