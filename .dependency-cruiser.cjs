@@ -87,7 +87,7 @@ module.exports = {
     only(
       'dashboard-is-a-client',
       '^dashboard/',
-      '^(contract/(?!(metrics|metric-names|run-states|page)\\.ts$)|client/(?!(subscription|refused-token)\\.ts$)|(trainer|api|cdk|demo|experiment|export|report|compare|test|bench)/)',
+      '^(contract/(?!(metrics|metric-names|run-states|page)\\.ts$)|client/(?!(operation|subscription|refused-token)\\.ts$)|(trainer|api|cdk|demo|experiment|export|report|compare|test|bench)/)',
       'the dashboard talks GraphQL like any client; of the contract it knows the metrics, the states of a run and its own configuration',
     ),
     only(

@@ -1,32 +1,8 @@
 import { type Api, ApiError } from './graphql';
-import type { Moment } from './moment';
+import { graphql, type Operation, type ResultOf, type VariablesOf } from './operation';
 
-export interface SeedValue {
-  runId: string;
-  seed: number;
-  epoch: number;
-  value: number;
-}
-
-export interface ComparedGroup {
-  name: string;
-  n: number;
-  mean: number | null;
-  standardDeviation: number | null;
-  interval: { low: number; high: number } | null;
-  best: { seed: number; value: number } | null;
-  worst: { seed: number; value: number } | null;
-}
-
-/** A comparison by one metric, as far as its table needs it. */
-export interface Comparison {
-  groups: ComparedGroup[];
-  pairs: { verdict: { kind: string; text: string } }[];
-  warnings: { message: string }[];
-}
-
-/** All that the API says, for programs: what the query asks for beside the table's fields is printed as it comes. */
-export const compareQuery = `query Compare(
+/** A comparison by one metric. The table shows a part of it; `--json` prints all of it. */
+export const compareQuery = graphql(`query Compare(
   $experimentIds: [ID!]!, $metric: String!, $at: ComparisonPointInput!, $baseline: String, $pairs: ComparedPairs!,
   $allowDifferentData: Boolean!
 ) {
@@ -60,37 +36,41 @@ export const compareQuery = `query Compare(
     ... on Failure { problems { path message } }
   }
 }
-fragment SeedValue on SeedValue { runId seed epoch value }`;
-
-export interface Compared {
-  metric: string;
-  at: Moment;
-  baseline: string | null;
-  allowDifferentData: boolean;
-}
+fragment SeedValue on SeedValue { runId seed epoch value }`);
+export type Comparison = Compared<ResultOf<typeof compareQuery>>;
+export type ComparedGroup = Comparison['groups'][number];
+export type ComparedPair = Comparison['pairs'][number];
+export type SeedValue = ComparedGroup['values'][number];
 
 interface Refused {
-  problems: { path: string; message: string }[];
+  problems: readonly { path: string; message: string }[];
 }
 
+/** The comparison in the result of an operation that also selects the problems of a failure. */
+export type Compared<Data extends { compare: object }> = Exclude<Data['compare'], Refused>;
+
 /**
- * Compares with tests of all pairs of variants; of so many that the API refuses them, with those against the baseline.
- * @param query one like `compareQuery`, with a variable `pairs`
- * @throws ApiError with all problems, each by the option of a command that it comes from
+ * Compares with tests of all pairs of variants; if the API refuses so many, with tests against the baseline only.
+ * @param operation like `compareQuery`, with a variable `pairs`
+ * @throws ApiError with all problems, each by the command's option that it is about
  */
-export async function fetchComparison<Outcome extends object>(
+export async function fetchComparison<Data extends { compare: object }, Variables extends { pairs: Pairs }>(
   api: Api,
-  query: string,
-  variables: Compared & Record<string, unknown>,
-): Promise<Outcome> {
-  const ask = async (pairs: 'ALL' | 'WITH_BASELINE') =>
-    (await api.request<{ compare: Outcome | Refused }>(query, { ...variables, pairs })).compare;
+  operation: Operation<Data, Variables>,
+  variables: Omit<Variables, 'pairs'>,
+): Promise<Compared<Data>> {
+  const ask = async (pairs: Pairs): Promise<Compared<Data> | Refused> =>
+    (await api.request(operation, { ...variables, pairs } as Variables)).compare as Compared<Data> | Refused;
   let outcome = await ask('ALL');
-  if ('problems' in outcome && outcome.problems.every(({ path }) => path === 'pairs'))
+  if (isRefused(outcome) && outcome.problems.every(({ path }) => path === 'pairs'))
     outcome = await ask('WITH_BASELINE');
-  if (!('problems' in outcome)) return outcome;
+  if (!isRefused(outcome)) return outcome;
   throw new ApiError(outcome.problems.map(({ path, message }) => `${optionOf(path)}: ${message}`).join('\n'));
 }
+
+type Pairs = VariablesOf<typeof compareQuery>['pairs'];
+
+const isRefused = (outcome: object): outcome is Refused => 'problems' in outcome;
 
 const optionOf = (path: string): string =>
   path.startsWith('at') ? '--at' : path === 'allowDifferentData' ? '--allow-different-data' : `--${path}`;

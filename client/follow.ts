@@ -1,41 +1,33 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Api } from './graphql';
+import { graphql, type ResultOf, textOf } from './operation';
 import type { Live } from './subscription';
 
 /** A run as the progress bar needs it. */
-export interface FollowedRun {
-  id: string;
-  variant: string;
-  seed: number;
-  state: string;
-  isOver: boolean;
-  revision: number;
-  failure: { message: string } | null;
-  progress: { phase: string | null; step: number; totalSteps: number; epoch: number; totalEpochs: number };
-}
-
-const runFields = `
+const followedRun = graphql(`fragment FollowedRun on Run {
   id variant seed state isOver revision
   failure { message }
-  progress { phase step totalSteps epoch totalEpochs }`;
+  progress { phase step totalSteps epoch totalEpochs }
+}`);
+export type FollowedRun = ResultOf<typeof followedRun>;
 
-const followQuery = `subscription Follow($experimentId: ID!, $after: String) {
-  runUpdated(experimentId: $experimentId, after: $after) { cursor run { ${runFields} } }
-}`;
+const followQuery = graphql(
+  `subscription Follow($experimentId: ID!, $after: String) {
+  runUpdated(experimentId: $experimentId, after: $after) { cursor run { ...FollowedRun } }
+}`,
+  [followedRun],
+);
 
-const runsQuery = `query Runs($experimentId: String!, $after: String) {
+const runsQuery = graphql(
+  `query Runs($experimentId: String!, $after: String) {
   runs(filter: { experimentId: { eq: $experimentId } }, first: 200, after: $after) {
     totalCount
-    nodes { ${runFields} }
+    nodes { ...FollowedRun }
     pageInfo { hasNextPage endCursor }
   }
-}`;
-
-interface RunsPage {
-  totalCount: number;
-  nodes: FollowedRun[];
-  pageInfo: { hasNextPage: boolean; endCursor: string | null };
-}
+}`,
+  [followedRun],
+);
 
 /**
  * Follows all runs of an experiment with a progress bar until each is over: by subscription, or by asking again and
@@ -45,8 +37,8 @@ export async function runUntilOver(api: Api, experimentId: string): Promise<Foll
   const { totalCount } = (await fetchRuns(api, experimentId, null)).runs;
   const progress = new Progress(totalCount);
   try {
-    await api.follow<{ runUpdated: { cursor: string; run: FollowedRun } }>({
-      query: followQuery,
+    await api.follow<ResultOf<typeof followQuery>>({
+      query: textOf(followQuery),
       variables: { experimentId },
       endless: true,
       receive({ runUpdated: { cursor, run } }) {
@@ -67,13 +59,13 @@ export async function runUntilOver(api: Api, experimentId: string): Promise<Foll
 }
 
 const fetchRuns = (api: Api, experimentId: string, after: string | null) =>
-  api.request<{ runs: RunsPage }>(runsQuery, { experimentId, after });
+  api.request(runsQuery, { experimentId, after });
 
 async function* pagesOfRuns(api: Api, experimentId: string): AsyncGenerator<FollowedRun[]> {
   for (let after: string | null = null, more = true; more; ) {
-    const { nodes, pageInfo }: RunsPage = (await fetchRuns(api, experimentId, after)).runs;
-    yield nodes;
-    [after, more] = [pageInfo.endCursor, pageInfo.hasNextPage];
+    const { runs }: ResultOf<typeof runsQuery> = await fetchRuns(api, experimentId, after);
+    yield runs.nodes;
+    [after, more] = [runs.pageInfo.endCursor, runs.pageInfo.hasNextPage];
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Client } from 'graphql-ws';
 import WebSocket from 'ws';
+import { graphql, type Operation, textOf } from './operation';
 import { explainRefusal } from './refused-token';
 import { AccessRefused, createSocketClient, type Following, follow, type Live } from './subscription';
 
@@ -13,7 +14,7 @@ const pingMilliseconds = 5 * 60_000;
 
 /** One client of the API over HTTP and WebSocket. */
 export interface Api {
-  request<T>(query: string, variables?: Record<string, unknown>): Promise<T>;
+  request<Data, Variables>(operation: Operation<Data, Variables>, variables: Variables): Promise<Data>;
   /**
    * Follows a subscription until `isDone`, asked after each event and poll, or until it is over. A lost connection is
    * made again.
@@ -34,15 +35,18 @@ export interface FollowedUntil<Data> extends Omit<Following<Data>, 'renewToken'>
 export function connect(server: string, token?: string): Api {
   const url = apiUrl(server);
   const authorization = token === undefined ? null : `Bearer ${token}`;
-  const request = async <T>(query: string, variables: Record<string, unknown> = {}): Promise<T> => {
+  const request = async <Data, Variables>(
+    operation: Operation<Data, Variables>,
+    variables: Variables,
+  ): Promise<Data> => {
     const response = await reach(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
-      body: JSON.stringify({ query, variables }),
+      body: JSON.stringify({ query: textOf(operation), variables }),
     });
-    const answer = (await response.json().catch(() => null)) as { data?: T; errors?: GivenError[] } | null;
+    const answer = (await response.json().catch(() => null)) as { data?: Data; errors?: GivenError[] } | null;
     if (response.status === 401) throw new AccessRefused(accessText(url, token, answer, response));
-    if (answer?.errors) throw new ApiError(textOf(answer.errors));
+    if (answer?.errors) throw new ApiError(messagesOf(answer.errors));
     if (!answer?.data) throw new ApiError(`${url} answered ${response.status}, not as this service does: ${advice}`);
     return answer.data;
   };
@@ -69,11 +73,11 @@ export function connect(server: string, token?: string): Api {
 /** The address of the API itself is taken as well: the stack's output GraphqlUrl ends in /graphql. */
 const apiUrl = (server: string): URL => new URL('/graphql', server);
 
+const serviceQuery = graphql('query Service { service { subscriptionsUrl } }');
+
 /** Where the service answers subscriptions; the address of its API where it does not say. */
 async function subscriptionsUrl(url: URL, request: Api['request']): Promise<string> {
-  const found = await request<{ service: { subscriptionsUrl: string } }>('{ service { subscriptionsUrl } }').catch(
-    () => null,
-  );
+  const found = await request(serviceQuery, {}).catch(() => null);
   return new URL(found?.service.subscriptionsUrl ?? url, url).href.replace(/^http/, 'ws');
 }
 
@@ -132,4 +136,4 @@ function accessText(url: URL, token: string | undefined, body: unknown, { header
 }
 
 type GivenError = { message: string };
-const textOf = (errors: readonly GivenError[]): string => errors.map(({ message }) => message).join('; ');
+const messagesOf = (errors: readonly GivenError[]): string => errors.map(({ message }) => message).join('; ');

@@ -1,38 +1,22 @@
 import type { Api } from './graphql';
+import { graphql, type ResultOf } from './operation';
 
-interface ResultCell {
-  value: number | null;
-  standardDeviation: number | null;
-  n: number;
-}
-
-interface ResultColumn {
-  name: string;
-  unit: 'share' | 'difference' | 'seconds' | 'count';
-  selectedOnTest: boolean;
-}
-
-export interface ResultTable {
-  title: string;
-  notes: string[];
-  columns: ResultColumn[];
-  rows: { label: string; cells: ResultCell[] }[];
-}
+const presentation = graphql(`query Presentation($id: ID!) {
+  experiment(id: $id) {
+    presentation {
+      title notes
+      columns { name unit selectedOnTest }
+      rows { label cells { value standardDeviation n } }
+    }
+  }
+}`);
+export type ResultTable = NonNullable<ResultOf<typeof presentation>['experiment']>['presentation'][number];
+type ResultColumn = ResultTable['columns'][number];
+type ResultCell = ResultTable['rows'][number]['cells'][number];
 
 /** The tables in which an experiment's preset presents its outcome. */
 export async function fetchPresentation(api: Api, experimentId: string): Promise<ResultTable[]> {
-  const { experiment } = await api.request<{ experiment: { presentation: ResultTable[] } | null }>(
-    `query Presentation($id: ID!) {
-      experiment(id: $id) {
-        presentation {
-          title notes
-          columns { name unit selectedOnTest }
-          rows { label cells { value standardDeviation n } }
-        }
-      }
-    }`,
-    { id: experimentId },
-  );
+  const { experiment } = await api.request(presentation, { id: experimentId });
   if (experiment === null) throw new Error(`there is no experiment "${experimentId}"`);
   return experiment.presentation;
 }

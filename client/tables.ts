@@ -1,7 +1,19 @@
-import { type ComparedGroup, type Comparison, compareQuery, fetchComparison } from './comparison';
+import { type ComparedGroup, type ComparedPair, compareQuery, fetchComparison } from './comparison';
 import type { Api } from './graphql';
 
 const axisWidth = 32;
+
+/** The part of a comparison that its table shows. */
+export interface ComparisonTable {
+  groups: readonly TableGroup[];
+  pairs: readonly Pick<ComparedPair, 'verdict'>[];
+  warnings: readonly { message: string }[];
+}
+type Score = { seed: number; value: number };
+type TableGroup = Pick<ComparedGroup, 'name' | 'n' | 'mean' | 'standardDeviation' | 'interval'> & {
+  best: Score | null;
+  worst: Score | null;
+};
 
 /**
  * Means over seeds with their spread, at the epoch best on dev: a table a metric, with the intervals on one axis.
@@ -9,7 +21,7 @@ const axisWidth = 32;
  */
 export async function printComparison(api: Api, experimentId: string): Promise<void> {
   for (const metric of ['test/accuracy', 'test/macro-f1']) {
-    const comparison = await fetchComparison<Comparison>(api, compareQuery, {
+    const comparison = await fetchComparison(api, compareQuery, {
       experimentIds: [experimentId],
       metric,
       at: { point: 'BEST_ON_DEV' },
@@ -22,7 +34,7 @@ export async function printComparison(api: Api, experimentId: string): Promise<v
 }
 
 /** A line a group, the verdicts, the warnings. */
-export function comparisonLines({ groups, pairs, warnings }: Comparison): string[] {
+export function comparisonLines({ groups, pairs, warnings }: ComparisonTable): string[] {
   const axis = axisOf(groups);
   const table = [
     ['variant', 'n', 'mean', 'sd', '95 % interval', 'worst (seed)', 'best (seed)', axis.title],
@@ -45,7 +57,7 @@ export function comparisonLines({ groups, pairs, warnings }: Comparison): string
 /** Of more tested pairs than this only those that differ are told one by one: nine variants make 36. */
 const mostVerdicts = 12;
 
-function verdictLines(pairs: Comparison['pairs']): string[] {
+function verdictLines(pairs: ComparisonTable['pairs']): string[] {
   const tested = pairs.map(({ verdict }) => verdict).filter(({ kind }) => kind !== 'NOT_TESTED');
   const lines = (verdicts: typeof tested) => verdicts.map(({ text }) => `verdict: ${text}`);
   if (tested.length <= mostVerdicts) return lines(tested);
@@ -59,7 +71,7 @@ function verdictLines(pairs: Comparison['pairs']): string[] {
   ];
 }
 
-const cells = ({ name, n, mean, standardDeviation, interval, worst, best }: ComparedGroup): string[] => [
+const cells = ({ name, n, mean, standardDeviation, interval, worst, best }: TableGroup): string[] => [
   name,
   String(n),
   score(mean),
@@ -74,7 +86,7 @@ const leastWidths = [12, 3, 7, 7, 16, 14, 14];
 const score = (value: number | null): string => (value === null ? '-' : value.toFixed(4));
 
 /** One scale for all groups: an interval as a line, the mean as a dot. */
-function axisOf(groups: readonly ComparedGroup[]): { title: string; draw: (group: ComparedGroup) => string } {
+function axisOf(groups: readonly TableGroup[]): { title: string; draw: (group: TableGroup) => string } {
   const ends = groups.flatMap(({ mean, interval }) => [interval?.low ?? mean, interval?.high ?? mean]);
   const values = ends.filter((value) => value !== null);
   const [low, high] = [Math.min(...values), Math.max(...values)];

@@ -1,4 +1,4 @@
-import { type Comparison, compareQuery, fetchComparison } from '../client/comparison';
+import { compareQuery, fetchComparison } from '../client/comparison';
 import { findExperiment } from '../client/find-experiment';
 import { command, withRecords } from '../client/session';
 import { comparisonLines } from '../client/tables';
@@ -11,7 +11,7 @@ const compare = (options: Options): Promise<number> =>
     const { at, baseline = null, 'allow-different-data': allowDifferentData } = options;
     for (const metric of options.metric) {
       const variables = { experimentIds, metric, at, baseline, allowDifferentData };
-      const comparison = await fetchComparison<Comparison>(api, compareQuery, variables);
+      const comparison = await fetchComparison(api, compareQuery, variables);
       if (options.json) console.log(JSON.stringify(comparison));
       else console.log(`${titleOf(metric, options)}\n${comparisonLines(comparison).join('\n')}\n`);
     }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { launch } from '../client/create';
+import { createExperiment, launch } from '../client/create';
 import { NoSource } from '../client/data-folder';
 import type { Api } from '../client/graphql';
 import { givenRuns } from '../client/options';
@@ -12,24 +12,27 @@ import { chooseSources, type Sources } from './sources';
 async function demo(options: Options): Promise<number> {
   const sources = await chooseSources(options);
   for (const line of sources.description) console.log(line);
-  return carryOut(options, (api) => createExperiment(api, options, sources), printComparison);
+  return carryOut(options, (api) => create(api, options, sources), printComparison);
 }
 
-function createExperiment(api: Api, options: Options, sources: Sources): Promise<string | null> {
+function create(api: Api, options: Options, sources: Sources): Promise<string | null> {
   const { seeds, parameters, teacherParameters } = givenRuns(options);
-  return launch(api, 'createExperiment', 'ExperimentInput', {
-    name: options.name ?? 'Demo: which way to shrink a teacher?',
-    question: 'How good is the student of each method, over seeds, and how sure is that?',
-    ...{ data: sources.data, vectors: options.vectors ?? null },
-    teacher: {
-      ...sources.teacher,
-      finetune: { parameters: { ...sources.teacherParameters, ...teacherParameters } },
+  return launch(api, createExperiment, {
+    input: {
+      name: options.name ?? 'Demo: which way to shrink a teacher?',
+      question: 'How good is the student of each method, over seeds, and how sure is that?',
+      data: sources.data,
+      vectors: options.vectors ?? null,
+      teacher: {
+        ...sources.teacher,
+        finetune: { parameters: { ...sources.teacherParameters, ...teacherParameters } },
+      },
+      parameters: { ...sources.dataParameters, ...sources.studentParameters, ...parameters },
+      variants: options.methods.map((method) => ({ name: method, method })),
+      seeds,
+      tags: ['demo'],
+      clientRequestId: randomUUID(),
     },
-    parameters: { ...sources.dataParameters, ...sources.studentParameters, ...parameters },
-    variants: options.methods.map((method) => ({ name: method, method })),
-    seeds,
-    tags: ['demo'],
-    clientRequestId: randomUUID(),
   });
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { launch } from '../client/create';
+import { createFromPreset, launch, type PresetInput } from '../client/create';
 import { findData, NoSource } from '../client/data-folder';
 import type { Api } from '../client/graphql';
 import { givenRuns } from '../client/options';
@@ -17,7 +17,7 @@ async function experiment(options: Options): Promise<number> {
     return withServer({ ...options, slots: 0 }, (api) =>
       printPlan(api, input, options.server === undefined ? options.slots : null),
     );
-  const create = (api: Api) => launch(api, 'createExperimentFromPreset', 'PresetExperimentInput', input);
+  const create = (api: Api) => launch(api, createFromPreset, { input });
   return carryOut(options, create, printOutcome);
 }
 
@@ -27,7 +27,7 @@ async function printOutcome(api: Api, experimentId: string): Promise<void> {
   for (const table of await fetchPresentation(api, experimentId)) console.log(`\n${tableLines(table).join('\n')}`);
 }
 
-function presetInput(options: Options, data: { train: string; test: string }) {
+function presetInput(options: Options, data: { train: string; test: string }): PresetInput {
   const { seeds, parameters, teacherParameters } = givenRuns(options);
   return {
     preset: options.preset,

@@ -1,31 +1,23 @@
+import type { PresetInput } from '../client/create';
 import type { Api } from '../client/graphql';
+import { graphql, type ResultOf } from '../client/operation';
 
-interface Plan {
-  runs: number;
-  seconds: number | null;
-  cost: number | null;
-  slots: number | null;
-  wallClockSeconds: number | null;
-  notes: string[];
-  methods: { method: string; runs: number; epochs: number; seconds: number | null; basis: string }[];
-}
+const planPreset = graphql(`query Plan($input: PresetExperimentInput!, $slots: Int) {
+  plan: planPreset(input: $input, slots: $slots) {
+    ... on ExperimentPlan { runs seconds cost slots wallClockSeconds notes methods { method runs epochs seconds basis } }
+    ... on Failure { problems { path message } }
+  }
+}`);
+export type Plan = Extract<ResultOf<typeof planPreset>['plan'], { runs: number }>;
 
-/** Says what an experiment would take. @returns the exit code */
-export async function printPlan(api: Api, input: object, slots: number | null): Promise<number> {
-  const { planPreset } = await api.request<{ planPreset: Plan | { problems: { path: string; message: string }[] } }>(
-    `query Plan($input: PresetExperimentInput!, $slots: Int) {
-      planPreset(input: $input, slots: $slots) {
-        ... on ExperimentPlan { runs seconds cost slots wallClockSeconds notes methods { method runs epochs seconds basis } }
-        ... on Failure { problems { path message } }
-      }
-    }`,
-    { input, slots },
-  );
-  if ('problems' in planPreset) {
-    for (const { path, message } of planPreset.problems) console.error(`${path}: ${message}`);
+/** Prints what an experiment would take. @returns the exit code */
+export async function printPlan(api: Api, input: PresetInput, slots: number | null): Promise<number> {
+  const { plan } = await api.request(planPreset, { input, slots });
+  if ('problems' in plan) {
+    for (const { path, message } of plan.problems) console.error(`${path}: ${message}`);
     return 1;
   }
-  for (const line of planLines(planPreset)) console.log(line);
+  for (const line of planLines(plan)) console.log(line);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { type Api, connect } from '../client/graphql';
+import { graphql, type ResultOf, type VariablesOf } from '../client/operation';
 import { command } from '../client/session';
 import { type Cell, type Column, parquetBytes } from '../contract/parquet';
 import { type Options, readOptions } from './options';
@@ -8,13 +9,28 @@ import { type Options, readOptions } from './options';
 /** The export cannot be had; `message` says why. */
 class ExportFailed extends Error {}
 
-interface Page {
-  columns: { name: string; type: 'TEXT' | 'NUMBER' }[];
-  content: string;
-  rowCount: number;
-  endCursor: string | null;
-  hasNextPage: boolean;
-}
+const pageFields = graphql(
+  'fragment Page on ExportPage { columns { name type } content rowCount endCursor hasNextPage }',
+);
+type Page = ResultOf<typeof pageFields>;
+
+const exportPage = {
+  runs: graphql(
+    `query ExportRuns($filter: RunFilterInput, $metrics: [String!], $format: ExportFormat!, $after: String) {
+  page: exportRuns(filter: $filter, metrics: $metrics, format: $format, first: 10000, after: $after) { ...Page }
+}`,
+    [pageFields],
+  ),
+  history: graphql(
+    `query ExportHistory($filter: RunFilterInput, $metrics: [String!], $format: ExportFormat!, $after: String) {
+  page: exportHistory(filter: $filter, metrics: $metrics, format: $format, first: 10000, after: $after) { ...Page }
+}`,
+    [pageFields],
+  ),
+};
+
+/** Checked by the service, not here. */
+type RunFilter = VariablesOf<typeof exportPage.runs>['filter'];
 
 /** How far a file is: the next page begins behind the cursor, and is written at `sizeBytes`. */
 interface Progress {
@@ -65,14 +81,8 @@ async function* pagesOf(
   begin: string | null,
 ): AsyncGenerator<Page> {
   for (let after = begin, more = true; more; ) {
-    const { page } = await api.request<{ page: Page }>(
-      `query Export($filter: RunFilterInput, $metrics: [String!], $format: ExportFormat!, $after: String) {
-        page: ${table === 'runs' ? 'exportRuns' : 'exportHistory'}(
-          filter: $filter, metrics: $metrics, format: $format, first: 10000, after: $after
-        ) { columns { name type } content rowCount endCursor hasNextPage }
-      }`,
-      { filter, metrics: metrics ?? null, format, after },
-    );
+    const variables = { filter: filter as RunFilter, metrics: metrics ?? null, format, after };
+    const { page }: { page: Page } = await api.request(exportPage[table], variables);
     yield page;
     [after, more] = [page.endCursor, page.hasNextPage];
   }

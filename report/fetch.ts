@@ -2,6 +2,7 @@ import { fetchComparison } from '../client/comparison';
 import { findExperiment } from '../client/find-experiment';
 import type { Api } from '../client/graphql';
 import type { Moment } from '../client/moment';
+import type { ResultOf } from '../client/operation';
 import { classScoreName } from '../contract/metric-names';
 import { isConfusionName } from '../contract/metrics';
 import { classesIn } from '../presentation/confusion';
@@ -44,14 +45,13 @@ export interface Wanted {
 /** @throws NoReport where no run has finished; ApiError where there is no such experiment, or it cannot be compared */
 export async function fetchReport(api: Api, wanted: Wanted): Promise<ReportData> {
   const id = await findExperiment(api, wanted.experiment);
-  const { experiment } = await api.request<{ experiment: queries.Experiment }>(queries.experiment, { id });
+  const experiment = (await api.request(queries.experiment, { id })).experiment!;
   const runs = await fetchRuns(api, id);
   if (!runs.some(({ state }) => state === 'SUCCEEDED'))
     throw new NoReport(`"${experiment.name}" has no finished run yet: there is nothing to report`);
-  const { methods } = await api.request<{ methods: MethodFacts[] }>(queries.methods, {});
+  const { methods } = await api.request(queries.methods, {});
   const baseline = wanted.baseline ?? baselineOf(runs, methods);
-  const compare = (metric: string) =>
-    fetchComparison<queries.Comparison>(api, queries.compare, { ...wanted, id, metric, baseline });
+  const compare = (metric: string) => fetchComparison(api, queries.compare, { ...wanted, id, metric, baseline });
   const accuracy = await compare('test/accuracy');
   const finished = runs.filter(({ state }) => state === 'SUCCEEDED');
   return {
@@ -71,8 +71,11 @@ export async function fetchReport(api: Api, wanted: Wanted): Promise<ReportData>
 async function fetchRuns(api: Api, experimentId: string): Promise<queries.Run[]> {
   const all: queries.Run[] = [];
   for (let after: string | null = null; ; ) {
-    const { runs }: { runs: { nodes: queries.Run[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } } =
-      await api.request(queries.runs, { experimentId, first: pageSize, after });
+    const { runs }: ResultOf<typeof queries.runs> = await api.request(queries.runs, {
+      experimentId,
+      first: pageSize,
+      after,
+    });
     all.push(...runs.nodes);
     if (!runs.pageInfo.hasNextPage) return all;
     after = runs.pageInfo.endCursor;
@@ -91,10 +94,7 @@ async function fetchSettings(api: Api, runs: readonly queries.Run[]): Promise<Ma
   const settings = new Map<string, queries.Settings>();
   for (const chunk of chunksOf([...first.values()], pageSize)) {
     const ids = chunk.map(({ id }) => id);
-    const { runs: found } = await api.request<{ runs: { nodes: (queries.Settings & { id: string })[] } }>(
-      queries.settings,
-      { ids, first: ids.length },
-    );
+    const { runs: found } = await api.request(queries.settings, { ids, first: ids.length });
     for (const { variant, id } of chunk) settings.set(variant, found.nodes.find((run) => run.id === id)!);
   }
   return settings;
@@ -104,10 +104,7 @@ async function fetchProvenance(api: Api, finished: readonly queries.Run[]): Prom
   const all: queries.Provenance[] = [];
   for (const chunk of chunksOf(finished, pageSize)) {
     const ids = chunk.map(({ id }) => id);
-    const { runs } = await api.request<{ runs: { nodes: { provenance: queries.Provenance | null }[] } }>(
-      queries.provenance,
-      { ids, first: ids.length },
-    );
+    const { runs } = await api.request(queries.provenance, { ids, first: ids.length });
     all.push(...runs.nodes.flatMap(({ provenance }) => provenance ?? []));
   }
   return all;
@@ -121,20 +118,15 @@ async function fetchHistory(
   const series: queries.Series[] = [];
   for (const chunk of chunksOf(runs, Math.max(1, Math.floor(seriesAtATime / names.length)))) {
     const runIds = chunk.map(({ id }) => id);
-    const { metricHistory } = await api.request<{ metricHistory: queries.Series[] }>(queries.history, {
-      runIds,
-      names,
-    });
+    const { metricHistory } = await api.request(queries.history, { runIds, names: [...names] });
     series.push(...metricHistory);
   }
   return series;
 }
 
 async function fetchConfusion(api: Api, finished: readonly queries.Run[]): Promise<queries.Series[] | null> {
-  const { run } = await api.request<{ run: { metrics: { name: string }[] } }>(queries.metricNames, {
-    id: finished.at(-1)!.id,
-  });
-  const names = run.metrics.map(({ name }) => name);
+  const { run } = await api.request(queries.metricNames, { id: finished.at(-1)!.id });
+  const names = run!.metrics.map(({ name }) => name);
   const classes = classesIn(names);
   const cells = names.filter((name) => isConfusionName(name, 'test'));
   if (cells.length === 0 || classes.length > mostClasses) return null;

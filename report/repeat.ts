@@ -1,13 +1,13 @@
 import { countText } from '../presentation/format';
 import type { ReportData } from './fetch';
 import { type Column, type Html, html, section, table } from './html';
-import type { Attempt, Settings } from './queries';
+import type { Attempt, Definition, Settings, Spec } from './queries';
 
 /** Everything needed to do it again. */
 export function repeatSection(data: ReportData, command: string): Html {
   const { experiment, settings } = data;
   const { shared, own } = partedSettings(settings);
-  const { preset: _, ...definition } = experiment.definition;
+  const { preset: _, ...definition } = experiment.definition as Definition;
   const input = { name: experiment.name, question: experiment.question, ...definition };
   return section(
     'repeat',
@@ -114,7 +114,8 @@ function partedSettings(settings: ReadonlyMap<string, Settings>): {
   const byName = new Map<string, Map<string, string>>();
   const add = (name: string, variant: string, value: string) =>
     byName.set(name, (byName.get(name) ?? new Map<string, string>()).set(variant, value));
-  for (const [variant, { spec, parameters }] of settings) {
+  for (const [variant, { spec: given, parameters }] of settings) {
+    const spec = given as Spec;
     add('method', variant, spec.method);
     for (const [name, value] of Object.entries(spec.data)) add(`data.${name}`, variant, textOf(value));
     add('teacher', variant, modelText(spec.teacher));
@@ -135,7 +136,7 @@ const textOf = (value: unknown): string =>
   value === null ? 'none' : typeof value === 'string' ? value : JSON.stringify(value);
 
 /** The usual sources of a model in words, any other as the definition has it. */
-function modelText(source: Settings['spec']['teacher']): string {
+function modelText(source: Spec['teacher']): string {
   const { kind, location, runId, groupId: _, ...rest } = source ?? {};
   if (kind === 'run') return `the model of run ${runId}`;
   return kind === 'folder' && Object.keys(rest).length === 0 ? String(location) : textOf(source);

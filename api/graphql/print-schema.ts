@@ -1,13 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lexicographicSortSchema, printSchema } from 'graphql';
+import { minifyIntrospection, outputIntrospectionFile } from '@gql.tada/internal';
+import { introspectionFromSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import { createApiSchema } from './schema';
 
-const path = join(__dirname, '../../schema.graphql');
+const root = join(__dirname, '../..');
 
-/** The schema as it is committed: sorted, so that moving code changes nothing. */
-async function currentSchema(): Promise<string> {
-  return `${printSchema(lexicographicSortSchema(await createApiSchema()))}\n`;
+/** The committed files: the schema, and its types, from which those of the clients' operations are inferred. Sorted, so
+ * that moving code changes neither. */
+async function currentFiles(): Promise<Map<string, string>> {
+  const schema = lexicographicSortSchema(await createApiSchema());
+  const introspection = minifyIntrospection(introspectionFromSchema(schema));
+  return new Map([
+    ['schema.graphql', `${printSchema(schema)}\n`],
+    ['client/schema-types.d.ts', outputIntrospectionFile(introspection, { fileType: '.d.ts', shouldPreprocess: true })],
+  ]);
 }
 
 /** Lines that are on one side alone, with their numbers: enough to see what changed. */
@@ -26,18 +33,21 @@ function differences(committed: string[], current: string[]): string[] {
     .map(({ text }) => text);
 }
 
-/** Writes schema.graphql; with --check only compares, and exits with 1 where it is stale. */
+/** Writes the files; with --check only compares, and exits with 1 where one is stale. */
 async function main(): Promise<void> {
-  const current = await currentSchema();
-  if (!process.argv.includes('--check')) {
-    writeFileSync(path, current);
-    return;
+  const check = process.argv.includes('--check');
+  for (const [name, current] of await currentFiles()) {
+    if (!check) writeFileSync(join(root, name), current);
+    else if (!isCurrent(name, current)) process.exitCode = 1;
   }
-  const committed = readFileSync(path, 'utf8');
-  if (committed === current) return;
-  console.error('schema.graphql is stale: run `npm run schema` and commit it. - committed, + current:');
+}
+
+function isCurrent(name: string, current: string): boolean {
+  const committed = readFileSync(join(root, name), 'utf8');
+  if (committed === current) return true;
+  console.error(`${name} is stale: run \`npm run schema\` and commit it. - committed, + current:`);
   for (const line of differences(committed.split('\n'), current.split('\n'))) console.error(line);
-  process.exitCode = 1;
+  return false;
 }
 
 void main();

@@ -1,8 +1,8 @@
 import type { Client } from 'graphql-ws';
+import { type Operation, textOf } from '../../client/operation';
 import { explainRefusal, isExpired } from '../../client/refused-token';
 import { AccessRefused, createSocketClient, type Following, follow as followWith } from '../../client/subscription';
 import { authorization, currentPage } from './page';
-import type { Operation } from './queries';
 
 /** `unreachable` is worth trying again as it is, `unauthorised` with another token, `refused` not at all. */
 export class RequestFailure extends Error {
@@ -71,7 +71,7 @@ async function send<Data, Variables>(
   return fetch(currentPage().config.api, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(given && { authorization: given }) },
-    body: JSON.stringify({ query: operation.text, variables }),
+    body: JSON.stringify({ query: textOf(operation), variables }),
     ...(signal ? { signal } : {}),
   }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
@@ -111,14 +111,14 @@ function socketClient(): Client {
 }
 
 /** Follows a subscription on the socket of this page; the function it returns ends that. */
-export const follow = <Data, Variables extends { after: string | null }>(
+export const follow = <Data, Variables extends { after?: string | null }>(
   operation: Operation<Data, Variables>,
   variables: Omit<Variables, 'after'>,
   following: Omit<Following<Data>, 'query' | 'variables' | 'renewToken'>,
 ): (() => void) =>
   followWith<Data>(socketClient(), {
     ...following,
-    query: operation.text,
+    query: textOf(operation),
     variables,
     renewToken: () => currentPage().session.renew(),
     ...(following.poll && { poll: () => asPoll(following.poll!) }),

@@ -105,7 +105,7 @@ export function ExperimentPage({ id, mayEdit }: { id: string; mayEdit: boolean }
         <ConfusionCard {...{ variants, version }} />
         <Notes notes={experiment.notes} />
       </div>
-      <DefinitionCard definition={experiment.definition} variants={variants} />
+      <DefinitionCard definition={experiment.definition as queries.Definition} variants={variants} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Operation } from '../../client/operation';
 import { RequestFailure, request } from './api';
-import type { Operation } from './queries';
 
 export interface QueryState<Data> {
   /** The newest answer; the former one while another is on its way. */

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import type { ResultOf } from '../../client/operation';
 import { connecting, type Live } from '../../client/subscription';
 import { follow, request } from './api';
 import { type LiveRun, most, runsOfExperiment, runUpdated } from './queries';
@@ -47,11 +48,9 @@ export function useLiveRuns(experimentId: string): { runs: LiveRun[]; live: Live
   return { runs, live };
 }
 
-type RunsPage = { nodes: LiveRun[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
-
 async function* pagesOfRuns(experimentId: string): AsyncGenerator<LiveRun[]> {
   for (let after: string | null = null, more = true; more; ) {
-    const { runs }: { runs: RunsPage } = await request(runsOfExperiment, {
+    const { runs }: ResultOf<typeof runsOfExperiment> = await request(runsOfExperiment, {
       experimentId,
       first: most.polledRuns,
       after,

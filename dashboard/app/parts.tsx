@@ -4,7 +4,7 @@ import type { Live, LiveState } from '../../client/subscription';
 import type { RunState } from '../../contract/run-states';
 import { agoText, countText, timeText } from '../../presentation/format';
 import { RequestFailure, request } from './api';
-import type { Note, Operation, Problem, RunCount } from './queries';
+import type { Change, Note, Problem, RunCount } from './queries';
 
 /** In the order of a run's life; the bar shows what is done first. */
 export const runStates: RunState[] = [
@@ -128,7 +128,7 @@ export function Select(props: {
 export function ChangeButton<Given extends { id: string }>(props: {
   label: string;
   question: string;
-  change: Operation<{ change: { __typename: string; problems?: Problem[] } }, Given & { key: string }>;
+  change: Change<Given & { key: string }>;
   given: Given | null;
   dangerous?: boolean;
   onDone(): void;
@@ -137,7 +137,7 @@ export function ChangeButton<Given extends { id: string }>(props: {
   const { label, question, change, given, dangerous = false, onDone, children } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const [key, setKey] = useState('');
-  const [problems, setProblems] = useState<Problem[]>([]);
+  const [problems, setProblems] = useState<readonly Problem[]>([]);
   const [sending, setSending] = useState(false);
 
   const open = () => {

@@ -1,5 +1,6 @@
 import { runUntilOver } from '../../client/follow';
 import { type Api, connect } from '../../client/graphql';
+import { graphql } from '../../client/operation';
 import { AccessRefused } from '../../client/subscription';
 import { insertExperiment, insertRun, useTestServices } from '../testkit/api-services';
 import { type PageStack, startPageStack } from '../testkit/page-stack';
@@ -30,15 +31,14 @@ describe('a command on the stack', () => {
   });
   const cancel = (api: Api) =>
     api.request(
-      'mutation { cancelExperiment(id: "experiment") { __typename ... on Failure { problems { message } } } }',
+      graphql('mutation { cancelExperiment(id: "experiment") { __typename ... on Failure { problems { message } } } }'),
+      {},
     );
 
   it('finds the socket, and follows runs on it until they are over', async () => {
     stack = await startPageStack(services(), { issuer });
     const api = open(issuer.token());
-    const { service } = await api.request<{ service: { subscriptionsUrl: string } }>(
-      '{ service { subscriptionsUrl } }',
-    );
+    const { service } = await api.request(graphql('{ service { subscriptionsUrl } }'), {});
     expect(service.subscriptionsUrl).toBe(stack.live.gateway.url);
     const followed = runUntilOver(api, 'experiment');
     await waitFor(() => stack.live.gateway.posts.some(({ message }) => message.type === 'next'));
@@ -63,7 +63,7 @@ describe('a command on the stack', () => {
     ['another audience', { aud: 'other' }, {}, /for the audience other; compare these with .*OidcAudience/],
   ])('says that it was refused for %s', async (_what, claims, header, message) => {
     stack = await startPageStack(services(), { issuer });
-    const refused = open(issuer.token(claims, header)).request('{ viewer { name } }');
+    const refused = open(issuer.token(claims, header)).request(graphql('{ viewer { name } }'), {});
     await expect(refused).rejects.toThrow(AccessRefused);
     await expect(refused).rejects.toThrow(message);
     await expect(refused).rejects.toThrow(/Give a token by --token or STILLHOUSE_TOKEN/);

@@ -1,15 +1,15 @@
-import type { Comparison } from '../../client/comparison';
-import { comparisonLines } from '../../client/tables';
+import { type ComparisonTable, comparisonLines } from '../../client/tables';
+import type { VerdictKind } from '../../presentation/statistics';
 
 const group = (name: string, mean: number) => ({
   ...{ name, mean, n: 2, standardDeviation: 0.01, interval: { low: mean - 0.1, high: mean + 0.1 } },
   ...{ best: { seed: 0, value: mean }, worst: { seed: 1, value: mean } },
 });
 
-const verdicts = (kind: string, count: number) =>
+const verdicts = (kind: VerdictKind, count: number) =>
   Array.from({ length: count }, (_, at) => ({ verdict: { kind, text: `${kind} ${at}` } }));
 
-const comparison: Comparison = {
+const comparison: ComparisonTable = {
   groups: [group('kd', 0.5), group('meta-lora [loraRank=64]', 0.6)],
   pairs: [...verdicts('BETTER', 1), ...verdicts('NOT_TESTED', 20), ...verdicts('NO_EVIDENCE', 11)],
   warnings: [{ message: 'few seeds' }],
@@ -24,7 +24,7 @@ describe('the table of a comparison', () => {
   });
 
   it('tells every tested pair, and of many only those that differ one by one', () => {
-    const told = (of: Comparison) => comparisonLines(of).filter((line) => line.startsWith('verdict'));
+    const told = (of: ComparisonTable) => comparisonLines(of).filter((line) => line.startsWith('verdict'));
     expect(told(comparison)).toHaveLength(12);
     expect(told({ ...comparison, pairs: [...comparison.pairs, ...verdicts('NO_EVIDENCE', 1)] })).toEqual([
       'verdict: BETTER 0',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { buildSchema, type GraphQLSchema, parse, validate } from 'graphql';
 import { checkOperation } from '../../api/graphql/operation';
 import { createApiSchema } from '../../api/graphql/schema';
+import { textOf } from '../../client/operation';
 import * as queries from '../../dashboard/app/queries';
 
 const { most } = queries;
@@ -26,7 +27,7 @@ const largest: Record<string, Record<string, unknown>> = {
 };
 
 const operations = Object.entries(queries).flatMap(([name, value]) =>
-  'text' in value ? [{ name, document: parse(value.text) }] : [],
+  'kind' in value ? [{ name, document: parse(textOf<unknown, never>(value)) }] : [],
 );
 
 describe('the documents of the dashboard', () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSchema, parse, validate } from 'graphql';
 import { type Api, ApiError } from '../../client/graphql';
+import { textOf as textOfOperation } from '../../client/operation';
 import { curveChart } from '../../report/charts';
 import { fetchReport } from '../../report/fetch';
 import { readOptions } from '../../report/options';
@@ -17,7 +18,8 @@ const services = useTestServices();
 
 /** The API without a transport: the same operations, held to the same limits. */
 const api: Api = {
-  request: (query, variables) => dataOf(services(), query, variables),
+  request: (operation, variables) =>
+    dataOf(services(), textOfOperation(operation), variables as Record<string, unknown>),
   follow: () => {
     throw new Error('a report follows nothing');
   },
@@ -348,8 +350,10 @@ it('there is nothing to report before a run has finished', async () => {
 
 it('every operation of the report is one of the schema', () => {
   const schema = buildSchema(readFileSync(join(__dirname, '../../schema.graphql'), 'utf8'));
-  for (const text of Object.values(queries).filter((value) => typeof value === 'string'))
-    expect(validate(schema, parse(text)).map(({ message }) => message)).toEqual([]);
+  for (const operation of Object.values(queries))
+    expect(validate(schema, parse(textOfOperation<unknown, never>(operation))).map(({ message }) => message)).toEqual(
+      [],
+    );
 });
 
 it('curves are drawn with their bands, and named', () => {

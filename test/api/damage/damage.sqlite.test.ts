@@ -15,6 +15,7 @@ import { followMetrics } from '../../../api/subscriptions/metric-updates.service
 import { createRunChanges } from '../../../api/subscriptions/run-changes';
 import { followRuns } from '../../../api/subscriptions/run-updates.service';
 import type { Api } from '../../../client/graphql';
+import { textOf } from '../../../client/operation';
 import { cancelledKey, experimentKey } from '../../../contract/keys';
 import { directoryObjectStore } from '../../../contract/objects/directory';
 import * as dashboard from '../../../dashboard/app/queries';
@@ -154,13 +155,13 @@ async function askEverything(services: Services): Promise<Answers> {
   for (const [name, [document, variables]] of Object.entries(queries))
     answers[name] = await request(document, variables);
   for (const [name, operation] of Object.entries(dashboard))
-    if ('text' in operation && operation.text.startsWith('query'))
+    if ('kind' in operation && textOf<unknown, never>(operation).startsWith('query'))
       answers[`page ${name}`] = await request(
-        operation.text,
+        textOf<unknown, never>(operation),
         pageVariables[name] ?? { id: damagedRun, experimentId, first: 10, after: null },
       );
   const api: Api = {
-    request: (document, variables) => request(document, variables),
+    request: (operation, variables) => request(textOf(operation), variables as Record<string, unknown>),
     follow: async () => {
       throw new Error('a report follows nothing');
     },
