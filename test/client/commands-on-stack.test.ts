@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Api, connect } from '../../client/graphql';
+import { graphql } from '../../client/operation';
 import { insertExperiment, type TestServices, useTestServices } from '../testkit/api-services';
 import { insertEvaluatedRun, writeTestPredictions } from '../testkit/evaluated-run';
 import { describeWithMoto } from '../testkit/moto-server';
@@ -125,9 +126,8 @@ describeWithMoto('npm run experiment on the stack', (moto) => {
     await eventually('it is followed', async () =>
       stack.live.gateway.posts.some(({ message }) => message.type === 'next'),
     );
-    await api.request(
-      `mutation { cancelExperiment(id: "${(await found())!.id}") { __typename ... on Failure { problems { message } } } }`,
-    );
+    const cancel = graphql('mutation Cancel($id: ID!) { cancelExperiment(id: $id) { __typename } }');
+    await api.request(cancel, { id: (await found())!.id });
     const { code, stdout, stderr } = await ended;
     expect([code, stderr]).toEqual([1, expect.stringMatching(/scratch seed 0: CANCELLED/)]);
     expect(stdout).toContain(`${stack.url}#/experiments/${(await found())!.id}`);
