@@ -3,14 +3,16 @@ import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { buildSchema, type PubSub } from 'type-graphql';
 import { authorize } from '../access/authorize';
 import { ViewerResolver } from './access/viewer.resolver';
+import { Conflict, Failure, InvalidInput, NotFound } from './common/failures.type';
 import { ComparedPairResolver, ComparisonResolver } from './comparison/comparison.resolver';
 import { ExperimentResolver } from './experiments/experiment.resolver';
 import { ExperimentMutationsResolver } from './experiments/experiment-mutations.resolver';
+import { RunExperimentResolver } from './experiments/run-experiment.resolver';
 import { ExportResolver } from './exports/export.resolver';
-import { Conflict, Failure, InvalidInput, NotFound } from './failures.type';
 import { MethodResolver } from './methods/method.resolver';
 import { MetricHistoryResolver } from './metrics/metric-history.resolver';
 import { PresetResolver } from './presets/preset.resolver';
+import { PresetMutationsResolver } from './presets/preset-mutations.resolver';
 import { RunResolver } from './runs/run.resolver';
 import { RunMutationsResolver } from './runs/run-mutations.resolver';
 import { SearchResolver } from './search/search.resolver';
@@ -41,7 +43,9 @@ export async function createApiSchema(): Promise<GraphQLSchema> {
       MethodResolver,
       MetricHistoryResolver,
       MetricUpdatesResolver,
+      PresetMutationsResolver,
       PresetResolver,
+      RunExperimentResolver,
       RunMutationsResolver,
       RunResolver,
       RunUpdatesResolver,

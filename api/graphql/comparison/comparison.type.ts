@@ -7,7 +7,7 @@ import type { ComparedPairs as Pairs } from '../../comparison/request';
 import type { RunState as RunStateName } from '../../database/tables';
 import { isFailure } from '../../shared/errors';
 import { listCost } from '../../shared/limits';
-import { failureTypeNames, InvalidInput } from '../failures.type';
+import { failureTypeNames, InvalidInput } from '../common/failures.type';
 import { Metric } from '../metrics/metric.type';
 import { RunState } from '../runs/run.input';
 import { ComparisonWarning, Interval } from './pair.type';

@@ -15,7 +15,7 @@ import {
   type GivenTeacher,
 } from '../../definition/definition';
 import { limits } from '../../shared/limits';
-import { HalvingInput, RandomSearchInput } from '../search/search.input';
+import { HalvingInput, RandomSearchInput } from './search.input';
 
 export const EngineChoice = { auto: 'auto', native: 'native', portable: 'portable' } as const;
 registerEnumType(EngineChoice, {
@@ -265,6 +265,7 @@ export const selectByDescription =
 export const maxCostDescription =
   'USD beyond which it launches nothing more, all attempts counted, those at work too; no limit when left out.';
 /** Of the field by which a request is known when it comes again. */
+export const launchDescription = 'Launch it in the same step.';
 export const keyDescription =
   'Your own id of this request: sent again within 30 days with the same body it gives the same answer, with another it is refused.';
 

@@ -1,12 +1,16 @@
 import { Arg, Authorized, Ctx, Float, ID, Mutation, Resolver } from 'type-graphql';
-import { checkedPreset } from '../../definition/preset-definition';
-import { cloneExperiment, createExperiment, type ExperimentOutcome } from '../../experiments/experiment.service';
+import { cloneExperiment, createExperiment } from '../../experiments/experiment.service';
 import * as control from '../../experiments/experiment-control.service';
 import { annotate } from '../../experiments/note.service';
 import type { ApiContext } from '../../shared/context';
-import { invalidInput, isFailure } from '../../shared/errors';
-import { PresetExperimentInput } from '../presets/preset.input';
-import { CloneExperimentInput, ExperimentInput, keyDescription, NoteInput } from './definition.input';
+import { isFailure } from '../../shared/errors';
+import {
+  CloneExperimentInput,
+  ExperimentInput,
+  keyDescription,
+  launchDescription,
+  NoteInput,
+} from './definition.input';
 import {
   AnnotateResult,
   ChangeExperimentResult,
@@ -14,14 +18,9 @@ import {
   CreateExperimentResult,
   RetryFailedRunsResult,
 } from './experiment-results.type';
-import { experimentView, noteView } from './experiment-view';
+import { experimentPayload, experimentView, noteView } from './experiment-view';
 
 const idDescription = 'Id of the experiment.';
-const launchDescription = 'Launch it in the same step.';
-
-const payload = (outcome: ExperimentOutcome) =>
-  isFailure(outcome) ? outcome : { ...outcome, experiment: experimentView(outcome.experiment) };
-
 @Resolver()
 export class ExperimentMutationsResolver {
   @Authorized('editor')
@@ -34,23 +33,7 @@ export class ExperimentMutationsResolver {
     @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
   ) {
     const { clientRequestId, ...definition } = input;
-    return payload(await createExperiment(services, definition, { clientRequestId, launch }));
-  }
-
-  @Authorized('editor')
-  @Mutation(() => CreateExperimentResult, {
-    description: "Defines one of the thesis's experiments by its name, as `createExperiment` would.",
-  })
-  async createExperimentFromPreset(
-    @Ctx() { services }: ApiContext,
-    @Arg('input', () => PresetExperimentInput, { description: 'Which one, and what to run it on.' })
-    input: PresetExperimentInput,
-    @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
-  ) {
-    const { clientRequestId, ...given } = input;
-    const definition = checkedPreset(given);
-    if (definition.kind === 'invalid') return invalidInput(definition.problems);
-    return payload(await createExperiment(services, definition.value, { clientRequestId, launch }));
+    return experimentPayload(await createExperiment(services, definition, { clientRequestId, launch }));
   }
 
   @Authorized('editor')
@@ -62,7 +45,7 @@ export class ExperimentMutationsResolver {
     @Arg('launch', () => Boolean, { defaultValue: false, description: launchDescription }) launch: boolean,
   ) {
     const changed = { ...(changes ?? {}), name } as Parameters<typeof cloneExperiment>[2];
-    return payload(await cloneExperiment(services, id, changed, { clientRequestId, launch }));
+    return experimentPayload(await cloneExperiment(services, id, changed, { clientRequestId, launch }));
   }
 
   @Authorized('editor')
@@ -73,7 +56,7 @@ export class ExperimentMutationsResolver {
     @Arg('clientRequestId', () => String, { nullable: true, description: keyDescription })
     clientRequestId: string | null,
   ) {
-    return payload(await control.launchExperiment(services, id, clientRequestId));
+    return experimentPayload(await control.launchExperiment(services, id, clientRequestId));
   }
 
   @Authorized('editor')
@@ -84,7 +67,7 @@ export class ExperimentMutationsResolver {
     @Ctx() { services }: ApiContext,
     @Arg('id', () => ID, { description: idDescription }) id: string,
   ) {
-    return payload(await control.cancelExperiment(services, id));
+    return experimentPayload(await control.cancelExperiment(services, id));
   }
 
   @Authorized('editor')
@@ -111,7 +94,7 @@ export class ExperimentMutationsResolver {
     @Arg('maxCost', () => Float, { nullable: true, description: 'In USD; null lifts the limit.' })
     maxCost: number | null,
   ) {
-    return payload(await control.setMaxCost(services, id, maxCost ?? null));
+    return experimentPayload(await control.setMaxCost(services, id, maxCost ?? null));
   }
 
   @Authorized('editor')
@@ -124,7 +107,7 @@ export class ExperimentMutationsResolver {
     @Arg('remove', () => [String], { defaultValue: [], description: 'Tags it loses, if it has them.' })
     remove: string[],
   ) {
-    return payload(await control.tagExperiment(services, id, { add, remove }));
+    return experimentPayload(await control.tagExperiment(services, id, { add, remove }));
   }
 
   @Authorized('editor')
@@ -146,6 +129,6 @@ export class ExperimentMutationsResolver {
     @Arg('id', () => ID, { description: idDescription }) id: string,
     @Arg('archived', () => Boolean, { defaultValue: true, description: 'false brings it back.' }) archived: boolean,
   ) {
-    return payload(await control.archiveExperiment(services, id, archived));
+    return experimentPayload(await control.archiveExperiment(services, id, archived));
   }
 }

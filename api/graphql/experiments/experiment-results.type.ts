@@ -1,6 +1,6 @@
 import { createUnionType, Field, ID, ObjectType } from 'type-graphql';
 import { isFailure } from '../../shared/errors';
-import { Conflict, failureTypeNames, InvalidInput, NotFound } from '../failures.type';
+import { Conflict, failureTypeNames, InvalidInput, NotFound } from '../common/failures.type';
 import { ExperimentType, Note } from './experiment.type';
 
 @ObjectType({ simpleResolvers: true, description: 'It is done.' })

@@ -1,4 +1,6 @@
 import type { ExperimentTable, Tables } from '../../database/tables';
+import type { ExperimentOutcome } from '../../experiments/experiment.service';
+import { isFailure } from '../../shared/errors';
 import type { ExperimentType, Note } from './experiment.type';
 
 const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
@@ -22,6 +24,10 @@ export function experimentView(row: ExperimentTable): ExperimentType {
     archivedAt: date(row.archived_at),
   };
 }
+
+/** The outcome of a mutation with the experiment as clients see it. */
+export const experimentPayload = (outcome: ExperimentOutcome) =>
+  isFailure(outcome) ? outcome : { ...outcome, experiment: experimentView(outcome.experiment) };
 
 export function noteView(row: Tables['note']): Note {
   return {

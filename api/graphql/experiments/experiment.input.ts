@@ -4,8 +4,8 @@ import type {
   ExperimentOrder,
   ExperimentOrderField as ExperimentOrderFieldName,
 } from '../../experiments/experiment-filter';
-import { TextConditionInput, TimeConditionInput } from '../conditions.input';
-import { NullsPlace, OrderDirection } from '../page.type';
+import { TextConditionInput, TimeConditionInput } from '../common/conditions.input';
+import { NullsPlace, OrderDirection } from '../common/page.type';
 import { ExperimentState } from './experiment.type';
 
 @InputType({ description: 'Tests on the state of an experiment; all that are given must hold.' })

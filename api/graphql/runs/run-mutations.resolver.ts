@@ -2,7 +2,7 @@ import { Arg, Authorized, Ctx, createUnionType, Field, ID, Mutation, ObjectType,
 import { type ChangeRunOutcome, cancelRun, retryRun } from '../../runs/change-run.service';
 import type { ApiContext } from '../../shared/context';
 import { isFailure } from '../../shared/errors';
-import { Conflict, failureTypeNames, InvalidInput, NotFound } from '../failures.type';
+import { Conflict, failureTypeNames, InvalidInput, NotFound } from '../common/failures.type';
 import { RunType } from './run.type';
 import { runView } from './run-view';
 

@@ -3,7 +3,7 @@ import { specOfRecord } from '../../../contract/run-spec';
 import { isOver } from '../../../contract/run-states';
 import type { AttemptTable, RunTable, SummaryMetricTable } from '../../database/tables';
 import { failureKindOf } from '../../runs/run-life';
-import { selectedFields } from '../selected-fields';
+import { selectedFields } from '../common/selected-fields';
 import type { Attempt, RunType, SummaryMetric } from './run.type';
 
 const date = (text: string | null): Date | null => (text === null ? null : new Date(text));

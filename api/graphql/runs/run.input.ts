@@ -8,8 +8,8 @@ import type {
   RunOrder,
   RunOrderField as RunOrderFieldName,
 } from '../../runs/run-filter';
-import { NumberConditionInput, TextConditionInput, TimeConditionInput } from '../conditions.input';
-import { NullsPlace, OrderDirection } from '../page.type';
+import { NumberConditionInput, TextConditionInput, TimeConditionInput } from '../common/conditions.input';
+import { NullsPlace, OrderDirection } from '../common/page.type';
 
 export const Reducer = { LAST: 'LAST', BEST: 'BEST', MIN: 'MIN', MAX: 'MAX', MEAN: 'MEAN' } as const;
 registerEnumType(Reducer, {

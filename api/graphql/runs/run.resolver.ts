@@ -4,10 +4,8 @@ import { findProvenance } from '../../ingest/provenance.service';
 import { findRun, searchRuns } from '../../runs/run.service';
 import type { ApiContext } from '../../shared/context';
 import { limits, listCost, namedCost, pageCost } from '../../shared/limits';
-import { ExperimentType, Note } from '../experiments/experiment.type';
-import { experimentView, noteView } from '../experiments/experiment-view';
-import { loadersOf } from '../loaders';
-import { afterDescription, connection, connectionTypes, firstDescription } from '../page.type';
+import { loadersOf } from '../common/loaders';
+import { afterDescription, connection, connectionTypes, firstDescription } from '../common/page.type';
 import { Provenance } from './provenance.type';
 import { RunFilterInput, RunOrderInput } from './run.input';
 import { Attempt, RunParameter, RunType, SummaryMetric } from './run.type';
@@ -52,13 +50,6 @@ export class RunResolver {
       { edges: edges.map(({ cursor, node }) => ({ cursor, node: runView(node) })), hasNextPage },
       totalCount,
     );
-  }
-
-  @FieldResolver(() => ExperimentType, { description: 'The experiment it belongs to.' })
-  async experiment(@Root() { id, experimentId }: RunType, @Ctx() context: ApiContext): Promise<ExperimentType> {
-    const row = await loadersOf(context).experiment.experiments.load(experimentId);
-    if (row === null) throw new Error(`run ${id} is of experiment ${experimentId}, which is not there`);
-    return experimentView(row);
   }
 
   @FieldResolver(() => [RunParameter], {
@@ -110,10 +101,5 @@ export class RunResolver {
   })
   async provenance(@Root() { id, state }: RunType, @Ctx() { services }: ApiContext): Promise<Provenance | null> {
     return findProvenance(services, id, state === 'SUCCEEDED');
-  }
-
-  @FieldResolver(() => [Note], { description: 'Remarks on it, the oldest first.', complexity: listCost(3) })
-  async notes(@Root() { id }: RunType, @Ctx() context: ApiContext): Promise<Note[]> {
-    return (await loadersOf(context).experiment.runNotes.load(id)).map(noteView);
   }
 }

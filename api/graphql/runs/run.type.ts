@@ -1,7 +1,7 @@
 import { GraphQLDateTimeISO, GraphQLJSONObject, GraphQLSafeInt } from 'graphql-scalars';
 import { Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { EnergySource as EnergySourceName, RunState as RunStateName } from '../../database/tables';
-import { Problem } from '../failures.type';
+import { Problem } from '../common/failures.type';
 import { RunState } from './run.input';
 
 @ObjectType({ simpleResolvers: true, description: 'How far a run is.' })

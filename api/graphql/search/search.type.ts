@@ -1,8 +1,8 @@
 import { createUnionType, Field, Float, ID, Int, ObjectType } from 'type-graphql';
 import { isFailure } from '../../shared/errors';
 import { listCost } from '../../shared/limits';
+import { failureTypeNames, InvalidInput } from '../common/failures.type';
 import { Interval } from '../comparison/pair.type';
-import { failureTypeNames, InvalidInput } from '../failures.type';
 
 @ObjectType({ simpleResolvers: true, description: 'A score over the runs of one point.' })
 export class PointScore {

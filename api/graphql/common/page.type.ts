@@ -1,6 +1,6 @@
 import { GraphQLSafeInt } from 'graphql-scalars';
 import { type ClassType, Field, ObjectType, registerEnumType } from 'type-graphql';
-import { limits } from '../shared/limits';
+import { limits } from '../../shared/limits';
 
 export enum OrderDirection {
   ASC = 'ASC',

@@ -1,6 +1,6 @@
 import { GraphQLDateTimeISO } from 'graphql-scalars';
 import { Field, Float, InputType } from 'type-graphql';
-import type { NumberCondition, TextCondition, TimeCondition } from '../database/conditions';
+import type { NumberCondition, TextCondition, TimeCondition } from '../../database/conditions';
 
 @InputType({ description: 'Tests on a number; all that are given must hold. A missing number passes none of them.' })
 export class NumberConditionInput implements NumberCondition {

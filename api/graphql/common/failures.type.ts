@@ -1,5 +1,5 @@
 import { Field, InterfaceType, ObjectType, registerEnumType } from 'type-graphql';
-import type { Failure as FailureData } from '../shared/errors';
+import type { Failure as FailureData } from '../../shared/errors';
 
 export enum FailureKind {
   INVALID_INPUT = 'INVALID_INPUT',
