@@ -46,7 +46,8 @@ export async function serveGraphqlHttp(
   // First, since every other route would be tried before it.
   app.use(
     '/graphql',
-    express.json({ limit: limits.bodyBytes }),
+    // A compressed body, which may be a thousand times as large, is refused (415).
+    express.json({ limit: limits.bodyBytes, inflate: false }),
     textGuard,
     expressMiddleware(apollo, {
       context: async ({ req }): Promise<ApiContext> => {

@@ -28,6 +28,8 @@ import { MessageSender, SharedPayload } from './message-sender';
 import { isFromHere } from './origin';
 
 const mostSockets = 1000;
+/** A client that has not said who it is by then is let go. */
+const greetingMilliseconds = 3_000;
 /** A client that has not answered a ping by the time of the next is gone. */
 const pingMilliseconds = 12_000;
 /** Bytes that wait for a client to read them: as much as all its operations may send at a time. */
@@ -43,8 +45,11 @@ type SocketContext = Context<Record<string, unknown>, SocketExtra>;
 
 /** Serves `graphql-transport-ws` at /graphql of an HTTP server, under the same rules as HTTP. */
 export function serveGraphqlSocket(http: Server, options: GraphqlOptions): { close(): Promise<void> } {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.bodyBytes, handleProtocols });
+  // A compressed message may be a thousand times as large once it is opened.
+  const limited = { maxPayload: limits.bodyBytes, perMessageDeflate: false };
+  const sockets = new WebSocketServer({ noServer: true, ...limited, handleProtocols });
   const protocol = makeServer<Record<string, unknown>, SocketExtra>({
+    connectionInitWaitTimeout: greetingMilliseconds,
     async onConnect(context) {
       const given = authorizationOf(context.connectionParams) ?? context.extra.request.headers.authorization;
       const outcome = await options.access.authenticate(given);

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** How long a client may take, and how many may be connected. */
-const patience = {
+export const usualPatience = {
   /** To send the headers of a request. */
   headersMilliseconds: 20_000,
   /** To send a whole request; the largest body has a megabyte. */
@@ -15,7 +15,7 @@ const patience = {
 };
 
 /** An HTTP server that no client holds for long: a slow one is cut off, and further connections are closed at once. */
-export function createHttpServer(answer: RequestListener): Server {
+export function createHttpServer(answer: RequestListener, patience = usualPatience): Server {
   const server = createServer(
     {
       headersTimeout: patience.headersMilliseconds,
