@@ -1,6 +1,6 @@
 import type { ParameterName, ParameterOverrides } from './parameters';
 
-export const methodNames = [
+export const trainingMethodNames = [
   'scratch',
   'kd',
   'pkd',
@@ -14,6 +14,13 @@ export const methodNames = [
   'finetune',
   'finetune-lora',
 ] as const;
+export type TrainingMethodName = (typeof trainingMethodNames)[number];
+
+/** Methods that transform a trained model. */
+export const compressionNames = ['magnitude'] as const;
+export type CompressionName = (typeof compressionNames)[number];
+
+export const methodNames = [...trainingMethodNames, ...compressionNames] as const;
 export type MethodName = (typeof methodNames)[number];
 
 /**
@@ -33,8 +40,8 @@ export interface MethodDescription {
   trains: 'student' | 'teacher';
   needs: {
     teacher: TeacherNeed;
-    /** `attention`: the student must pool its words by attention. */
-    student: 'any' | 'attention';
+    /** `attention`: the student must pool its words by attention. `trained`: it must come from a run or a folder. */
+    student: 'any' | 'attention' | 'trained';
     /** Whether it learns from quiz rows, which it then keeps out of the training rows. */
     quiz: boolean;
   };
@@ -108,6 +115,20 @@ const peft = [
 const pilot = ['quizBatchSize', 'pilotOptimizer', 'pilotLearningRate'] as const satisfies ParameterName[];
 const meta = [...pilot, 'normaliseMetaGradient'] as const satisfies ParameterName[];
 const finetuneDefaults = { epochs: 4, warmupShare: 0.1, schedule: 'linear' } as const satisfies ParameterOverrides;
+
+/** Of data and input that a compression reads: it evaluates the model on the rows that the model was selected and tested on. */
+const evaluation = [
+  'preprocessing',
+  'quizShare',
+  'devShare',
+  'splitSeed',
+  'trainShare',
+  'maxWords',
+  'maxTokens',
+] as const satisfies ParameterName[];
+
+/** Whether a method transforms a trained model. */
+export const isCompression = (method: MethodName): method is CompressionName => methods[method].kind === 'transform';
 
 /** The catalogue: one entry a method, in the order in which a reader meets them. */
 export const methods: Readonly<Record<MethodName, MethodDescription>> = {
@@ -283,5 +304,19 @@ export const methods: Readonly<Record<MethodName, MethodDescription>> = {
       ...peft,
       'trainOnQuiz',
     ],
+  },
+  magnitude: {
+    name: 'magnitude',
+    title: 'Magnitude pruning',
+    description:
+      'Sets the smallest weights of the matrices of a trained model to 0, once; embeddings, biases, norms and the head stay. A training that begins with its model keeps the zeros (Han et al., 2015).',
+    kind: 'transform',
+    trains: 'student',
+    needs: { teacher: 'none', student: 'trained', quiz: false },
+    teacherLearns: 'nothing',
+    paper: 'Han et al., 2015, arXiv:1506.02626',
+    defaults: {},
+    defaultsReason: '',
+    parameters: [...evaluation, 'sparsity', 'pruningScope'],
   },
 };

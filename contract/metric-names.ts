@@ -4,7 +4,7 @@ export type Split = 'dev' | 'test';
 /**
  * Names of the metrics a run logs. `train/...` and `quiz/...` are means since the last record; `dev/...` and
  * `test/...` are the student's (in fine-tuning the teacher's) scores; `teacher/dev/...` those of the teacher of a
- * student's run; `seconds/...` wall clock. Direction, unit and title of each stand in `metrics.ts`.
+ * student's run; `seconds/...` wall clock; `model/...` the size of a pruned model. Direction, unit and title of each stand in `metrics.ts`.
  */
 export const metricNames = {
   trainLoss: 'train/loss',
@@ -20,6 +20,8 @@ export const metricNames = {
   epochSeconds: 'seconds/epoch',
   trainSeconds: 'seconds/train',
   evaluateSeconds: 'seconds/evaluate',
+  sparsity: 'model/sparsity',
+  nonZeroParameters: 'model/non-zero-parameters',
 } as const;
 
 /** Scores of one evaluated split; `subject` is empty for the model the run trains. */

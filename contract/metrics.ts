@@ -61,6 +61,8 @@ const trainingMetrics: Record<keyof typeof metricNames, Omit<MetricDescription, 
   epochSeconds: { title: 'Time per epoch', unit: 'seconds', better: 'lower', split: null },
   trainSeconds: { title: 'Training time per epoch', unit: 'seconds', better: 'lower', split: null },
   evaluateSeconds: { title: 'Evaluation time per epoch', unit: 'seconds', better: 'lower', split: null },
+  sparsity: { title: 'Zeros among the pruned weights', unit: 'share', better: 'none', split: null },
+  nonZeroParameters: { title: 'Parameters that are not 0', unit: null, better: 'lower', split: null },
 };
 
 const splits = ['dev', 'test'] as const;

@@ -251,6 +251,19 @@ export const parametersSchema = z.strictObject({
     .enum(['ends', 'epochs'])
     .default('ends')
     .describe('Score the teacher on dev and test before and after training, or after every epoch.'),
+  // Compression
+  sparsity: z
+    .number()
+    .min(0)
+    .max(0.99)
+    .default(0.5)
+    .describe('Share of the weights that magnitude pruning sets to 0; 2:4 always takes a half.'),
+  pruningScope: z
+    .enum(['matrix', 'global', 'row', '2:4'])
+    .default('matrix')
+    .describe(
+      'Which weights magnitude pruning compares: those of a `matrix`, all (`global`), those that lead to one output (`row`), or each four neighbouring inputs of an output, of which the two smallest go (`2:4`).',
+    ),
 });
 
 /** The hyper-parameters of a run, all resolved. */

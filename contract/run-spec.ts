@@ -254,6 +254,12 @@ function studentProblems({ method, student, parameters }: z.output<z.ZodObject<t
         ];
   if (student === null) return [{ path: ['student'], message: `method "${method}" needs a student`, input: student }];
   const problems = sizeProblems('student', student);
+  if (needs.student === 'trained' && (student.kind === 'bilstm' || student.kind === 'random'))
+    problems.push({
+      path: ['student', 'kind'],
+      message: `${method} compresses a trained model: give a run or a folder`,
+      input: student.kind,
+    });
   if (needs.student !== 'attention') return problems;
   if (student.kind === 'folder' || student.kind === 'random')
     problems.push({
@@ -275,6 +281,10 @@ function sizeProblems(role: 'teacher' | 'student', source: ModelSource): PartPro
   const message = `${source.heads} heads do not divide a hidden size of ${source.hidden}`;
   return [{ path: [role, 'heads'], message, input: source.heads }];
 }
+
+/** Epochs of a run: a transformation is evaluated once, as one epoch. */
+export const epochsOf = ({ method, parameters }: Pick<RunSpec, 'method' | 'parameters'>): number =>
+  methods[method].kind === 'transform' ? 1 : parameters.epochs;
 
 /** Ids of the runs whose models a run takes: it begins when all of them have succeeded. */
 export function dependenciesOf({ teacher, student }: Pick<RunSpec, 'teacher' | 'student'>): string[] {

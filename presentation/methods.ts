@@ -4,6 +4,8 @@ export interface MethodFacts {
   /** `student` or `teacher`. */
   trains: string;
   needsTeacher: boolean;
+  /** `train` or `transform`. */
+  kind: string;
 }
 
 /** Whether runs of a method leave a teacher behind. */
@@ -18,6 +20,8 @@ export function usualBaseline<Variant extends { method: string }>(
   variants: readonly Variant[],
   methods: readonly MethodFacts[],
 ): Variant | null {
-  const plain = methods.filter(({ trains, needsTeacher }) => trains === 'student' && !needsTeacher);
+  const plain = methods.filter(
+    ({ kind, trains, needsTeacher }) => kind === 'train' && trains === 'student' && !needsTeacher,
+  );
   return variants.find(({ method }) => plain.some(({ name }) => name === method)) ?? null;
 }

@@ -62,7 +62,7 @@ export const provenance = graphql(`query Provenance($ids: [String!]!, $first: In
 }`);
 export type Provenance = NonNullable<ResultOf<typeof provenance>['runs']['nodes'][number]['provenance']>;
 
-export const methods = graphql('query Methods { methods { name trains needsTeacher } }');
+export const methods = graphql('query Methods { methods { name kind trains needsTeacher } }');
 
 /** Names of everything one run logged. */
 export const metricNames = graphql(`query MetricNames($id: ID!) { run(id: $id) { metrics { name } } }`);

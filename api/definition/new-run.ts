@@ -1,4 +1,4 @@
-import type { RunSpec } from '../../contract/run-spec';
+import { epochsOf, type RunSpec } from '../../contract/run-spec';
 import type { RunTable } from '../database/tables';
 import { variantGroupId } from './variant-group';
 
@@ -30,7 +30,7 @@ export function newRun(
     step: 0,
     total_steps: 0,
     epoch: 0,
-    total_epochs: spec.parameters.epochs,
+    total_epochs: epochsOf(spec),
     engine: null,
     device: null,
     elapsed_seconds: 0,

@@ -1,6 +1,6 @@
 import { computeSchema, instanceSizes } from '../../contract/compute';
 import type { Machine } from '../../contract/records';
-import { dependenciesOf, type RunSpec, specOfRecord } from '../../contract/run-spec';
+import { dependenciesOf, epochsOf, type RunSpec, specOfRecord } from '../../contract/run-spec';
 import { noPrices, type Price, priceOf } from '../cost/prices';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
 import { planRuns } from '../definition/plan-runs';
@@ -144,7 +144,7 @@ function planMethod(
   const onTheseData = runs.filter(({ spec }) => spec.data.train === specs[0]!.data.train);
   const used = onTheseData.length > 0 ? onTheseData : runs;
   // Work grows with epochs and rows; what a setting such as the width of the student costs is not told apart.
-  const work = ({ parameters }: RunSpec) => parameters.epochs * parameters.trainShare;
+  const work = (spec: RunSpec) => epochsOf(spec) * spec.parameters.trainShare;
   const total = specs.reduce((sum, spec) => sum + work(spec), 0);
   const perWork = (figure: (run: (typeof used)[number]) => number | null): number | null => {
     const known = used.flatMap((run) => {
@@ -161,7 +161,7 @@ function planMethod(
     method: {
       method,
       runs: specs.length,
-      epochs: specs.reduce((sum, { parameters }) => sum + parameters.epochs, 0),
+      epochs: specs.reduce((sum, spec) => sum + epochsOf(spec), 0),
       seconds,
       cost: price === null ? times(costPerWork, total) : times(seconds, price.perHour / 3600),
       basis: basisOf(method, used.length, { onTheseData: onTheseData.length > 0, price }),

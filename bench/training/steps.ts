@@ -1,10 +1,10 @@
-import type { MethodName } from '../../contract/methods';
+import type { TrainingMethodName } from '../../contract/methods';
 import type { ParameterOverrides } from '../../contract/parameters';
 
 /** A training step that is measured, and the PyTorch steps that do the same work. */
 export interface MeasuredStep {
   name: string;
-  method: MethodName;
+  method: TrainingMethodName;
   parameters: ParameterOverrides;
   peers: Peer[];
 }

@@ -20,7 +20,7 @@ export const most = {
 
 export const viewer = graphql('query Viewer { viewer { name role } }');
 
-export const methodFacts = graphql('query Methods { methods { name trains needsTeacher } }');
+export const methodFacts = graphql('query Methods { methods { name kind trains needsTeacher } }');
 
 const experimentRow = graphql(`fragment ExperimentRow on Experiment {
   id name question state tags createdAt archivedAt runCounts { state isOver count }

@@ -3,6 +3,7 @@ import type { Role } from '../data/batch';
 import { initialEmbedding, readWordVectors, type WordVectors } from '../data/embeddings';
 import type { LoadedModel } from '../models/model';
 import { type ModelFiles, readText } from '../models/model-files';
+import { keepZeros, readSparseMatrices } from '../models/sparse';
 import { initialiseTransformer } from '../models/transformer/architecture';
 import { bertConfig } from '../models/transformer/families/bert';
 import { readTransformer, type StoredTransformer } from '../models/transformer/folder';
@@ -54,6 +55,7 @@ async function newBilstm(
       model: bilstmModel({ config, classes, vocabulary, parameters, dropoutRate: studentDropout }),
       weights: initialiseBilstm(config, { values, size: embeddingSize }, randomStream(seed, 'student')),
       isTrained: false,
+      sparseMatrices: [],
       notes: known === null ? [] : [`${known} of the student's ${vocabulary.length - 2} words have a given vector`],
     },
   };
@@ -61,6 +63,24 @@ async function newBilstm(
 
 /** A model of a run, new or read from files. @returns what is wrong, by the path of its source in the definition */
 export async function loadModel(
+  role: Role,
+  source: ModelSource,
+  located: Pick<LocatedModel, 'files' | 'vectorsFile'>,
+  spec: RunSpec,
+  classes: readonly string[],
+  trainTexts: readonly string[],
+): Promise<Checked<LoadedModel>> {
+  const loaded = await loadDense(role, source, located, spec, classes, trainTexts);
+  if (loaded.kind === 'invalid' || located.files === null) return loaded;
+  const sparse = await readSparseMatrices(located.files);
+  if (sparse.kind === 'invalid')
+    return { kind: 'invalid', problems: sparse.problems.map(({ message }) => ({ path: role, message })) };
+  const { model, weights } = loaded.value;
+  const kept = keepZeros(model, weights, sparse.value);
+  return { kind: 'valid', value: { ...loaded.value, model: kept, sparseMatrices: sparse.value } };
+}
+
+async function loadDense(
   role: Role,
   source: ModelSource,
   { files, vectorsFile }: Pick<LocatedModel, 'files' | 'vectorsFile'>,
@@ -91,7 +111,7 @@ export async function loadModel(
     dropoutRate,
     loraScale: 1,
   });
-  return { kind: 'valid', value: { model, weights, isTrained: hasTrainedHead, notes } };
+  return { kind: 'valid', value: { model, weights, isTrained: hasTrainedHead, sparseMatrices: [], notes } };
 }
 
 function filesOf(files: ModelFiles | null): ModelFiles {
@@ -123,7 +143,7 @@ async function storedBilstm(
     parameters: { preprocessing, maxWords },
     dropoutRate,
   });
-  return { kind: 'valid', value: { model, weights, isTrained: true, notes: [] } };
+  return { kind: 'valid', value: { model, weights, isTrained: true, sparseMatrices: [], notes: [] } };
 }
 
 type Parts = [Checked<WordPieceTokenizer>, Checked<StoredTransformer>];

@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { methods } from '../../contract/methods';
+import { isCompression, methods } from '../../contract/methods';
 import type { Split } from '../../contract/metric-names';
 import { selectByProblem } from '../../contract/metrics';
 import type { DataFiles, Result } from '../../contract/records';
-import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
+import { type Checked, epochsOf, type Problem, type RunSpec } from '../../contract/run-spec';
+import { compressions } from '../compression';
 import type { Batch, Role } from '../data/batch';
 import { batchOf, epochOrder, evaluationOrder, quizOrder } from '../data/batches';
 import { type DataSet, loadDataSet } from '../data/dataset';
@@ -42,7 +43,7 @@ export interface RunInputs extends TeacherOfRun {
   /** The state before the first step. To be called once: it takes over the initial weights. */
   begin(): TrainingState;
   /** The model the run trains. */
-  subject: Pick<RunModel, 'role' | 'classifier' | 'exportFiles'>;
+  subject: Pick<RunModel, 'role' | 'classifier' | 'exportFiles' | 'sparseMatrices'>;
   /** Of the teacher; null if it leaves none. */
   adapterFiles: RunModel['adapterFiles'];
 }
@@ -140,7 +141,7 @@ function checkSelection({ selectBy }: RunSpec, classes: readonly string[]): Chec
 
 /** The hints that the method asks for; null: none. */
 function hintsAskedFor({ method, parameters }: RunSpec, teacher: RunModel | null): HintRequest | null {
-  const { hints } = methodDefinitions[method];
+  const hints = isCompression(method) ? undefined : methodDefinitions[method].hints;
   return hints && teacher ? hints(parameters, teacher.model.sizes) : null;
 }
 
@@ -177,22 +178,31 @@ type Models = { student: RunModel | null; teacher: RunModel | null };
 
 function assemble(spec: RunSpec, classes: readonly string[], examples: RunExamples, { student, teacher }: Models) {
   const { parameters, seed, method } = spec;
-  const { epochs, batchSize, quizBatchSize, lengthAwareBatching } = parameters;
+  const { batchSize, quizBatchSize, lengthAwareBatching } = parameters;
   const { train, quiz, dev, test } = examples;
-  const stepsPerEpoch = Math.ceil(train.rows.length / batchSize);
+  const steps = isCompression(method) ? compressions[method].steps(student!.model) : null;
+  const stepsPerEpoch = steps ?? Math.ceil(train.rows.length / batchSize);
+  const epochs = epochsOf(spec);
   const totalSteps = epochs * stepsPerEpoch;
-  const created = createMethod(method, {
-    parameters,
-    totalSteps,
-    student: student?.classifier ?? null,
-    teacher: teacher?.classifier ?? null,
-    hints: student &&
-      teacher && {
-        student: student.states,
-        sizes: { student: student.model.sizes, teacher: teacher.model.sizes },
-        random: randomStream(seed, 'projections'),
-      },
-  });
+  const created = isCompression(method)
+    ? compressions[method].create({ parameters, model: student!.model })
+    : createMethod(method, {
+        parameters,
+        totalSteps,
+        student: student?.classifier ?? null,
+        teacher: teacher?.classifier ?? null,
+        hints: student &&
+          teacher && {
+            student: student.states,
+            sizes: { student: student.model.sizes, teacher: teacher.model.sizes },
+            random: randomStream(seed, 'projections'),
+          },
+      });
+  // A compression takes its steps on no rows.
+  const orderOf = (epoch: number): Int32Array[] =>
+    steps === null
+      ? epochOrder(train, batchSize, lengthAwareBatching, seed, epoch)
+      : Array.from({ length: steps }, () => new Int32Array());
   const evaluationBatches = (of: typeof dev) =>
     evaluationOrder(of, evaluationBatchSize).map((positions) => batchOf(of, positions));
   const subject = (student ?? teacher) as RunModel;
@@ -202,8 +212,7 @@ function assemble(spec: RunSpec, classes: readonly string[], examples: RunExampl
     rows: { train: train.rows.length, quiz: quiz.rows.length, dev: dev.rows.length, test: test.rows.length },
     stepsPerEpoch,
     totals: { totalSteps, totalEpochs: epochs },
-    trainBatches: (epoch: number) =>
-      epochOrder(train, batchSize, lengthAwareBatching, seed, epoch).map((positions) => batchOf(train, positions)),
+    trainBatches: (epoch: number) => orderOf(epoch).map((positions) => batchOf(train, positions)),
     quizBatch: (step: number) =>
       methods[method].needs.quiz ? batchOf(quiz, quizOrder(quiz, quizBatchSize ?? batchSize, seed, step)) : null,
     evaluationBatches: { dev: evaluationBatches(dev), test: evaluationBatches(test) },

@@ -1,6 +1,7 @@
 import { modelKey } from '../../contract/keys';
-import { methods } from '../../contract/methods';
+import { isCompression, methods } from '../../contract/methods';
 import type { Checked, Problem, RunSpec } from '../../contract/run-spec';
+import { compressions } from '../compression';
 import type { Role } from '../data/batch';
 import { methodDefinitions } from '../methods';
 import {
@@ -15,6 +16,7 @@ import {
 import { loraScale } from '../models/peft/lora';
 import { insertedModule, loraSettings, partlyTrained } from '../models/peft/peft';
 import { peftAdapter } from '../models/peft/peft-adapter';
+import { savedAsSparse } from '../models/sparse';
 import { attentionName, embeddingName } from '../models/word/bilstm';
 import { randomStream } from '../numeric/random';
 import type { Weights } from '../numeric/weights';
@@ -34,6 +36,8 @@ export interface RunModel {
   /** Cache of the frozen lower layers' outputs, filled lazily; null when every layer may change. */
   hiddenStates: HiddenStates | null;
   isTrained: boolean;
+  /** Matrices whose zeros are kept, or are made by a compression. */
+  sparseMatrices: readonly string[];
   notes: string[];
   /** A folder that other runs take as their model; LoRA and DoRA merged. */
   exportFiles(learnt: Weights): Promise<SavedFiles>;
@@ -70,8 +74,11 @@ export async function buildTeacher(
 /** The student of a run: all of it learns, except for a word embedding that is kept frozen. */
 function studentOfRun(
   { method, parameters }: RunSpec,
-  { model, weights, isTrained, notes }: LoadedModel,
+  { model: loaded, weights, isTrained, sparseMatrices: before, notes }: LoadedModel,
 ): Checked<RunModel> {
+  const made = isCompression(method) ? compressions[method].sparseMatrices(loaded) : [];
+  const sparseMatrices = [...new Set([...before, ...made])];
+  const model = made.length > 0 ? savedAsSparse(loaded, sparseMatrices) : loaded;
   const problems = tooManyTokens('student', parameters, model);
   if (methods[method].needs.student === 'attention' && !(attentionName in weights))
     problems.push({
@@ -84,18 +91,18 @@ function studentOfRun(
   const parts: Parts = isFrozen
     ? { learning: rest, frozen: { [embeddingName]: embedding } }
     : { learning: weights, frozen: {} };
-  return { kind: 'valid', value: runModel('student', model, parts, { isTrained, notes }) };
+  return { kind: 'valid', value: runModel('student', model, parts, { isTrained, sparseMatrices, notes }) };
 }
 
 /** The teacher of a run: as much of it learns as the method and `peft` choose. @returns what does not fit together */
 function teacherOfRun(spec: RunSpec, loaded: LoadedModel): Checked<RunModel> {
-  const problems = misfits(spec, loaded.model);
+  const problems = misfits(spec, loaded);
   if (problems.length > 0) return { kind: 'invalid', problems };
   const { model, parts } = divided(spec, loaded);
-  const { isTrained } = loaded;
+  const { isTrained, sparseMatrices } = loaded;
   const notes = [...loaded.notes, ...notesOn(spec, loaded.model)];
   const hiddenStates = unchangingStates(spec, model, parts.frozen);
-  const run = runModel('teacher', model, parts, { isTrained, notes, hiddenStates });
+  const run = runModel('teacher', model, parts, { isTrained, sparseMatrices, notes, hiddenStates });
   const { head, peft } = model;
   if (peft === null || !leavesAdapter(spec, peft.base)) return { kind: 'valid', value: run };
   const names = { head, nameInFile: peft.nameInFile };
@@ -110,7 +117,7 @@ function runModel(
   role: Role,
   model: Model,
   { learning, frozen }: Parts,
-  rest: { isTrained: boolean; notes: string[]; hiddenStates?: HiddenStates | null },
+  rest: Pick<RunModel, 'isTrained' | 'sparseMatrices' | 'notes'> & { hiddenStates?: HiddenStates | null },
 ): RunModel {
   const { hiddenStates = null } = rest;
   return {
@@ -141,14 +148,23 @@ function runModel(
 }
 
 /** What the definition asks for and a teacher of this size cannot do. */
-function misfits({ method, parameters }: RunSpec, { sizes, peft, description }: Model): Problem[] {
+function misfits({ method, parameters }: RunSpec, { model, sparseMatrices }: LoadedModel): Problem[] {
+  const { sizes, peft, description } = model;
   const problems = tooManyTokens('teacher', parameters, { sizes });
-  problems.push(...(methodDefinitions[method].problems?.(parameters, sizes) ?? []));
+  if (!isCompression(method)) problems.push(...(methodDefinitions[method].problems?.(parameters, sizes) ?? []));
   if (!trainsPart(method)) return problems;
   if (peft === null)
     return [
       ...problems,
       { path: 'teacher', message: `${method} trains a part of a transformer: ${description} has none` },
+    ];
+  if (sparseMatrices.length > 0)
+    return [
+      ...problems,
+      {
+        path: 'teacher',
+        message: `it was pruned, and ${method} would fill its zeros: give a model that was not, or train all of it`,
+      },
     ];
   const beyond = (parameters.loraLayers ?? []).filter((layer) => layer >= sizes.layers);
   if (beyond.length > 0) {

@@ -1,4 +1,4 @@
-import type { MethodName } from '../../contract/methods';
+import type { TrainingMethodName } from '../../contract/methods';
 import { distilbert } from './distilbert';
 import { dixtill } from './dixtill';
 import { kd } from './kd';
@@ -10,7 +10,7 @@ import { finetune, scratch } from './supervised';
 import { tinybert } from './tinybert';
 
 /** The methods by name; `contract/methods.ts` describes each for users. */
-export const methodDefinitions: Readonly<Record<MethodName, MethodDefinition>> = {
+export const methodDefinitions: Readonly<Record<TrainingMethodName, MethodDefinition>> = {
   scratch,
   kd,
   pkd: patientDistillation,
@@ -26,5 +26,5 @@ export const methodDefinitions: Readonly<Record<MethodName, MethodDefinition>> =
 };
 
 /** The method of a run. @throws Error if the setting lacks a model the method needs */
-export const createMethod = (name: MethodName, setting: MethodSetting): Method =>
+export const createMethod = (name: TrainingMethodName, setting: MethodSetting): Method =>
   methodDefinitions[name].create(setting);

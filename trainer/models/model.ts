@@ -34,8 +34,10 @@ export type MatrixRole =
 export interface ModelLayer {
   /** Beginning of the names of the layer's weights. */
   name: string;
-  /** Its matrices: `<name>.weight`, [outputs, inputs]. */
-  matrices: Partial<Readonly<Record<MatrixRole, { name: string; shape: readonly [number, number] }>>>;
+  /** Its matrices: `<name>.weight`, [outputs, inputs]; the other way round where `inputsFirst`. */
+  matrices: Partial<
+    Readonly<Record<MatrixRole, { name: string; shape: readonly [number, number]; inputsFirst?: boolean }>>
+  >;
 }
 
 /** A module inserted into some layers: adapters `size` wide, or prefixes of `size` keys and values. */
@@ -127,6 +129,8 @@ export interface LoadedModel {
   weights: Weights;
   /** Whether its head has been trained: before that its scores mean nothing. */
   isTrained: boolean;
+  /** Matrices whose zeros are kept; none for a model that was not pruned. */
+  sparseMatrices: readonly string[];
   /** What a reader of the result should know. */
   notes: string[];
 }

@@ -3,6 +3,7 @@ import { describeMetric, isBetter } from '../../contract/metrics';
 import { type Scores, scoreMetrics, scoresOf } from '../evaluation/evaluate';
 import { predict } from '../evaluation/predict';
 import type { RunInputs } from '../inputs/run-inputs';
+import { withoutTrainingOnly } from '../models/model';
 import { packWeights } from '../models/weights-file';
 import { NotFiniteError } from '../records/figures';
 import { finiteOrNull } from '../records/metric-log';
@@ -43,7 +44,7 @@ export async function evaluateEpoch(
   }
   const evaluateSeconds = (performance.now() - startedAt) / 1000;
   session.seconds.evaluate += evaluateSeconds;
-  if (epoch > 0) Object.assign(values, trainingValues(session, evaluateSeconds));
+  if (epoch > 0) Object.assign(values, trainingValues(session, evaluateSeconds), await sparsityValues(run, session));
   if (Object.keys(values).length === 0) return 'evaluated';
   records.metrics.add({
     step,
@@ -93,10 +94,28 @@ function trainingValues({ figures }: Session, evaluateSeconds: number): Record<s
   const { means, examples, seconds } = figures.close('epoch');
   return {
     ...means,
-    [metricNames.examplesPerSecond]: examples / seconds,
+    ...(examples > 0 && { [metricNames.examplesPerSecond]: examples / seconds }),
     [metricNames.trainSeconds]: seconds,
     [metricNames.evaluateSeconds]: evaluateSeconds,
     [metricNames.epochSeconds]: seconds + evaluateSeconds,
+  };
+}
+
+/** How much of a pruned model is left; nothing of a model that is not pruned. */
+async function sparsityValues({ subject }: RunInputs, { state }: Session): Promise<Record<string, number>> {
+  if (subject.sparseMatrices.length === 0) return {};
+  const { weights } = learnerOf(state, subject.role);
+  let [all, allOfSparse, zerosOfSparse] = [0, 0, 0];
+  for (const [name, weight] of Object.entries(withoutTrainingOnly(weights))) {
+    all += weight.size;
+    if (!subject.sparseMatrices.includes(name)) continue;
+    const values = await weight.data();
+    allOfSparse += values.length;
+    for (const value of values) zerosOfSparse += Number(value === 0);
+  }
+  return {
+    [metricNames.sparsity]: zerosOfSparse / allOfSparse,
+    [metricNames.nonZeroParameters]: all - zerosOfSparse,
   };
 }
 

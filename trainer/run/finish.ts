@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adapterFolder, modelKey, resultKey } from '../../contract/keys';
+import { isCompression } from '../../contract/methods';
 import type { Attempt, MetricRecord, Result } from '../../contract/records';
 import { describeFile } from '../checkpoint/stored-file';
 import type { RunInputs } from '../inputs/run-inputs';
@@ -47,8 +48,10 @@ export async function finishRun(
     dataFiles: run.dataFiles,
     selectedOn: run.spec.selectBy,
     selected: evaluatedEpoch(history, selected.epoch),
-    final: evaluatedEpoch(history, run.spec.parameters.epochs),
-    trainedParameters: countValues(state.student?.weights) + countValues(state.teacher?.weights),
+    final: evaluatedEpoch(history, run.totals.totalEpochs),
+    trainedParameters: isCompression(run.spec.method)
+      ? 0
+      : countValues(state.student?.weights) + countValues(state.teacher?.weights),
     modelBytes: weightsBytes(files),
     modelFiles: model.map(([name, body]) => describeFile(name, body)),
     seconds: { total: records.elapsedSeconds(), ...session.seconds },

@@ -34,7 +34,7 @@ export async function train(
 ): Promise<TrainingEnd> {
   const session = resumed ? restoreSession(resumed, run) : newSession(run);
   try {
-    while (session.epoch <= run.spec.parameters.epochs) {
+    while (session.epoch <= run.totals.totalEpochs) {
       const batches = session.epoch === 0 ? [] : run.trainBatches(session.epoch);
       while (session.stepInEpoch < batches.length) {
         if (await isInterrupted(signal)) return await interrupt(run, session, records);
@@ -84,6 +84,8 @@ async function logInterval(session: Session, records: RunRecords): Promise<void>
   await session.figures.readBack();
   session.seconds.train += (performance.now() - startedAt) / 1000;
   const { means, examples, seconds } = session.figures.close('interval');
+  // A compression takes its steps on no rows.
+  if (examples === 0) return;
   records.metrics.add({
     step: session.step,
     epoch: session.epoch,

@@ -28,7 +28,9 @@ export class MethodNeeds {
   })
   teacher: string;
 
-  @Field(() => String, { description: 'Of a student: `any`, or one that pools its words by `attention`.' })
+  @Field(() => String, {
+    description: 'Of a student: `any`, one that pools its words by `attention`, or one that is `trained`.',
+  })
   student: string;
 
   @Field(() => Boolean, { description: 'Whether it learns from the quiz rows.' })
@@ -48,6 +50,11 @@ export class Method {
 
   @Field(() => String, { description: 'What it does, with its source.' })
   description: string;
+
+  @Field(() => String, {
+    description: '`train`: epochs of steps; `transform`: a trained model goes in, another one comes out.',
+  })
+  kind: string;
 
   @Field(() => String, { description: 'What a run leaves behind: a `student`, or a `teacher` other runs take.' })
   trains: string;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type MethodName, methodNames } from '../../../contract/methods';
+import { type TrainingMethodName, trainingMethodNames } from '../../../contract/methods';
 import { metricNames } from '../../../contract/metric-names';
 import type { ParameterOverrides, Parameters } from '../../../contract/parameters';
 import { createMethod } from '../../../trainer/methods';
@@ -27,7 +27,7 @@ const totalSteps = 100;
 const dropout = 0.2;
 
 /** A method on tiny models. Whatever the method, student and teacher start from the same weights. */
-function tiny(name: MethodName, overrides: ParameterOverrides = {}, exact: Partial<Parameters> = {}) {
+function tiny(name: TrainingMethodName, overrides: ParameterOverrides = {}, exact: Partial<Parameters> = {}) {
   const usesLora = name.endsWith('lora');
   const lora = () =>
     initialiseLora(
@@ -52,7 +52,7 @@ function tiny(name: MethodName, overrides: ParameterOverrides = {}, exact: Parti
 const batchAt = (step: number) => wordProblem(8, step);
 const quizAt = (step: number) => wordProblem(6, 1000 + step);
 const inputsOf =
-  (teacher: Classifier, teacherWeights: Weights, name: MethodName = 'kd') =>
+  (teacher: Classifier, teacherWeights: Weights, name: TrainingMethodName = 'kd') =>
   (step: number): StepInputs => {
     const batch = batchAt(step);
     const teacherLogits = teacher(batch, null)(teacherWeights);
@@ -110,7 +110,7 @@ describeOnEveryEngine('methods', () => {
       });
   });
 
-  it.each(methodNames)('%s leaves no tensor behind after its first step', (name) => {
+  it.each(trainingMethodNames)('%s leaves no tensor behind after its first step', (name) => {
     const { method, begin, teacher } = tiny(name, { pilotOptimizer: 'adam' });
     const counts: number[] = [];
     const inputs = Array.from({ length: 4 }, (_, step) => inputsOf(teacher, tinyTeacherWeights(), name)(step));
@@ -124,7 +124,7 @@ describeOnEveryEngine('methods', () => {
     expect(counts).toEqual(counts.map(() => counts[0]));
   });
 
-  it.each(methodNames)('%s gives the same weights from the same seed, and others from other masks', (name) => {
+  it.each(trainingMethodNames)('%s gives the same weights from the same seed, and others from other masks', (name) => {
     const run = (seed: number) => {
       const { method, begin, teacher } = tiny(name);
       const { state } = takeStep(method, begin, {
@@ -137,7 +137,7 @@ describeOnEveryEngine('methods', () => {
     expect(run(1)).not.toEqual(run(2));
   });
 
-  it.each(methodNames)('%s shows a NaN in its figures', (name) => {
+  it.each(trainingMethodNames)('%s shows a NaN in its figures', (name) => {
     const { method, begin, teacher } = tiny(name);
     const spoilt = (learner: TrainingState['student']) =>
       learner && { ...learner, weights: mapWeights(learner.weights, (weight) => tf.mul(weight, Number.NaN)) };
@@ -215,7 +215,7 @@ describeOnEveryEngine('methods', () => {
 
   it('refuses to be made or begun without the models it needs', () => {
     const setting = { parameters: parameters(), totalSteps, student: null, teacher: null };
-    for (const name of methodNames)
+    for (const name of trainingMethodNames)
       expect(() => createMethod(name, setting)).toThrow(/needs (a student|a teacher|the states)/);
     const method = createMethod('scratch', { ...setting, student: tinyStudent() });
     expect(() => method.begin({ student: null, teacher: null })).toThrow('needs student weights');

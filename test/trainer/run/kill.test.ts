@@ -42,6 +42,23 @@ describe('a run that is killed again and again', () => {
       );
     expect(Object.keys(readEnds(folder.path(), 'killed'))).toEqual([String(kills + 1)]);
   });
+
+  it('ends as if it had never been: a student that is pruned, and recovers', async () => {
+    const { data, execution } = tinyRun(folder.path(), 'kd');
+    const killed = { ...execution, checkpointSeconds: 0 };
+    expect(await runTrainer(folder.path(), tinyRun(folder.path(), 'kd', { runId: 'kd' }))).toMatchObject({ code: 0 });
+    const prune = { version: 2, method: 'magnitude', data, student: { kind: 'run', runId: 'kd' } } as const;
+    const recover = tinyRun(folder.path(), 'kd', {
+      ...{ version: 2, teacher: tinyTeacher, student: { kind: 'run', runId: 'prune' }, parameters: { batchSize: 32 } },
+    });
+    for (const [runId, spec] of Object.entries({ prune, recover })) {
+      const undisturbed = { ...spec, runId, execution };
+      expect(await runTrainer(folder.path(), undisturbed)).toMatchObject({ code: exitCodes.succeeded });
+      const again = { ...spec, runId: `${runId}-killed`, execution: killed };
+      await killUntilDone(folder.path(), writeSpec(folder.path(), again));
+      expect(await outcomeOf(folder.path(), again.runId)).toEqual(await outcomeOf(folder.path(), runId));
+    }
+  });
 });
 
 /** Starts a run and kills it after some random number of writes, a random moment later; until it comes through. */

@@ -23,7 +23,11 @@ export interface BilstmSetting {
 export function bilstmModel({ config, classes, vocabulary, parameters, dropoutRate }: BilstmSetting): Model {
   const { units, embedding } = config;
   const shape = [embedding + units, 4 * units] as const;
-  const matrix = (direction: 'forward' | 'backward') => ({ name: `lstm.${direction}`, shape });
+  const matrix = (direction: 'forward' | 'backward') => ({
+    name: `lstm.${direction}`,
+    shape,
+    inputsFirst: true,
+  });
   const masksOf = (inputs: Sequences, dropout: RandomStream | null) =>
     dropout && dropoutMasks({ words: embedding, state: 2 * units }, inputs, dropoutRate, dropout);
   return {
