@@ -185,6 +185,7 @@ export const run = graphql(
   run(id: $id) {
     ...LiveRun
     experiment { id name }
+    dependsOn
     engine device trainedParameters modelBytes selectedEpoch resultNotes damage startedAt finishedAt
     instanceType pricePerHour billedSeconds cost energyWattHours energySource
     parameters { name text }

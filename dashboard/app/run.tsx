@@ -245,6 +245,7 @@ function RunFacts({ run, history }: { run: queries.RunDetails; history: Stitched
       <h2 id="parameters">Parameters</h2>
       <dl class="facts">
         <Fact name="Method">{method}</Fact>
+        {run.dependsOn.length > 0 && <Fact name="Takes the models of runs">{run.dependsOn.join(', ')}</Fact>}
         {engine && <Fact name="Engine">{device ? `${engine} on ${device}` : engine}</Fact>}
         {progress.elapsedSeconds > 0 && <Fact name="Training took">{durationText(progress.elapsedSeconds)}</Fact>}
         {selectedEpoch !== null && <Fact name="Model of epoch (best on dev)">{selectedEpoch}</Fact>}

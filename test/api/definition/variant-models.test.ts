@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { completeDefinition, type GivenDefinition } from '../../../api/definition/definition';
 import { planRuns } from '../../../api/definition/plan-runs';
 import { variantGroupId } from '../../../api/definition/variant-group';
@@ -124,4 +126,21 @@ describe('a variant that names another one as its model', () => {
     ]);
     expect(problemsOf({ variants })[4]!.message).toContain('there is no variant "nobody"; there are teacher, a, b');
   });
+});
+
+it('the pipeline of docs/compression.md is a definition of four groups beside its teacher and kd', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/compression.md'), 'utf8');
+  const [, given] = /```json\n(.*?)```/s.exec(page)!;
+  const planned = planRuns(completeDefinition(JSON.parse(given!)), 'x');
+  if (planned.kind === 'invalid') throw new Error(JSON.stringify(planned.problems));
+  const variants = new Set(planned.value.map(({ variant }) => variant));
+  expect([...variants]).toEqual([
+    'teacher',
+    'kd',
+    'prune [sparsity=0.5]',
+    'prune [sparsity=0.75]',
+    'recover [sparsity=0.5]',
+    'recover [sparsity=0.75]',
+  ]);
+  expect(planned.value).toHaveLength(1 + 5 * 3);
 });
