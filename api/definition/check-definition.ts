@@ -5,6 +5,7 @@ import { type Problem, problemsOf } from '../../contract/run-spec';
 import { isMethod, reads } from './catalogue';
 import { type ExperimentDefinition, teacherVariant } from './definition';
 import { randomSearchProblems } from './random-search';
+import { suggestion } from './similar-name';
 import { variantModelProblems } from './variant-models';
 
 /** Sizes of a definition; the number of runs has its own limit. */
@@ -122,7 +123,11 @@ function checkVariants({ variants }: ExperimentDefinition, problem: Report): voi
     if (name.trim() === '') problem(`${path}.name`, 'is empty: give the variant a name');
     if (variants.findIndex((other) => other.name === name) < place)
       problem(`${path}.name`, `"${name}" is the name of another variant as well`);
-    if (!isMethod(method)) problem(`${path}.method`, `"${method}" is no method: use one of ${methodNames.join(', ')}`);
+    if (!isMethod(method))
+      problem(
+        `${path}.method`,
+        `"${method}" is not a method: use one of ${methodNames.join(', ')}${suggestion(method, methodNames)}`,
+      );
     else checkNames(parameters, method, `${path}.parameters`, problem);
   });
 }
@@ -131,7 +136,10 @@ function checkVariants({ variants }: ExperimentDefinition, problem: Report): voi
 function checkNames(given: object, method: MethodName, path: string, problem: Report): void {
   for (const name of Object.keys(given))
     if (!isParameter(name))
-      problem(`${path}.${name}`, `there is no hyper-parameter "${name}"; ${method} reads ${namesRead(method)}`);
+      problem(
+        `${path}.${name}`,
+        `there is no hyper-parameter "${name}"; ${method} reads ${namesRead(method)}${suggestion(name, methods[method].parameters)}`,
+      );
     else if (!reads(method, name))
       problem(
         `${path}.${name}`,
@@ -161,8 +169,10 @@ function checkSharedParameters({ parameters, variants }: ExperimentDefinition, p
       problem(`parameters.${name}`, `no variant reads "${name}": remove it, or add a variant whose method does`);
 }
 
-const unknownParameter = (name: string): string =>
-  `there is no hyper-parameter "${name}"; there are ${Object.keys(parametersSchema.shape).join(', ')}`;
+function unknownParameter(name: string): string {
+  const names = Object.keys(parametersSchema.shape);
+  return `there is no hyper-parameter "${name}"; there are ${names.join(', ')}${suggestion(name, names)}`;
+}
 
 function checkGrid(definition: ExperimentDefinition, problem: Report): void {
   const { grid } = definition;

@@ -217,7 +217,7 @@ describe('creating an experiment', () => {
       'variants.0.parameters.loss': expect.stringMatching(/"kl".*given "l1"/),
       'variants.0.parameters.loraRank': expect.stringContaining('kd does not read "loraRank"'),
       'variants.1.name': expect.stringContaining('another variant'),
-      'variants.1.method': expect.stringMatching(/"telepathy" is no method.*meta-lora/),
+      'variants.1.method': expect.stringMatching(/"telepathy" is not a method.*meta-lora/),
       'grid.0.values.1': '2 is given twice',
       'grid.0.values.2': expect.stringMatching(/>0.*given 0/),
       'grid.1.values': expect.stringContaining('0 values'),
