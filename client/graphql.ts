@@ -7,7 +7,7 @@ import { AccessRefused, createSocketClient, type Following, follow, type Live } 
 /** The API answered with errors, or not at all; the message says all that a person needs. */
 export class ApiError extends Error {}
 
-/** Milliseconds for which a server that answers neither by socket nor by HTTP is waited for: it may start again. */
+/** Milliseconds to wait for a server that answers neither by socket nor by HTTP: it may be restarting. */
 const longestLoss = 120_000;
 /** Keeps the connection through API Gateway, which ends one after 10 quiet minutes. */
 const pingMilliseconds = 5 * 60_000;
@@ -16,9 +16,9 @@ const pingMilliseconds = 5 * 60_000;
 export interface Api {
   request<Data, Variables>(operation: Operation<Data, Variables>, variables: Variables): Promise<Data>;
   /**
-   * Follows a subscription until `isDone`, asked after each event and poll, or until it is over. A lost connection is
-   * made again.
-   * @throws ApiError where the service refuses, or is lost for good
+   * Follows a subscription until `isDone` (called after each event and poll) returns true, or until the subscription
+   * completes. Reconnects after a loss.
+   * @throws ApiError if the service refuses, or stays out of reach
    */
   follow<Data>(following: FollowedUntil<Data>): Promise<void>;
   close(): Promise<void>;
@@ -63,7 +63,7 @@ export function connect(server: string, token?: string): Api {
   return {
     request,
     follow: (following) => followUntil(socketClient(), following, url),
-    // A connection that cannot be made any more is as good as closed.
+    // A connection that fails to open counts as closed.
     close: async () => {
       await Promise.resolve(socket?.dispose()).catch(() => {});
     },
@@ -75,7 +75,7 @@ const apiUrl = (server: string): URL => new URL('/graphql', server);
 
 const serviceQuery = graphql('query Service { service { subscriptionsUrl } }');
 
-/** Where the service answers subscriptions; the address of its API where it does not say. */
+/** The service's address for subscriptions; that of its API if it names none. */
 async function subscriptionsUrl(url: URL, request: Api['request']): Promise<string> {
   const found = await request(serviceQuery, {}).catch(() => null);
   return new URL(found?.service.subscriptionsUrl ?? url, url).href.replace(/^http/, 'ws');
@@ -87,7 +87,7 @@ function followUntil<Data>(client: Client, following: FollowedUntil<Data>, url: 
     let stop = () => {};
     const end = (error?: ApiError) => {
       clearTimeout(lostTimer);
-      // Not there yet where it ends at once.
+      // `follow` may end before it has returned `stop`.
       queueMicrotask(() => stop());
       if (error) reject(error);
       else resolve();
@@ -120,7 +120,7 @@ function followUntil<Data>(client: Client, following: FollowedUntil<Data>, url: 
   });
 }
 
-/** @throws ApiError where nobody answers */
+/** @throws ApiError if the server does not answer */
 function reach(url: URL, request: RequestInit): Promise<Response> {
   return fetch(url, request).catch((error: Error) => {
     const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
