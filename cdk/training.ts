@@ -213,7 +213,7 @@ export class Training extends Construct {
           ? AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
           : AllocationStrategy.BEST_FIT_PROGRESSIVE,
       minvCpus: 0,
-      maxvCpus: queueCpus,
+      maxvCpus: queueCpus(gpu),
       useOptimalInstanceClasses: false,
       // Named, since what Batch takes of its own accord has changed and will again.
       images: [{ imageType: EcsMachineImageType.ECS_AL2023_NVIDIA }],

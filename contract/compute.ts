@@ -20,9 +20,12 @@ export const instanceSizes: Record<GpuType, readonly string[]> = {
 
 /** vCPUs and mebibytes that one run takes: the smallest machine of the g families, less the agent and the system. */
 export const runSize = { cpus: 4, mebibytes: 14_000 } as const;
-/** vCPUs of one queue at most, and so runs at a time. */
-export const queueCpus = 64;
-export const runsPerQueue = queueCpus / runSize.cpus;
+/** Runs at a time in one queue at most. */
+export const runsPerQueue = 16;
+/** vCPUs of the smallest machine of each family, which a run has to itself: the machine has one GPU. */
+export const machineCpus: Record<GpuType, number> = { g4dn: 4, g5: 4, g6: 4, g6e: 4, p5: 16 };
+/** vCPUs of one queue at most. */
+export const queueCpus = (gpu: GpuType): number => runsPerQueue * machineCpus[gpu];
 
 /** The card of each kind, for a person. */
 export const gpuNames: Record<GpuType, string> = {

@@ -4,7 +4,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { z } from 'zod';
 import { chooseForRegion, regionOffers } from '../cdk/regions';
-import { type GpuType, queueCpus, runSize } from '../contract/compute';
+import { type GpuType, machineCpus, queueCpus, runsPerQueue } from '../contract/compute';
 
 /** One sentence about an account, a region or an issuer, with what to do where that is needed. */
 export interface Finding {
@@ -159,13 +159,16 @@ function machineFinding(
   vcpus: number | undefined,
 ): Finding {
   const concerned = families.filter((family) => gpus.includes(family)).join(', ');
+  // All families of a quota have machines of the same size.
+  const [family] = families as [GpuType];
+  const wanted = queueCpus(family);
   if (vcpus === undefined) return look(`the quota "${name}" is not listed: see Service Quotas, EC2`);
-  const runs = Math.floor(vcpus / runSize.cpus);
-  const ask = `ask for ${queueCpus} (${queueCpus / runSize.cpus} runs at a time) in Service Quotas, EC2`;
+  const runs = Math.floor(vcpus / machineCpus[family]);
+  const ask = `ask for ${wanted} (${runsPerQueue} runs at a time) in Service Quotas, EC2`;
   if (runs === 0)
     return wrong(`the quota "${name}" is ${vcpus} vCPUs: ${what} runs on ${concerned} would wait for ever; ${ask}`);
   const text = `the quota "${name}" is ${vcpus} vCPUs: ${runs} ${what} ${runs === 1 ? 'run' : 'runs'} at a time on ${concerned}`;
-  return vcpus < queueCpus ? look(`${text}; for more ${ask}`) : right(text);
+  return vcpus < wanted ? look(`${text}; for more ${ask}`) : right(text);
 }
 
 function functionFinding(atOnce: number | undefined): Finding {

@@ -71,6 +71,7 @@ export async function findEpochs(
   runs: readonly ComparedRun[],
   metric: string,
 ): Promise<Map<string, EvaluatedEpoch[]>> {
+  if (runs.length === 0) return new Map();
   const experimentIds = [...new Set(runs.map(({ experimentId }) => experimentId))];
   const names = [...new Set([metric, ...runs.map(({ selectBy }) => selectBy)])];
   const rows = await findEvaluationRows(database, experimentIds, names, comparedStates);

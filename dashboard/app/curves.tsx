@@ -30,6 +30,13 @@ export function CurvesCard(props: { variants: readonly Variant[]; metrics: strin
 
   const shown = variants.filter(({ groupId }) => !notShown.has(groupId));
   const begun = shown.flatMap(({ runs }) => runs).filter(({ attempt }) => attempt > 0);
+  if (variants.every(({ runs }) => runs.every(({ attempt }) => attempt === 0)))
+    return (
+      <section class="card" aria-labelledby="curves">
+        <h2 id="curves">Curves</h2>
+        <p class="quiet">No run has begun yet.</p>
+      </section>
+    );
   const runIds = begun.slice(0, most.curveRuns).map(({ id }) => id);
   return (
     <section class="card" aria-labelledby="curves">

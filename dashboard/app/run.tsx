@@ -177,6 +177,13 @@ function RunCurves({ history, run }: { history: StitchedRecord[]; run: queries.R
   const [more, setMore] = useState('train/learning-rate');
   const points = useMemo(() => pointsByName(history), [history]);
   const { totalSteps, totalEpochs } = run.progress;
+  if (points.size === 0)
+    return (
+      <section class="card" aria-labelledby="curves">
+        <h2 id="curves">Curves</h2>
+        <p class="quiet">{run.isOver ? 'The run logged no metrics.' : 'The run has logged no metrics yet.'}</p>
+      </section>
+    );
   const names = [...points.keys()].filter((name) => !isConfusionName(name)).sort();
   const choices = [...new Set([more, ...names])].map((value) => ({ value, label: value }));
   const chart = (shown: string[]) => (

@@ -477,6 +477,15 @@ describe('a stack for a region', () => {
     stackFor({ targetRegion: 'eu-west-1' }).resourceCountIs('AWS::EC2::Subnet', 3);
   });
 
+  it('has room for as many runs in a queue, however large the smallest machine is', () => {
+    const template = stackFor({ targetRegion: 'us-east-1', gpus: 'g5,p5' });
+    const most = resourcesOf(template, 'AWS::Batch::ComputeEnvironment').map(([, { Properties }]) => [
+      Properties.ComputeResources.InstanceTypes[0],
+      Properties.ComputeResources.MaxvCpus,
+    ]);
+    expect(Object.fromEntries(most)).toEqual({ 'g5.xlarge': 64, 'p5.4xlarge': 256 });
+  });
+
   it('takes only families that the region has, and says which those are', () => {
     expect(() => stackFor({ targetRegion: 'eu-west-1', gpus: 'g5,g6,g7' })).toThrow(
       'gpus: "g7" is not one of the families g4dn, g5, g6, g6e, p5\n' +

@@ -62,6 +62,14 @@ describeWithBrowser('the page of an experiment', (open) => {
     expect(await maxCost()).toBeNull();
   });
 
+  it('shows a sentence in place of empty charts until a run has begun', async () => {
+    await page.getByText('No run has begun yet.').waitFor();
+    expect(await page.locator('.charts').count()).toBe(0);
+    await page.getByRole('link', { name: 'scratch', exact: false }).first().click();
+    await page.getByText('The run has logged no metrics yet.').waitFor();
+    expect(await page.locator('.charts').count()).toBe(0);
+  });
+
   it('is live, and says that it lost the server', async () => {
     const live = page.locator('.live');
     await live.getByText('live', { exact: true }).waitFor();

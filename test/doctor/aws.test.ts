@@ -109,6 +109,18 @@ describe('the doctor of an account', () => {
     expect(looks.join('\n')).toContain('10 functions may run at a time');
   });
 
+  it('counts the runs of a quota by the machine that each takes whole', async () => {
+    process.env.AWS_REGION = 'us-east-1';
+    const quotas = { ec2: { 'Running On-Demand P instances': 64, 'All P5 Spot Instance Requests': 8 }, lambda: {} };
+    const texts = (await inspect({ quotas }, 'p5')).map(({ text }) => text).join('\n');
+    expect(texts).toContain(
+      'the quota "Running On-Demand P instances" is 64 vCPUs: 4 on-demand runs at a time on p5; for more ask for 256 (16 runs at a time)',
+    );
+    expect(texts).toContain(
+      '"All P5 Spot Instance Requests" is 8 vCPUs: spot runs on p5 would wait for ever; ask for 256',
+    );
+  });
+
   it('says how to bootstrap, and what to do on a member account without budgets', async () => {
     const noBudgets =
       'Account 123456789012 is a linked account. To enable budgets for your account, ask the payer account';

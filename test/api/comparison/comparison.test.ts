@@ -53,6 +53,10 @@ describe('comparing', () => {
     expect([baseline, warnings, higherIsBetter]).toEqual(['scratch', [], true]);
   });
 
+  it('answers about an experiment that has no runs', async () => {
+    expect(await compare()).toMatchObject({ groups: [] });
+  });
+
   it('takes the largest F1 for the best whatever the class is called', async () => {
     for (const label of ['normal', 'loss', 'seconds/x', 'a/b'])
       for (const [seed, value] of [0, 1].entries()) {
