@@ -1,6 +1,6 @@
+import { type Authentication, refused, type Viewer } from '../shared/viewer';
 import { createTokenVerifier, type OidcOptions } from './oidc';
 import { type AccessToken, viewerOfToken } from './tokens';
-import { type Authentication, refused, type Viewer } from './viewer';
 
 /** Ways in: the service's own tokens, and those of an OIDC issuer. */
 export interface AccessOptions {

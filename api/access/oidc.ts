@@ -13,7 +13,7 @@ import type { JwtPayload } from 'aws-jwt-verify/jwt-model';
 import { z } from 'zod';
 import { isWellFormed } from '../../contract/well-formed';
 import { isThisMachine } from '../shared/this-machine';
-import { type Authentication, type Role, refused, roles } from './viewer';
+import { type Authentication, type Role, refused, roles } from '../shared/viewer';
 
 /** Whose tokens are taken, and what they say about roles. */
 export interface OidcOptions {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Checked, Problem } from '../../contract/run-spec';
-import { type Role, roles, type Viewer } from './viewer';
+import { type Role, roles, type Viewer } from '../shared/viewer';
 
 /** One way in: who comes with this token, and what they may do. */
 export interface AccessToken {

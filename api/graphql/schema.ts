@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { buildSchema, type PubSub } from 'type-graphql';
-import { authorize } from '../access/authorize';
 import { ViewerResolver } from './access/viewer.resolver';
+import { authorize } from './authorize';
 import { Conflict, Failure, InvalidInput, NotFound } from './common/failures.type';
 import { ComparedPairResolver, ComparisonResolver } from './comparison/comparison.resolver';
 import { ExperimentResolver } from './experiments/experiment.resolver';

@@ -11,7 +11,6 @@ import {
 } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { authorizationOf } from '../access/authentication';
-import type { Viewer } from '../access/viewer';
 import { payloadsOf } from '../graphql/event-payload';
 import {
   type GraphqlOptions,
@@ -23,6 +22,7 @@ import {
 } from '../graphql/operation';
 import { maskError } from '../shared/errors';
 import { limits } from '../shared/limits';
+import type { Viewer } from '../shared/viewer';
 import { refuseUpgrade, survivesErrors } from './http-server';
 import { MessageSender, SharedPayload } from './message-sender';
 import { isFromHere } from './origin';

@@ -3,10 +3,10 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { GraphQLError } from 'graphql';
 import { createHandler, type Response } from 'graphql-http';
-import type { Viewer } from '../access/viewer';
 import { type GraphqlOptions, prepareOperation } from '../graphql/operation';
 import { maskError } from '../shared/errors';
 import { limits } from '../shared/limits';
+import type { Viewer } from '../shared/viewer';
 import type { BeginInvocation, Invocation } from './invocation';
 
 /** AWS Lambda answers with 6 MB at most, as JSON; the rest is for headers. */

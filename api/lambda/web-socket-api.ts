@@ -15,10 +15,10 @@ import {
 import { webSocketProtocol } from '../../contract/aws';
 import { isWellFormed } from '../../contract/well-formed';
 import { authorizationOf } from '../access/authentication';
-import type { Authentication } from '../access/viewer';
 import type { ConnectionTable } from '../database/tables';
 import { type GraphqlOptions, mostOperationsPerSocket, prepareOperation } from '../graphql/operation';
 import { maskError } from '../shared/errors';
+import type { Authentication } from '../shared/viewer';
 import {
   countOperations,
   deleteConnections,

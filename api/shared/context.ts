@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../contract/objects/object-store';
-import type { Viewer } from '../access/viewer';
 import type { Database } from '../database/database';
+import type { Viewer } from './viewer';
 
 /**
  * Announces changes of records and objects. An announcement is a hint: listeners read the change itself from where it is

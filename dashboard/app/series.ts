@@ -1,3 +1,4 @@
+import { describeMetric } from '../../contract/metrics';
 import type { LoggedRecord, MetricPoint, MetricsEvent } from './queries';
 
 /** What stands on the horizontal axis. */
@@ -107,7 +108,8 @@ export function recordsOf(
 ): StitchedRecord[] {
   const records = new Map<string, StitchedRecord>();
   for (const { name, points } of series) {
-    const scope = /^(dev|test)\//.test(name) ? 'epoch' : 'step';
+    const { split } = describeMetric(name);
+    const scope = split === 'dev' || split === 'test' ? 'epoch' : 'step';
     for (const { step, epoch, elapsedSeconds, value } of points) {
       const key = `${step} ${scope}`;
       const record = records.get(key) ?? { step, epoch, elapsedSeconds, scope, values: [], attempt };

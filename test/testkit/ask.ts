@@ -1,9 +1,9 @@
 import { execute, type GraphQLError, type GraphQLSchema } from 'graphql';
-import type { Role } from '../../api/access/viewer';
 import { prepareOperation } from '../../api/graphql/operation';
 import { createApiSchema } from '../../api/graphql/schema';
 import type { Services } from '../../api/shared/context';
 import { maskError } from '../../api/shared/errors';
+import type { Role } from '../../api/shared/viewer';
 
 let schema: Promise<GraphQLSchema> | null = null;
 

@@ -1,5 +1,6 @@
 import type { MethodDescription } from '../../contract/methods';
 import { metricNames } from '../../contract/metric-names';
+import { describeMetric } from '../../contract/metrics';
 
 export type DivergedPart = 'student' | 'teacher' | 'pilot';
 
@@ -19,7 +20,7 @@ export function divergedPart(
 ): DivergedPart {
   if (trains === 'teacher') return 'teacher';
   if (teacherLearns === 'nothing') return 'student';
-  if (figures.some((name) => name.startsWith('teacher/'))) return 'teacher';
+  if (figures.some((name) => describeMetric(name).subject === 'teacher')) return 'teacher';
   const has = (name: string) => figures.includes(name);
   if (has(metricNames.trainCrossEntropy)) return 'student';
   if ([metricNames.quizLoss, metricNames.metaGradientNorm, metricNames.studentFeedback].some(has)) return 'pilot';

@@ -1,6 +1,6 @@
 import { Ctx, Query, Resolver } from 'type-graphql';
-import type { Viewer } from '../../access/viewer';
 import type { ApiContext } from '../../shared/context';
+import type { Viewer } from '../../shared/viewer';
 import { ViewerType } from './viewer.type';
 
 @Resolver()

@@ -1,6 +1,6 @@
 import { buildSchema, type ExecutionArgs, GraphQLError, parse } from 'graphql';
-import type { Role, Viewer } from '../../../api/access/viewer';
 import { payloadsOf } from '../../../api/graphql/event-payload';
+import type { Role, Viewer } from '../../../api/shared/viewer';
 
 const schema = buildSchema(`
   type Query { nothing: Int }

@@ -1,7 +1,7 @@
 import type { AuthCheckerFn } from 'type-graphql';
 import type { ApiContext } from '../shared/context';
 import { forbidden } from '../shared/errors';
-import { type Role, roles } from './viewer';
+import { type Role, roles } from '../shared/viewer';
 
 /** Lets a field marked `@Authorized(role)` be reached by that role and those above it. */
 export const authorize: AuthCheckerFn<ApiContext, Role> = ({ context: { viewer }, info }, allowed) => {
