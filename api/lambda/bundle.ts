@@ -63,6 +63,8 @@ export async function bundlePrograms(
     format: 'esm',
     mainFields: ['module', 'main'],
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    // As api/process/production.ts does for a server: graphql-js leaves out its checks for a second copy of itself.
+    define: { 'process.env.NODE_ENV': '"production"' },
     // Asked for at run time by those who have them: validation by decorators and the native driver are not used.
     external: ['class-validator', 'pg-native'],
     plugins: [englishOnly],
