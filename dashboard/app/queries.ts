@@ -102,6 +102,11 @@ export const runUpdated = graphql(
   [liveRun],
 );
 
+/** Which runs of an experiment change. */
+export const runRevised = graphql(`subscription RunRevised($experimentId: ID!, $after: String) {
+  runUpdated(experimentId: $experimentId, after: $after) { cursor run { id revision } }
+}`);
+
 /** The same facts as the events of `runUpdated`, for browsers that reach no WebSocket. */
 export const runsOfExperiment = graphql(
   `query RunsOfExperiment($experimentId: String!, $first: Int!, $after: String) {

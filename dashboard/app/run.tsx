@@ -6,7 +6,7 @@ import { follow, request } from './api';
 import { Chart } from './chart';
 import { colourName } from './colours';
 import { RunCosts } from './costs';
-import { useQuery } from './hooks';
+import { useQuery, useThrottled } from './hooks';
 import {
   ChangeButton,
   Fact,
@@ -32,19 +32,19 @@ import {
   withEvent,
 } from './series';
 
-const refreshMilliseconds = 2000;
+/** Shortest time between two looks at a run that changes. */
+const refreshMilliseconds = 1000;
 const batchMilliseconds = 60;
 const mostPoints = 1000;
 
 /** One run: how far it is, its curves as they are logged, its parameters and attempts. */
 export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
-  const [over, setOver] = useState(false);
   const [changes, setChanges] = useState(0);
-  const refresh = { refreshMilliseconds: over ? 0 : refreshMilliseconds, version: changes };
-  const { data, trouble } = useQuery(queries.run, { id }, refresh);
+  const onDone = () => setChanges((count) => count + 1);
+  const { data, trouble } = useQuery(queries.run, { id }, { version: useThrottled(changes, refreshMilliseconds) });
   const run = data?.run ?? null;
   const isRunOver = run?.isOver ?? false;
-  useEffect(() => setOver(isRunOver), [isRunOver]);
+  useRunChanges(run?.experiment.id ?? null, id, onDone);
   const { history, live } = useLoggedMetrics(run === null ? null : id, run?.attempt ?? 0);
 
   if (data !== null && run === null)
@@ -57,7 +57,6 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
       </>
     );
   if (run === null) return <TroubleNotice trouble={trouble} />;
-  const onDone = () => setChanges(changes + 1);
   return (
     <>
       <nav aria-label="Path">
@@ -111,6 +110,34 @@ export function RunPage({ id, mayEdit }: { id: string; mayEdit: boolean }) {
       <Notes notes={run.notes} />
     </>
   );
+}
+
+/** Calls back when a run has changed; where no WebSocket is reached, again and again. */
+function useRunChanges(experimentId: string | null, runId: string, changed: () => void): void {
+  // Dependencies: the callback only counts
+  useEffect(() => {
+    if (experimentId === null) return;
+    let revision: number | null = null;
+    return follow(
+      queries.runRevised,
+      { experimentId },
+      {
+        endless: true,
+        receive({ runUpdated: { cursor, run } }) {
+          if (run.id === runId && run.revision !== revision) {
+            revision = run.revision;
+            changed();
+          }
+          return cursor;
+        },
+        async poll() {
+          changed();
+          return 'changes';
+        },
+        report: () => {},
+      },
+    );
+  }, [experimentId, runId]);
 }
 
 /** Everything the run has logged, and what it logs now. A new attempt is followed anew. */

@@ -70,6 +70,25 @@ describeWithBrowser('the page of an experiment', (open) => {
     expect(await page.locator('.charts').count()).toBe(0);
   });
 
+  it('of a run asks for it again when it changes, and not while nothing does', async () => {
+    const query = 'query ($id: String!) { runs(filter: { experimentId: { eq: $id } }) { nodes { id } } }';
+    const { runs } = await request<{ runs: { nodes: { id: string }[] } }>(server.address, query, { id });
+    const run = runs.nodes[0]!.id;
+    let asked = 0;
+    page = await open(`${server.address}/#/runs/${run}`);
+    page.on('request', (sent) => {
+      if (/query Run\b/.test(sent.postData() ?? '')) asked += 1;
+    });
+    await page.locator('.live').getByText('live', { exact: true }).waitFor();
+    // The first event, which tells of the run as it is, is over by then.
+    await page.waitForTimeout(3000);
+    const before = asked;
+    await page.waitForTimeout(3000);
+    expect(asked).toBe(before);
+    await request(server.address, 'mutation ($id: ID!) { cancelRun(runId: $id) { __typename } }', { id: run });
+    await page.getByText('cancelled', { exact: false }).first().waitFor();
+  });
+
   it('is live, and says that it lost the server', async () => {
     const live = page.locator('.live');
     await live.getByText('live', { exact: true }).waitFor();
