@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { Problem, RunSpec } from '../../contract/run-spec';
+import { type Problem, type RunSpec, specOfRecord } from '../../contract/run-spec';
 import { filterProblems } from '../database/conditions';
 import type { Database, DatabaseTransaction } from '../database/database';
 import { once } from '../database/idempotency';
 import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProblems } from '../database/keyset';
-import type { ExperimentTable } from '../database/tables';
+import type { ExperimentTable, RunTable } from '../database/tables';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
 import { inputPlaceProblems } from '../definition/input-places';
+import { learntRowsProblems } from '../definition/learnt-rows';
 import { newRun } from '../definition/new-run';
 import { planRuns } from '../definition/plan-runs';
 import { modelRoles } from '../definition/variant-models';
@@ -119,10 +120,12 @@ async function prepareExperiment(
 ): Promise<PreparedExperiment | Failure> {
   const id = newId('x');
   const planned = planRuns(definition, id);
+  const named = await findNamedRuns(database, definition);
   const problems = [
     ...(planned.kind === 'invalid' ? planned.problems : []),
     ...(readableBuckets === undefined ? [] : inputPlaceProblems(definition, readableBuckets)),
-    ...(await namedRunProblems(database, definition)),
+    ...namedRunProblems(definition, named),
+    ...(planned.kind === 'valid' ? learntRowsProblems(planned.value, specsOf(named)) : []),
   ];
   if (planned.kind === 'invalid' || problems.length > 0) return invalidInput(problems);
   await insertParameters(database, planned.value);
@@ -165,17 +168,26 @@ export function newId(kind: string): string {
   return `${kind}${Date.now().toString(36)}${randomBytes(5).toString('hex')}`;
 }
 
-/** What is wrong with the runs of earlier experiments whose models are taken. */
-async function namedRunProblems(database: Database, { teacher, variants }: ExperimentDefinition): Promise<Problem[]> {
-  const named = [
+/** Where a definition names runs of earlier experiments, whose models are taken. */
+function namedRuns({ teacher, variants }: ExperimentDefinition): { path: string; id: string }[] {
+  return [
     { path: 'teacher.run', id: teacher?.run },
     ...variants.flatMap((variant, place) =>
       modelRoles.map((role) => ({ path: `variants.${place}.${role}.run`, id: variant[role]?.run })),
     ),
   ].flatMap(({ path, id }) => (id === undefined ? [] : [{ path, id }]));
-  if (named.length === 0) return [];
-  const found = await findRuns(database, [...new Set(named.map(({ id }) => id))]);
-  return named.flatMap(({ path, id }) => {
+}
+
+async function findNamedRuns(database: Database, definition: ExperimentDefinition): Promise<RunTable[]> {
+  const ids = [...new Set(namedRuns(definition).map(({ id }) => id))];
+  return ids.length === 0 ? [] : findRuns(database, ids);
+}
+
+const specsOf = (runs: readonly RunTable[]): Map<string, RunSpec> =>
+  new Map(runs.map(({ id, spec }) => [id, specOfRecord(spec)]));
+
+function namedRunProblems(definition: ExperimentDefinition, found: readonly RunTable[]): Problem[] {
+  return namedRuns(definition).flatMap(({ path, id }) => {
     const run = found.find((candidate) => candidate.id === id);
     if (run === undefined) return [{ path, message: `there is no run "${id}"` }];
     if (run.state === 'SUCCEEDED') return [];

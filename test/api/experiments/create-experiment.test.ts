@@ -1,5 +1,5 @@
-import { parseRunSpec, type RunSpec } from '../../../contract/run-spec';
-import { useTestServices } from '../../testkit/api-services';
+import { parseRunSpec, type RunSpec, type RunSpecInput } from '../../../contract/run-spec';
+import { insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
 import { ask, dataOf } from '../../testkit/ask';
 import { createExperimentMutation, experimentInput } from '../../testkit/experiment-input';
 
@@ -254,6 +254,14 @@ describe('creating an experiment', () => {
       { 'teacher.run': /there is no run "nobody"/ },
     ],
     [
+      'dev rows that the fine-tuned teacher has learnt',
+      { parameters: { splitSeed: null } },
+      {
+        'parameters.splitSeed':
+          /^the rows of "kd" are split by seed 1, those of run "x.*-0000" \("teacher"\), whose model is taken, by 0: .* Set splitSeed to 0$/,
+      },
+    ],
+    [
       'more runs than allowed',
       {
         seeds: Array.from({ length: 100 }, (_, seed) => seed),
@@ -265,6 +273,27 @@ describe('creating an experiment', () => {
     const problems = await problemsOf(changes);
     expect(Object.keys(problems)).toEqual(Object.keys(expected));
     for (const [path, message] of Object.entries(expected)) expect(problems[path]).toMatch(message);
+  });
+
+  it("refuses dev rows that an earlier experiment's teacher has learnt, and takes its split", async () => {
+    const spec: Partial<RunSpecInput> = {
+      method: 'finetune',
+      teacher: { kind: 'random' },
+      data: experimentInput().data,
+      parameters: { splitSeed: 7 },
+    };
+    await insertExperiment(services());
+    await insertRun(services(), 'earlier', { state: 'SUCCEEDED' }, spec);
+    const teacher = { run: 'earlier' };
+    expect((await create({ teacher })).problems).toEqual([
+      {
+        path: 'parameters.splitSeed',
+        message: expect.stringContaining('by seed 0, those of run "earlier" ("default"), whose model is taken, by 7'),
+      },
+    ]);
+    expect(await create({ teacher, parameters: { splitSeed: 7 } })).toMatchObject({ __typename: 'ExperimentPayload' });
+    const otherRows = { data: { train: '/data/other.csv', test: '/data/test.csv' } };
+    expect(await create({ teacher, ...otherRows })).toMatchObject({ __typename: 'ExperimentPayload' });
   });
 
   it('gives the same answer to the same request, and refuses another under its id', async () => {
