@@ -77,13 +77,7 @@ async function filesIn(format: Format, model: { result: Result; files: ModelFile
   const isStudent = methods[model.result.spec.method].trains === 'student';
   switch (format) {
     case 'folder':
-      return isStudent
-        ? copyOf(model.files, bilstmFileNames)
-        : copyOf(
-            model.files,
-            ['config.json', 'model.safetensors'],
-            ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json'],
-          );
+      return copyOf(model.files, ...folderFiles(model.result));
     case 'peft':
       return adapterOf(model);
     case 'tfjs':
@@ -92,6 +86,18 @@ async function filesIn(format: Format, model: { result: Result; files: ModelFile
         return invalid('run', `"${model.result.runId}" trained a teacher: ${format} takes a student's run`);
       return studentIn(format, model.files);
   }
+}
+
+/** Files of a run's model: those required, and those that not every model has. */
+function folderFiles({ modelFiles, spec }: Result): [required: readonly string[], optional: readonly string[]] {
+  // The adapter in a folder of its own is the format peft.
+  if (modelFiles !== undefined) return [modelFiles.map(({ name }) => name).filter((name) => !name.includes('/')), []];
+  return methods[spec.method].trains === 'student'
+    ? [bilstmFileNames, []]
+    : [
+        ['config.json', 'model.safetensors'],
+        ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json'],
+      ];
 }
 
 async function studentIn(format: 'tfjs' | 'onnx', files: ModelFiles): Promise<Checked<Files>> {

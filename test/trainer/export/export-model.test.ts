@@ -1,9 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'csv-parse/sync';
 import { predictionsKey } from '../../../contract/keys';
+import type { RunSpecInput } from '../../../contract/run-spec';
 import { preprocess, wordsOf } from '../../../trainer/data/preprocess';
 import { classify, studentLogits } from '../../../trainer/export/classify';
 import { localFolder } from '../../../trainer/models/model-files';
@@ -155,6 +156,21 @@ describe('npm run export-model', () => {
     const output = join(folder.path(), 'copy');
     expect(await exportModel('run', '--format', 'folder', '--output', output)).toMatchObject({ code: 0 });
     expect(await student(output)).toEqual(await student());
+  });
+
+  it('copies with a pruned model which zeros are kept, and does not take a transformer for a BiLSTM', async () => {
+    const { data, execution } = tinyRun(folder.path(), 'finetune');
+    const pruned: RunSpecInput = {
+      ...{ version: 2, runId: 'pruned', method: 'magnitude', data, execution },
+      student: { kind: 'run', runId: 'teacher' },
+    };
+    await attemptIn(folder.path(), tinyRun(folder.path(), 'finetune', { runId: 'teacher', parameters: { epochs: 1 } }));
+    expect(await attemptIn(folder.path(), pruned)).toMatchObject({ outcome: 'succeeded' });
+    const output = join(folder.path(), 'pruned');
+    expect(await exportModel('pruned', '--format', 'folder', '--output', output)).toMatchObject({ code: 0 });
+    expect(readdirSync(output)).toEqual(expect.arrayContaining(['config.json', 'model.safetensors', 'pruning.json']));
+    const onnx = await exportModel('pruned', '--format', 'onnx', '--output', join(folder.path(), 'onnx'));
+    expect(onnx.stderr).toContain('holds a transformer: a BiLSTM student is needed');
   });
 
   it('says all that is wrong with what is asked, and what a run is not', async () => {

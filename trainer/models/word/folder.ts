@@ -47,7 +47,7 @@ export async function readBilstm(files: ModelFiles): Promise<Checked<StoredBilst
   const missing = bilstmFileNames.filter((_, place) => found[place] === null);
   const [configBytes, vocabularyBytes, weightsBytes] = found;
   if (missing.includes('student.safetensors') && (await files.read('model.safetensors')) !== null)
-    return invalid(`${files.location} is the folder of a teacher: give that of a student`);
+    return invalid(`${files.location} holds a transformer: a BiLSTM student is needed`);
   if (!configBytes || !vocabularyBytes || !weightsBytes)
     return {
       kind: 'invalid',
