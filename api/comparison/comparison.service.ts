@@ -1,6 +1,6 @@
 import { bestOf, describeMetric, type MetricDescription } from '../../contract/metrics';
 import type { Problem } from '../../contract/run-spec';
-import type { Services } from '../shared/context';
+import type { Services } from '../context/context';
 import { type Failure, invalidInput } from '../shared/errors';
 import { limits } from '../shared/limits';
 import type { ComparedPair, HolmFamilies } from './compared-pair';

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Attempt, AttemptEnd, Energy } from '../../contract/records';
+import type { PriceSettings } from '../context/context';
 import type { AttemptTable, RunTable, Tables } from '../database/tables';
-import type { PriceSettings } from '../shared/context';
 import { priceOf } from './prices';
 
 /** What is known of an attempt's use of its machine: how long it ran, and what energy it took. */

@@ -1,4 +1,4 @@
-import type { Services } from '../shared/context';
+import type { Services } from '../context/context';
 import { findSpending, type Spending, stopForCost } from './max-cost.store';
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { capacities } from '../../contract/compute';
 import type { Machine } from '../../contract/records';
-import type { PriceSettings } from '../shared/context';
+import type { PriceSettings } from '../context/context';
 
 /** USD an hour of a run's share of its machine, and where that is from. */
 export interface Price {

@@ -1,10 +1,10 @@
+import type { Services } from '../context/context';
 import * as store from '../cost/max-cost.store';
 import { once } from '../database/idempotency';
 import type { ExperimentTable } from '../database/tables';
 import { inTransaction } from '../database/transaction';
 import { checkMaxCost, checkTags } from '../definition/check-definition';
 import * as control from '../runs/run-control.service';
-import type { Services } from '../shared/context';
 import { conflict, type Failure, invalidInput, isFailure, notFound } from '../shared/errors';
 import { answered, type ExperimentOutcome } from './experiment.service';
 import {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Problem, type RunSpec, specOfRecord } from '../../contract/run-spec';
+import type { Services } from '../context/context';
 import { filterProblems } from '../database/conditions';
 import type { Database, DatabaseTransaction } from '../database/database';
 import { once } from '../database/idempotency';
@@ -13,7 +14,6 @@ import { planRuns } from '../definition/plan-runs';
 import { modelRoles } from '../definition/variant-models';
 import { nextChangeTime } from '../runs/run.store';
 import { findRuns } from '../runs/run-search.store';
-import type { Services } from '../shared/context';
 import { badArguments, type Failure, invalidInput, notFound } from '../shared/errors';
 import { findExperiment, insertExperiment, insertParameters, insertRuns } from './experiment.store';
 import { type ExperimentFilter, type ExperimentOrder, experimentOrderFields } from './experiment-filter';

@@ -1,7 +1,7 @@
+import type { Services } from '../context/context';
 import { once } from '../database/idempotency';
 import type { Tables } from '../database/tables';
 import { findRuns } from '../runs/run-search.store';
-import type { Services } from '../shared/context';
 import { type Failure, invalidInput, notFound } from '../shared/errors';
 import { newId } from './experiment.service';
 import { findExperiment, findNote, insertNote } from './experiment.store';

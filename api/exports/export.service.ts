@@ -1,9 +1,9 @@
 import type { Column } from '../../contract/parquet';
 import type { Checked, Problem } from '../../contract/run-spec';
+import type { Services } from '../context/context';
 import { filterProblems } from '../database/conditions';
 import type { RunFilter } from '../runs/run-filter';
 import { breathe } from '../shared/breathe';
-import type { Services } from '../shared/context';
 import { badArguments } from '../shared/errors';
 import { limits } from '../shared/limits';
 import { headerOf, type TextFormat, textOf } from './formats';

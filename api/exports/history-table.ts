@@ -1,11 +1,11 @@
 import type { Cell, Column } from '../../contract/parquet';
 import type { Checked } from '../../contract/run-spec';
+import type { Services } from '../context/context';
 import { decodeCursor, encodeCursor, type KeyOf, orderName } from '../database/keyset';
 import { stitchedChunks } from '../metrics/stitched-chunks';
 import type { RunFilter } from '../runs/run-filter';
 import { findRunPlaces } from '../runs/run-search.store';
 import { breathe } from '../shared/breathe';
-import type { Services } from '../shared/context';
 import type { Batch, ExportTable } from './table';
 
 const runsAtATime = 200;

@@ -3,12 +3,12 @@ import { metricNames, scoreName, scoreNames } from '../../contract/metric-names'
 import { type ParameterName, parametersSchema } from '../../contract/parameters';
 import type { Cell, Column } from '../../contract/parquet';
 import type { Checked } from '../../contract/run-spec';
+import type { Services } from '../context/context';
 import { decodeCursor, encodeCursor, orderName } from '../database/keyset';
 import type { SummaryMetricTable } from '../database/tables';
 import type { RunFilter } from '../runs/run-filter';
 import { findRunPlaces } from '../runs/run-search.store';
 import { breathe, mapInSlices } from '../shared/breathe';
-import type { Services } from '../shared/context';
 import { exportedRuns, type RunFields, type RunValues } from './run-values.store';
 import type { ExportTable } from './table';
 

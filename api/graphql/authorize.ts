@@ -1,5 +1,5 @@
 import type { AuthCheckerFn } from 'type-graphql';
-import type { ApiContext } from '../shared/context';
+import type { ApiContext } from '../context/context';
 import { forbidden } from '../shared/errors';
 import { type Role, roles } from '../shared/viewer';
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type DocumentNode, type ExecutionArgs, execute, Kind, visit } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import type { ApiContext } from '../context/context';
 import { canonicalJson } from '../database/canonical-json';
-import type { ApiContext } from '../shared/context';
 import { masked, smallEnough } from './operation';
 
 /** The result of an operation for one event, in the JSON that clients get. */

@@ -10,7 +10,7 @@ import {
   validate,
 } from 'graphql';
 import type { Access } from '../access/authentication';
-import type { ApiContext, Services } from '../shared/context';
+import type { ApiContext, Services } from '../context/context';
 import { maskError } from '../shared/errors';
 import { checkDocumentSize, limits } from '../shared/limits';
 import { checkCostOnce, checkTextOnce, parseOnce } from './kept-checks';

@@ -1,7 +1,7 @@
 import type { Attempt } from '../../contract/records';
+import type { Services } from '../context/context';
 import { type AttemptUse, useOf } from '../cost/attempt-cost.store';
 import { applyEvent } from '../runs/run-life.service';
-import type { Services } from '../shared/context';
 import { findOwnJob } from './ingest.store';
 import { readAttemptEnd } from './run-objects';
 

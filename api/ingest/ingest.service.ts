@@ -1,5 +1,6 @@
 import type { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { Attempt, Progress } from '../../contract/records';
+import type { PriceSettings, Services } from '../context/context';
 import { type AttemptUse, machineColumns, type RunCosts, recordUse } from '../cost/attempt-cost.store';
 import { noPrices } from '../cost/prices';
 import type { Database, DatabaseTransaction } from '../database/database';
@@ -9,7 +10,6 @@ import { markAsCancelled } from '../runs/cancelled-mark';
 import { judgeRun } from '../runs/judge-run.service';
 import { findRun } from '../runs/run.store';
 import { applyEvent, applyEventIn, type ChangedRun, type RunFigures } from '../runs/run-life.service';
-import type { PriceSettings, Services } from '../shared/context';
 import { type Batch, nextBatch, partsTaken, positionWithin } from './batches';
 import { followJob } from './continued-attempts';
 import { findEpochRows, findSummaries, readPosition, storeEpochs, storePosition, storeSummaries } from './ingest.store';

@@ -1,7 +1,7 @@
 import { resultKey } from '../../contract/keys';
 import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
 import type { DataFile, Result } from '../../contract/records';
-import type { Services } from '../shared/context';
+import type { Services } from '../context/context';
 import { tellDamage } from '../shared/tell-damage';
 import { readResult, readStoredAttempts } from './run-objects';
 

@@ -1,7 +1,7 @@
 import { createSourceEventStream, type GraphQLError } from 'graphql';
+import type { Services } from '../context/context';
 import { type EventPayload, payloadsOf } from '../graphql/event-payload';
 import { type GraphqlOptions, nextMessage, prepareOperation } from '../graphql/operation';
-import type { Services } from '../shared/context';
 import { maskError } from '../shared/errors';
 import { inParallel } from '../shared/in-parallel';
 import {

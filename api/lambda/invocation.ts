@@ -1,4 +1,4 @@
-import type { ChangeTopic, Services } from '../shared/context';
+import type { ChangeTopic, Services } from '../context/context';
 import { topicName } from '../subscriptions/run-changes';
 
 /** Where the functions tell each other that there is something to do: a hint, as all else is in records and objects. */

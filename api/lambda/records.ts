@@ -1,7 +1,7 @@
+import type { Services } from '../context/context';
 import { openDsql } from '../database/dsql';
 import { openPostgres } from '../database/postgres';
 import type { OpenedRecords } from '../database/postgres-pool';
-import type { Services } from '../shared/context';
 
 /** A function answers one request at a time; some requests ask the records two things at once. */
 const connections = 2;

@@ -4,11 +4,11 @@ import { jobTag } from '../../contract/aws';
 import { queueKey } from '../../contract/compute';
 import { cancelledKey, jobManifestKey, trainerEnvironment } from '../../contract/keys';
 import type { JobManifest } from '../../contract/records';
+import type { Services } from '../context/context';
 import { inTransaction } from '../database/transaction';
 import { computeOf } from '../definition/definition';
 import type { Failure } from '../runs/run-life';
 import { applyEvent, applyEventIn } from '../runs/run-life.service';
-import type { Services } from '../shared/context';
 import { inParallel } from '../shared/in-parallel';
 import { type Batch, requestMilliseconds, secondJob, terminate } from './batch-connection';
 import {

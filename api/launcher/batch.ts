@@ -1,8 +1,8 @@
 import { DescribeJobsCommand } from '@aws-sdk/client-batch';
 import { z } from 'zod';
+import type { Services } from '../context/context';
 import { ingestRun } from '../ingest/ingest.service';
 import { applyEvent } from '../runs/run-life.service';
-import type { Services } from '../shared/context';
 import { type Batch, requestMilliseconds, secondJob, terminate } from './batch-connection';
 import { countActiveRuns, findJob, recordJobId, recordLog } from './batch-job.store';
 import { isArrayParent, isJobOver, type JobState, jobStateSchema, sightingOf, stopText } from './batch-sighting';

@@ -1,12 +1,12 @@
 import { cancelledKey, specKey } from '../../contract/keys';
 import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import { specOfRecord } from '../../contract/run-spec';
+import type { Services } from '../context/context';
 import { findExperiment } from '../experiments/experiment.store';
 import { writeExperimentRecord } from '../experiments/experiment-record';
 import { ingestResult } from '../ingest/ingest.service';
 import { newestAttemptNumber } from '../ingest/run-objects';
 import { applyEvent } from '../runs/run-life.service';
-import type { Services } from '../shared/context';
 import type { Team } from '../team/team';
 import {
   type Dependency,

@@ -1,6 +1,6 @@
+import type { Services } from '../context/context';
 import { stopBeyondMaxCost } from '../cost/max-cost.service';
 import { pruneIfDue } from '../pruning/prune.service';
-import type { Services } from '../shared/context';
 import { inParallel } from '../shared/in-parallel';
 import { type ActiveRun, findActiveRuns, type WaitingRun } from './dispatch.store';
 import { followDependencies, recordExperiments } from './dispatcher';

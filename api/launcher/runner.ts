@@ -1,8 +1,8 @@
+import type { Services } from '../context/context';
 import { hasBatchJobs } from '../database/grants';
 import { ingestRun } from '../ingest/ingest.service';
 import { updateAttempt } from '../runs/attempt.store';
 import { applyEvent } from '../runs/run-life.service';
-import type { Services } from '../shared/context';
 import { isFullDisk } from '../shared/errors';
 import { alone, type Team } from '../team/team';
 import type { ActiveRun } from './dispatch.store';

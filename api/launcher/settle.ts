@@ -2,13 +2,13 @@ import { exitCodes } from '../../contract/keys';
 import { DamagedObjectError } from '../../contract/objects/damaged-object';
 import type { AttemptEnd } from '../../contract/records';
 import { wellFormedTexts } from '../../contract/well-formed';
+import type { Services } from '../context/context';
 import { useOf } from '../cost/attempt-cost.store';
 import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
 import { newestCheckpointStep, readAttemptEnd, readAttempts } from '../ingest/run-objects';
 import { updateAttempt } from '../runs/attempt.store';
 import type { Failure, RunEvent } from '../runs/run-life';
 import { applyEvent, type RunFigures } from '../runs/run-life.service';
-import type { Services } from '../shared/context';
 import type { Job, JobEnd } from './launcher';
 
 export interface SettlementOptions {

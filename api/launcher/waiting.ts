@@ -1,4 +1,4 @@
-import type { Services } from '../shared/context';
+import type { Services } from '../context/context';
 import { findWaitingRuns, storeWaitingReason, type WaitingRun } from './dispatch.store';
 
 /**

@@ -1,7 +1,7 @@
 import type { Problem } from '../../contract/run-spec';
+import type { Services } from '../context/context';
 import { findRuns } from '../runs/run-search.store';
 import { mapInSlices } from '../shared/breathe';
-import type { Services } from '../shared/context';
 import { badArguments } from '../shared/errors';
 import { inParallel, sharedLanes } from '../shared/in-parallel';
 import { limits } from '../shared/limits';

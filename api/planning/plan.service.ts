@@ -1,10 +1,10 @@
 import { computeSchema, instanceSizes } from '../../contract/compute';
 import type { Machine } from '../../contract/records';
 import { dependenciesOf, epochsOf, type RunSpec, specOfRecord } from '../../contract/run-spec';
+import type { PriceSettings, Services } from '../context/context';
 import { noPrices, type Price, priceOf } from '../cost/prices';
 import { completeDefinition, type ExperimentDefinition, type GivenDefinition } from '../definition/definition';
 import { planRuns } from '../definition/plan-runs';
-import type { PriceSettings, Services } from '../shared/context';
 import { type Failure, invalidInput } from '../shared/errors';
 import { grouped } from '../shared/grouped';
 import { type EarlierRun, findEarlierRuns } from './plan.store';

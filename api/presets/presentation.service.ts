@@ -1,8 +1,8 @@
 import { type Preset, type PresetTable, presets } from '../../contract/presets';
 import { isOver } from '../../contract/run-states';
+import type { Services } from '../context/context';
 import type { ExperimentDefinition } from '../definition/definition';
 import { findExperiment } from '../experiments/experiment.store';
-import type { Services } from '../shared/context';
 import { grouped } from '../shared/grouped';
 import { type EvaluatedRun, findEvaluatedRuns } from './evaluations.store';
 import type { ResultTable } from './result-table';

@@ -7,8 +7,8 @@ import { type S3Settings, s3EnvironmentSchema, s3SettingsOf } from '../../contra
 import { type Checked, type Problem, problemsOf } from '../../contract/run-spec';
 import { defaultRoleClaim, issuerSchema, type OidcOptions, roleMappingSchema } from '../access/oidc';
 import { type AccessToken, parseTokens } from '../access/tokens';
+import type { PriceSettings } from '../context/context';
 import { pricesSchema } from '../cost/prices';
-import type { PriceSettings } from '../shared/context';
 import { dataPaths } from '../shared/data-directory';
 import { isThisMachine } from '../shared/this-machine';
 import { leastLeaseMilliseconds } from '../team/team';

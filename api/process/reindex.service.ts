@@ -4,6 +4,7 @@ import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-obj
 import { readStored } from '../../contract/objects/stored-json';
 import type { AttemptEnd } from '../../contract/records';
 import { parseRunSpec, type RunSpec } from '../../contract/run-spec';
+import type { Services } from '../context/context';
 import { useOf } from '../cost/attempt-cost.store';
 import type { Database } from '../database/database';
 import type { ExperimentTable, RunTable } from '../database/tables';
@@ -17,7 +18,6 @@ import { ingestResult, ingestRun, recordEnd } from '../ingest/ingest.service';
 import { type Cancellation, keysUnder, readAttemptEnd, readAttempts, readCancellation } from '../ingest/run-objects';
 import { updateAttempt } from '../runs/attempt.store';
 import { findRun, findRunState } from '../runs/run.store';
-import type { Services } from '../shared/context';
 import { countExperiments, findAllRuns, nextPosition, restoreColumns } from './reindex.store';
 
 export interface ReindexReport {

@@ -1,4 +1,4 @@
-import type { Services } from '../shared/context';
+import type { Services } from '../context/context';
 import { limits } from '../shared/limits';
 import { forgetAnswers, forgetChanges, forgetJobs, rowsPerDelete } from './prune.store';
 

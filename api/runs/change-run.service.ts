@@ -1,6 +1,6 @@
+import type { Services } from '../context/context';
 import { once } from '../database/idempotency';
 import type { RunTable } from '../database/tables';
-import type { Services } from '../shared/context';
 import { type Failure, notFound } from '../shared/errors';
 import { findRun } from './run.service';
 import * as control from './run-control.service';

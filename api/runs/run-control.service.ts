@@ -1,8 +1,8 @@
 import type { Problem } from '../../contract/run-spec';
 import { isOver, type RunState } from '../../contract/run-states';
+import type { Services } from '../context/context';
 import type { DatabaseTransaction } from '../database/database';
 import { inTransaction } from '../database/transaction';
-import type { Services } from '../shared/context';
 import { inParallel } from '../shared/in-parallel';
 import { inParts } from '../shared/in-parts';
 import { markAsCancelled } from './cancelled-mark';

@@ -1,8 +1,8 @@
 import { isOver } from '../../contract/run-states';
+import type { Services } from '../context/context';
 import type { DatabaseTransaction } from '../database/database';
 import type { RunTable } from '../database/tables';
 import { inTransaction } from '../database/transaction';
-import type { Services } from '../shared/context';
 import { grouped } from '../shared/grouped';
 import { recordServer } from '../team/team.store';
 import { endRunningAttempt, insertAttempt } from './attempt.store';

@@ -1,8 +1,8 @@
 import type { Problem } from '../../contract/run-spec';
+import type { Services } from '../context/context';
 import { filterProblems } from '../database/conditions';
 import { decodeCursor, orderName, type Page, type PageRequest, pageOf, pageProblems } from '../database/keyset';
 import type { RunTable } from '../database/tables';
-import type { Services } from '../shared/context';
 import { badArguments } from '../shared/errors';
 import type { RunFilter, RunOrder } from './run-filter';
 import { keysOf } from './run-order.store';

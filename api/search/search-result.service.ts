@@ -2,11 +2,11 @@ import { scoreName } from '../../contract/metric-names';
 import { bestOf, describeMetric } from '../../contract/metrics';
 import { isOver } from '../../contract/run-states';
 import { describeSample, type Sample } from '../comparison/statistics/sample';
+import type { Services } from '../context/context';
 import { baseVariant, type ExperimentDefinition, teacherVariant } from '../definition/definition';
 import { findExperiment } from '../experiments/experiment.store';
 import { bestOnDev } from '../presets/evaluations';
 import { type EvaluatedRun, findEvaluatedRuns } from '../presets/evaluations.store';
-import type { Services } from '../shared/context';
 import { grouped } from '../shared/grouped';
 
 const devAccuracy = scoreName('dev', 'accuracy');

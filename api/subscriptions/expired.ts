@@ -1,4 +1,4 @@
-import type { Services } from '../shared/context';
+import type { Services } from '../context/context';
 import { inParallel } from '../shared/in-parallel';
 import { deleteConnections, findExpiredConnections } from './connection.store';
 import type { Connections } from './connections';

@@ -1,4 +1,4 @@
-import type { ChangeTopic, RunChanges } from '../shared/context';
+import type { ChangeTopic, RunChanges } from '../context/context';
 import { type Log, readShared } from './shared-reads';
 
 /** What is there behind the position reached; `over`: nothing will ever come after it. */

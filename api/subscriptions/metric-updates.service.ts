@@ -1,8 +1,8 @@
 import type { MetricRecord } from '../../contract/records';
 import { isOver } from '../../contract/run-states';
+import type { Services } from '../context/context';
 import { chunksAfter, type MetricChunk, readAttempts } from '../ingest/run-objects';
 import { findRunState } from '../runs/run.store';
-import type { Services } from '../shared/context';
 import { badArguments, notFound } from '../shared/errors';
 import { type MetricCursor, metricCursor, parseMetricCursor, positionBefore } from './cursors';
 import { type Followed, followLog } from './follow';

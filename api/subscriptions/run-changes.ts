@@ -1,4 +1,4 @@
-import type { ChangeTopic, RunChanges } from '../shared/context';
+import type { ChangeTopic, RunChanges } from '../context/context';
 
 export const topicName = (topic: ChangeTopic): string =>
   'experimentId' in topic ? `experiment/${topic.experimentId}` : `run/${topic.runId}`;

@@ -1,6 +1,6 @@
+import type { Services } from '../context/context';
 import type { RunTable } from '../database/tables';
 import { hasExperiment } from '../experiments/experiment.store';
-import type { Services } from '../shared/context';
 import { badArguments, notFound } from '../shared/errors';
 import { parseRunCursor, type RunCursor, runCursor } from './cursors';
 import { type Followed, followLog } from './follow';

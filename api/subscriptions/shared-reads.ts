@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { ChangeTopic, RunChanges } from '../shared/context';
+import type { ChangeTopic, RunChanges } from '../context/context';
 import { topicName } from './run-changes';
 
 /** What a read behind a position found, and the position behind that. */

@@ -1,6 +1,6 @@
+import type { RunChanges } from '../context/context';
 import type { Database } from '../database/database';
 import { findLastChangeTime, findRunsChangedSince } from '../runs/run.store';
-import type { RunChanges } from '../shared/context';
 
 /** Between two looks: what a subscriber waits at most for a change by another server. */
 const lookMilliseconds = 1_000;

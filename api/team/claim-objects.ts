@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { experimentsPrefix, recordsKey } from '../../contract/keys';
 import { DamagedObjectError, orDamage } from '../../contract/objects/damaged-object';
 import { readStored } from '../../contract/objects/stored-json';
-import type { Services } from '../shared/context';
+import type { Services } from '../context/context';
 import { findIdentity, giveIdentity, hasRecords } from './identity.store';
 
 /** Written among the objects: which records are of them. */

@@ -1,7 +1,7 @@
+import type { Services } from '../../api/context/context';
 import type { Tables } from '../../api/database/tables';
 import { inTransaction } from '../../api/database/transaction';
 import { newRun } from '../../api/definition/new-run';
-import type { Services } from '../../api/shared/context';
 import { scoreName, scoreNames } from '../../contract/metric-names';
 import { insertExperiment } from '../../test/testkit/api-services';
 import { dataOf } from '../../test/testkit/ask';

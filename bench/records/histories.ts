@@ -1,4 +1,4 @@
-import type { Services } from '../../api/shared/context';
+import type { Services } from '../../api/context/context';
 import { historyKey } from '../../contract/keys';
 import { metricNames, scoreName, scoreNames } from '../../contract/metric-names';
 import type { MetricRecord } from '../../contract/records';

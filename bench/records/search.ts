@@ -1,6 +1,6 @@
+import type { Services } from '../../api/context/context';
 import { searchRuns } from '../../api/runs/run.service';
 import type { Reducer, RunFilter, RunOrder } from '../../api/runs/run-filter';
-import type { Services } from '../../api/shared/context';
 import { isHigherBetter, metricNames, oneOf, parameterValues, randomNumbers } from './many-runs';
 import { type Spent, type Stopwatch, stopwatch } from './stopwatch';
 

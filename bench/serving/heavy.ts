@@ -1,4 +1,4 @@
-import type { Services } from '../../api/shared/context';
+import type { Services } from '../../api/context/context';
 import { historyKey } from '../../contract/keys';
 import { writeHistory } from '../../trainer/records/history';
 import { writeRuns } from '../comparison';

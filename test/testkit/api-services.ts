@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Insertable } from 'kysely';
+import type { Services } from '../../api/context/context';
 import type { AttemptTable, ExperimentTable, RunTable } from '../../api/database/tables';
-import type { Services } from '../../api/shared/context';
 import { createRunChanges } from '../../api/subscriptions/run-changes';
 import { directoryObjectStore } from '../../contract/objects/directory';
 import { parseRunSpec, type RunSpecInput } from '../../contract/run-spec';

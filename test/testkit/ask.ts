@@ -1,7 +1,7 @@
 import { execute, type GraphQLError, type GraphQLSchema } from 'graphql';
+import type { Services } from '../../api/context/context';
 import { prepareOperation } from '../../api/graphql/operation';
 import { createApiSchema } from '../../api/graphql/schema';
-import type { Services } from '../../api/shared/context';
 import { maskError } from '../../api/shared/errors';
 import type { Role } from '../../api/shared/viewer';
 

@@ -1,5 +1,5 @@
+import type { Services } from '../../api/context/context';
 import type { RunTable } from '../../api/database/tables';
-import type { Services } from '../../api/shared/context';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { RunSpecInput } from '../../contract/run-spec';
 import { writePredictions } from '../../trainer/records/predictions';

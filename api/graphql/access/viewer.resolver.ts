@@ -1,5 +1,5 @@
 import { Ctx, Query, Resolver } from 'type-graphql';
-import type { ApiContext } from '../../shared/context';
+import type { ApiContext } from '../../context/context';
 import type { Viewer } from '../../shared/viewer';
 import { ViewerType } from './viewer.type';
 

@@ -1,6 +1,6 @@
+import type { ApiContext } from '../../context/context';
 import { createExperimentDetails, type ExperimentDetails } from '../../experiments/experiment-details.store';
 import { createRunDetails, type RunDetails } from '../../runs/run-details.store';
-import type { ApiContext } from '../../shared/context';
 
 interface Loaders {
   run: RunDetails;

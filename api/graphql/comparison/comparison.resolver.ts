@@ -2,7 +2,7 @@ import { Arg, Ctx, FieldResolver, Float, ID, Int, Query, Resolver, Root } from '
 import { compare } from '../../comparison/comparison.service';
 import type { ComparedPairs as Pairs } from '../../comparison/request';
 import { pairsNeeded } from '../../comparison/statistics/power';
-import type { ApiContext } from '../../shared/context';
+import type { ApiContext } from '../../context/context';
 import { badArguments } from '../../shared/errors';
 import { listCost } from '../../shared/limits';
 import { ComparedPairs, CompareResult, Comparison, ComparisonPointInput } from './comparison.type';

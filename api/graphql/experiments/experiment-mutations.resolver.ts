@@ -1,8 +1,8 @@
 import { Arg, Authorized, Ctx, Float, ID, Mutation, Resolver } from 'type-graphql';
+import type { ApiContext } from '../../context/context';
 import { cloneExperiment, createExperiment } from '../../experiments/experiment.service';
 import * as control from '../../experiments/experiment-control.service';
 import { annotate } from '../../experiments/note.service';
-import type { ApiContext } from '../../shared/context';
 import { isFailure } from '../../shared/errors';
 import {
   CloneExperimentInput,

@@ -1,9 +1,9 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Ctx, FieldResolver, ID, Info, Int, Query, Resolver, Root } from 'type-graphql';
 import { isOver } from '../../../contract/run-states';
+import type { ApiContext } from '../../context/context';
 import { searchExperiments } from '../../experiments/experiment.service';
 import { searchRuns } from '../../runs/run.service';
-import type { ApiContext } from '../../shared/context';
 import { limits, listCost, pageCost } from '../../shared/limits';
 import { loadersOf } from '../common/loaders';
 import { afterDescription, connection, connectionTypes, firstDescription } from '../common/page.type';

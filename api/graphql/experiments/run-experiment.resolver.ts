@@ -1,5 +1,5 @@
 import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
-import type { ApiContext } from '../../shared/context';
+import type { ApiContext } from '../../context/context';
 import { listCost } from '../../shared/limits';
 import { loadersOf } from '../common/loaders';
 import { RunType } from '../runs/run.type';

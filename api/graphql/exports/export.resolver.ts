@@ -1,8 +1,8 @@
 import { Arg, Args, ArgsType, Ctx, Field, Int, ObjectType, Query, Resolver, registerEnumType } from 'type-graphql';
 import type { Column } from '../../../contract/parquet';
+import type { ApiContext } from '../../context/context';
 import { type ExportPage as ExportPageData, exportPage } from '../../exports/export.service';
 import type { TextFormat } from '../../exports/formats';
-import type { ApiContext } from '../../shared/context';
 import { limits } from '../../shared/limits';
 import { RunFilterInput } from '../runs/run.input';
 

@@ -1,8 +1,8 @@
 import { Arg, Ctx, Field, FieldResolver, Float, ID, Int, ObjectType, Query, Resolver, Root } from 'type-graphql';
+import type { ApiContext } from '../../context/context';
 import { type MetricSeries as MetricSeriesData, metricHistory } from '../../metrics/metric-history.service';
 import type { SeriesPoint } from '../../metrics/series';
 import { breathe } from '../../shared/breathe';
-import type { ApiContext } from '../../shared/context';
 import { limits } from '../../shared/limits';
 
 @ObjectType({ simpleResolvers: true, description: 'One value of a metric.' })

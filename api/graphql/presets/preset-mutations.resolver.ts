@@ -1,7 +1,7 @@
 import { Arg, Authorized, Ctx, Mutation, Resolver } from 'type-graphql';
+import type { ApiContext } from '../../context/context';
 import { checkedPreset } from '../../definition/preset-definition';
 import { createExperiment } from '../../experiments/experiment.service';
-import type { ApiContext } from '../../shared/context';
 import { invalidInput } from '../../shared/errors';
 import { launchDescription } from '../experiments/definition.input';
 import { CreateExperimentResult } from '../experiments/experiment-results.type';

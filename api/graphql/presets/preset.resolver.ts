@@ -1,7 +1,7 @@
 import { Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import { presetNames, presets } from '../../../contract/presets';
+import type { ApiContext } from '../../context/context';
 import { presentExperiment } from '../../presets/presentation.service';
-import type { ApiContext } from '../../shared/context';
 import { listCost } from '../../shared/limits';
 import { ExperimentType } from '../experiments/experiment.type';
 import { Preset, ResultTable } from './preset.type';

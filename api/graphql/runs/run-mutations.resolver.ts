@@ -1,6 +1,6 @@
 import { Arg, Authorized, Ctx, createUnionType, Field, ID, Mutation, ObjectType, Resolver } from 'type-graphql';
+import type { ApiContext } from '../../context/context';
 import { type ChangeRunOutcome, cancelRun, retryRun } from '../../runs/change-run.service';
-import type { ApiContext } from '../../shared/context';
 import { isFailure } from '../../shared/errors';
 import { Conflict, failureTypeNames, InvalidInput, NotFound } from '../common/failures.type';
 import { RunType } from './run.type';

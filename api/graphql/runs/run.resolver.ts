@@ -1,8 +1,8 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Ctx, FieldResolver, ID, Info, Int, Query, Resolver, Root } from 'type-graphql';
+import type { ApiContext } from '../../context/context';
 import { findProvenance } from '../../ingest/provenance.service';
 import { findRun, searchRuns } from '../../runs/run.service';
-import type { ApiContext } from '../../shared/context';
 import { limits, listCost, namedCost, pageCost } from '../../shared/limits';
 import { loadersOf } from '../common/loaders';
 import { afterDescription, connection, connectionTypes, firstDescription } from '../common/page.type';

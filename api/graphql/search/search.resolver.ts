@@ -1,8 +1,8 @@
 import { Arg, Ctx, FieldResolver, Int, Query, Resolver, Root } from 'type-graphql';
+import type { ApiContext } from '../../context/context';
 import { checkedPreset } from '../../definition/preset-definition';
 import { planExperiment } from '../../planning/plan.service';
 import { searchResults } from '../../search/search-result.service';
-import type { ApiContext } from '../../shared/context';
 import { invalidInput } from '../../shared/errors';
 import { listCost } from '../../shared/limits';
 import { ExperimentInput } from '../experiments/definition.input';

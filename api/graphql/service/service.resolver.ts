@@ -1,5 +1,5 @@
 import { Ctx, Query, Resolver } from 'type-graphql';
-import type { ApiContext } from '../../shared/context';
+import type { ApiContext } from '../../context/context';
 import { ServiceType } from './service.type';
 
 /** One machine answers subscriptions at the address of the API, under whatever name a client reaches it. */

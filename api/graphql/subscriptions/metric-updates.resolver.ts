@@ -1,7 +1,7 @@
 import { GraphQLSafeInt } from 'graphql-scalars';
 import { Arg, Field, Float, ID, Int, ObjectType, Resolver, Root, Subscription } from 'type-graphql';
 import type { MetricRecord } from '../../../contract/records';
-import type { ApiContext } from '../../shared/context';
+import type { ApiContext } from '../../context/context';
 import { followMetrics, type MetricUpdate } from '../../subscriptions/metric-updates.service';
 import { startOf } from '../../subscriptions/start';
 

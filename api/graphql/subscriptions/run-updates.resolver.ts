@@ -1,5 +1,5 @@
 import { Arg, Field, ID, ObjectType, Resolver, Root, Subscription } from 'type-graphql';
-import type { ApiContext } from '../../shared/context';
+import type { ApiContext } from '../../context/context';
 import { followRuns, type RunUpdate } from '../../subscriptions/run-updates.service';
 import { startOf } from '../../subscriptions/start';
 import { RunType } from '../runs/run.type';

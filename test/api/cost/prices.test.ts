@@ -1,5 +1,5 @@
+import type { PriceSettings } from '../../../api/context/context';
 import { noPrices, priceOf, pricesSchema } from '../../../api/cost/prices';
-import type { PriceSettings } from '../../../api/shared/context';
 import { gpuTypes } from '../../../contract/compute';
 
 const set = (text: string, perHour: number | null = null): PriceSettings => ({

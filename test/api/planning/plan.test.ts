@@ -1,4 +1,4 @@
-import type { Services } from '../../../api/shared/context';
+import type { Services } from '../../../api/context/context';
 import { insertAttempt, insertExperiment, insertRun, useTestServices } from '../../testkit/api-services';
 import { dataOf } from '../../testkit/ask';
 import { experimentInput } from '../../testkit/experiment-input';

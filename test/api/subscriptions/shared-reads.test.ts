@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createSourceEventStream, execute, parse } from 'graphql';
+import type { ApiContext } from '../../../api/context/context';
 import { payloadsOf } from '../../../api/graphql/event-payload';
-import type { ApiContext } from '../../../api/shared/context';
 import { followLog } from '../../../api/subscriptions/follow';
 import { createRunChanges } from '../../../api/subscriptions/run-changes';
 import type { Log } from '../../../api/subscriptions/shared-reads';

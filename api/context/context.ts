@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../contract/objects/object-store';
 import type { Database } from '../database/database';
-import type { Viewer } from './viewer';
+import type { Viewer } from '../shared/viewer';
 
 /**
  * Announces changes of records and objects. An announcement is a hint: listeners read the change itself from where it is
