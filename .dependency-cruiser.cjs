@@ -20,34 +20,51 @@ const apiFloors = [
   ['http'],
   ['lambda', 'process'],
 ];
-const upwardImports = apiFloors.slice(0, -1).map((folders, floor) =>
+/** The floors of `trainer/`; the file trainer/main.ts stands above them. */
+const trainerFloors = [
+  ['engine', 'machine', 'sources'],
+  ['ops', 'numeric', 'checkpoint'],
+  ['tokenizers', 'data', 'losses', 'models'],
+  ['evaluation'],
+  ['methods', 'compression', 'records'],
+  ['teacher'],
+  ['inputs'],
+  ['run', 'export'],
+];
+
+const upwardImports = (program, floors) =>
+  floors.slice(0, -1).map((folders, floor) =>
+    only(
+      `${program}-floor-${floor + 1}`,
+      `^${program}/(${folders.join('|')})/`,
+      `^${program}/(${floors
+        .slice(floor + 1)
+        .flat()
+        .join('|')})/`,
+      `a folder of ${program}/ imports only from its own floor and those below it (docs/architecture.md)`,
+    ),
+  );
+const everyFolderHasAFloor = (program, floors) =>
   only(
-    `api-floor-${floor + 1}`,
-    `^api/(${folders.join('|')})/`,
-    `^api/(${apiFloors
-      .slice(floor + 1)
-      .flat()
-      .join('|')})/`,
-    'a folder of api/ imports only from its own floor and those below it (docs/architecture.md)',
-  ),
-);
+    `${program}-folder-has-a-floor`,
+    `^${program}/`,
+    `^${program}/(?!(${floors.flat().join('|')})/)[^/]+/`,
+    'a new folder takes its floor',
+  );
 
 module.exports = {
   forbidden: [
-    ...upwardImports,
-    only(
-      'api-folder-has-a-floor',
-      '^api/',
-      `^api/(?!(${apiFloors.flat().join('|')})/)`,
-      'a new folder takes its floor',
-    ),
+    ...upwardImports('api', apiFloors),
+    ...upwardImports('trainer', trainerFloors),
+    everyFolderHasAFloor('api', apiFloors),
+    everyFolderHasAFloor('trainer', trainerFloors),
     {
-      name: 'no-circle-of-folders-in-api',
+      name: 'no-circle-of-folders',
       severity: 'error',
       comment: 'folders that import each other are one folder',
       scope: 'folder',
-      from: { path: '^api/' },
-      to: { circular: true, path: '^api/' },
+      from: { path: '^(api|trainer)/' },
+      to: { circular: true, path: '^(api|trainer)/' },
     },
     only(
       'cdk-knows-contract',

@@ -3,8 +3,17 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../data/batch';
 import type { Classifier } from '../models/model';
 import type { Weights } from '../numeric/weights';
-import type { Predictions } from '../records/predictions';
 import { withinMemory } from './batch-memory';
+
+/** What a model said of every row of a split. */
+export interface Predictions {
+  /** Row of each example in the file it was read from, [n]. */
+  rows: Int32Array;
+  /** True class, [n]. */
+  labels: Int32Array;
+  /** [n, classes], row by row. */
+  logits: Float32Array;
+}
 
 /**
  * What a model in evaluation mode says of every example, in the order of their rows whatever the order of the batches.

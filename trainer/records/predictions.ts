@@ -3,16 +3,7 @@ import { predictionsKey } from '../../contract/keys';
 import type { Split } from '../../contract/metric-names';
 import type { ObjectStore } from '../../contract/objects/object-store';
 import { indexOfLargest } from '../evaluation/evaluate';
-
-/** What a model said of every row of a split. */
-export interface Predictions {
-  /** Row of each example in the file it was read from, [n]. */
-  rows: Int32Array;
-  /** True class, [n]. */
-  labels: Int32Array;
-  /** [n, classes], row by row. */
-  logits: Float32Array;
-}
+import type { Predictions } from '../evaluation/predict';
 
 /**
  * Writes the predictions of an evaluated epoch: columns row, label, predicted and logit_0 .. logit_(c-1), with the labels of the

@@ -1,13 +1,14 @@
 import { metricNames, type Split, scoreName } from '../../contract/metric-names';
 import { describeMetric, isBetter } from '../../contract/metrics';
 import { type Scores, scoreMetrics, scoresOf } from '../evaluation/evaluate';
+import type { Predictions } from '../evaluation/predict';
 import { predict } from '../evaluation/predict';
 import type { RunInputs } from '../inputs/run-inputs';
 import { withoutTrainingOnly } from '../models/model';
 import { packWeights } from '../models/weights-file';
 import { NotFiniteError } from '../records/figures';
 import { finiteOrNull } from '../records/metric-log';
-import { type Predictions, writePredictions } from '../records/predictions';
+import { writePredictions } from '../records/predictions';
 import type { RunRecords } from '../records/run-records';
 import { learnerOf, type Session } from './session';
 
