@@ -1,5 +1,5 @@
-import type { Sequences } from '../../trainer/data/batch';
 import { bertConfig } from '../../trainer/models/transformer/families/bert';
+import type { Sequences } from '../../trainer/tokenizers/sequences';
 
 /** An encoder small enough for float64 differences, and token sequences of unequal lengths for it. */
 export const tinyBertConfig = {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { MethodName } from '../../contract/methods';
-import type { Batch, Sequences } from '../../trainer/data/batch';
+import type { Batch } from '../../trainer/data/batch';
 import type { HintSetting } from '../../trainer/methods/method';
 import { type Classifier, inputsOf, type Model } from '../../trainer/models/model';
 import { initialiseTransformer, type TransformerConfig } from '../../trainer/models/transformer/architecture';
@@ -10,6 +10,7 @@ import { transformerModel } from '../../trainer/models/transformer/model';
 import { bilstmLogits, bilstmStates, dropoutMasks, initialiseBilstm } from '../../trainer/models/word/bilstm';
 import { randomStream } from '../../trainer/numeric/random';
 import type { Weights } from '../../trainer/numeric/weights';
+import type { Sequences } from '../../trainer/tokenizers/sequences';
 import { redrawn } from './tensors';
 
 const [classes, vocabulary] = [3, 12];

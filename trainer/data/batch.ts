@@ -1,11 +1,4 @@
-/**
- * Sequences of different lengths, one behind the other: `ids` holds sum(lengths) entries, and sequence i has
- * `lengths[i]` >= 1 of them. Nothing is padded; a model that needs padding makes it where it needs it.
- */
-export interface Sequences {
-  ids: Int32Array;
-  lengths: Int32Array;
-}
+import type { Sequences } from '../tokenizers/sequences';
 
 /** A model of a run, by its part in it. */
 export type Role = 'student' | 'teacher';

@@ -1,6 +1,6 @@
 import { randomStream } from '../numeric/random';
+import { type SequenceTable, selectSequences, sequenceLength } from '../tokenizers/sequences';
 import type { Batch, Role } from './batch';
-import { type SequenceTable, selectSequences, sequenceLength } from './sequences';
 
 /** A whole set of examples, encoded once. A position counts the examples of the set; a row those of the file. */
 export interface Examples {

@@ -1,11 +1,8 @@
 import { createReadStream } from 'node:fs';
 import type { Checked } from '../../contract/run-spec';
 import type { RandomStream } from '../numeric/random';
-import type { WordVocabulary } from '../tokenizers/words';
+import type { WordVectors, WordVocabulary } from '../tokenizers/words';
 import { FileProblems } from './file-problems';
-
-/** Pre-trained vectors by word. */
-export type WordVectors = ReadonlyMap<string, Float32Array>;
 
 /** Standard deviation of the vector of a word that has none, as in the PyTorch reference; GloVe 6B 50d has 0.71. */
 const standardDeviation = 0.4;

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { batchOf, evaluationOrder } from '../data/batches';
-import { preprocess } from '../data/preprocess';
 import { indexOfLargest } from '../evaluation/evaluate';
 import { predict } from '../evaluation/predict';
 import { inputsOf } from '../models/model';
 import { bilstmLogits } from '../models/word/bilstm';
 import { type StoredBilstm, tensorsOf } from '../models/word/folder';
 import { encodeTexts } from '../tokenizers/encoder';
+import { preprocess } from '../tokenizers/preprocess';
 import { wordEncoder } from '../tokenizers/words';
 
 /** Texts a forward pass. */

@@ -1,6 +1,6 @@
 import type { Checked, ModelSource, Problem, RunSpec } from '../../contract/run-spec';
 import type { Role } from '../data/batch';
-import { initialEmbedding, readWordVectors, type WordVectors } from '../data/embeddings';
+import { initialEmbedding, readWordVectors } from '../data/embeddings';
 import type { LoadedModel } from '../models/model';
 import { type ModelFiles, readText } from '../models/model-files';
 import { keepZeros, readSparseMatrices } from '../models/sparse';
@@ -18,7 +18,7 @@ import {
   wordPieceEncoder,
   wordVocabularyFile,
 } from '../tokenizers/tokenizer';
-import { countWords, wordVocabulary } from '../tokenizers/words';
+import { countWords, type WordVectors, wordVocabulary } from '../tokenizers/words';
 import type { LocatedModel } from './locate-model';
 
 /**

@@ -1,10 +1,10 @@
 import type { Checked, RunSpec } from '../../contract/run-spec';
 import type { Examples } from '../data/batches';
 import type { DataSet, LabelledTexts } from '../data/dataset';
-import { preprocess } from '../data/preprocess';
 import { type Splits, splitRows } from '../data/splits';
 import type { Model } from '../models/model';
 import { encodeAligned, encodeTexts } from '../tokenizers/encoder';
+import { preprocess } from '../tokenizers/preprocess';
 import { usedSplit } from './learnt-rows';
 
 /** The texts of a run as its models read them, and which rows are used for what. */

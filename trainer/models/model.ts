@@ -1,9 +1,10 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
-import type { Batch, Role, Sequences } from '../data/batch';
+import type { Batch, Role } from '../data/batch';
 import type { RandomStream } from '../numeric/random';
 import type { Logits, Weights } from '../numeric/weights';
 import type { PaddedPlaces } from '../ops/attention-pool';
 import type { Encoder } from '../tokenizers/encoder';
+import type { Sequences } from '../tokenizers/sequences';
 
 /** Files of a saved model, by name. */
 export type SavedFiles = Record<string, Uint8Array | string>;

@@ -2,9 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../data/batch';
 import { batchOf, type Examples, evaluationOrder } from '../data/batches';
-import { sequenceLength } from '../data/sequences';
 import { withinMemory } from '../evaluation/batch-memory';
 import { type EmbeddedClassifier, inputsOf } from '../models/model';
+import { sequenceLength } from '../tokenizers/sequences';
 import { integratedGradients } from './integrated-gradients';
 import type { Outputs } from './kept-outputs';
 

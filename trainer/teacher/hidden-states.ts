@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../data/batch';
+import type { Sequences } from '../tokenizers/sequences';
 
 /** Most that hidden states may take of this machine's memory; beyond, they are computed at every step instead. */
 export const hiddenStateLimitBytes = 2 ** 30;

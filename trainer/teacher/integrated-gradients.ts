@@ -1,9 +1,9 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../data/batch';
 import type { EmbeddedClassifier } from '../models/model';
 import { withPullback } from '../numeric/gradients';
 import type { Weights } from '../numeric/weights';
+import type { Sequences } from '../tokenizers/sequences';
 
 /** What the tokens of a batch did for the predicted class of their example. */
 export interface Attributions {

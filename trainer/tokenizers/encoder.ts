@@ -1,4 +1,4 @@
-import { type SequenceTable, sequenceTable } from '../data/sequences';
+import { type SequenceTable, sequenceTable } from './sequences';
 
 /** How a model reads text. */
 export interface Encoder {

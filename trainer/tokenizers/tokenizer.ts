@@ -1,9 +1,9 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import type { Checked, Problem } from '../../contract/run-spec';
-import { wordsOf } from '../data/preprocess';
 import { beforeBertNormalizer } from './bert-normalizer';
 import type { Encoder } from './encoder';
+import { wordsOf } from './preprocess';
 
 /** Contents of the tokenizer's files in a Hugging Face folder; null for one that is not there. */
 export interface TokenizerFiles {

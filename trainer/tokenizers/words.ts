@@ -1,6 +1,5 @@
-import type { WordVectors } from '../data/embeddings';
-import { wordsOf } from '../data/preprocess';
 import type { Encoder } from './encoder';
+import { wordsOf } from './preprocess';
 
 const padWord = '[PAD]';
 const unknownWord = '[UNK]';
@@ -8,6 +7,9 @@ const unknownId = 1;
 
 /** The student's words by id: [PAD] = 0, [UNK] = 1, then the others. */
 export type WordVocabulary = readonly string[];
+
+/** Pre-trained vectors by word. */
+export type WordVectors = ReadonlyMap<string, Float32Array>;
 
 export function countWords(texts: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { batchOf, type Examples, epochOrder, evaluationOrder, quizOrder } from '../../../trainer/data/batches';
-import { sequenceTable } from '../../../trainer/data/sequences';
+import { sequenceTable } from '../../../trainer/tokenizers/sequences';
 
 /** Examples whose sequence at position p holds `lengths[p]` times p + 1, in rows 10 p of the file. */
 function examplesOf(lengths: number[]): Examples {

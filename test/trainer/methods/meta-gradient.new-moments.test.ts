@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../../trainer/data/batch';
 import { distillationOf } from '../../../trainer/losses';
 import { metaGradient } from '../../../trainer/methods/meta-gradient';
 import { bilstmLogits, initialiseBilstm } from '../../../trainer/models/word/bilstm';
@@ -7,6 +6,7 @@ import { bilstmTangent } from '../../../trainer/models/word/tangent';
 import { ADAM, createOptimizer, RMSPROP } from '../../../trainer/numeric/optimizers';
 import { randomStream } from '../../../trainer/numeric/random';
 import type { Logits } from '../../../trainer/numeric/weights';
+import type { Sequences } from '../../../trainer/tokenizers/sequences';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import * as float64 from '../../testkit/float64';
 import { type RealWeights, realBilstm, realWeights } from '../../testkit/real-bilstm';

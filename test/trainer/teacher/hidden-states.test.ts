@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { parseRunSpec } from '../../../contract/run-spec';
-import type { Batch, Sequences } from '../../../trainer/data/batch';
+import type { Batch } from '../../../trainer/data/batch';
 import { buildTeacher, type RunModel } from '../../../trainer/inputs/run-model';
 import { valueAndGradients } from '../../../trainer/numeric/gradients';
 import type { Weights } from '../../../trainer/numeric/weights';
 import { hiddenStateCache } from '../../../trainer/teacher/hidden-states';
+import type { Sequences } from '../../../trainer/tokenizers/sequences';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { largestDifference, redrawn } from '../../testkit/tensors';
 

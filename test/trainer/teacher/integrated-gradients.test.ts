@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Examples } from '../../../trainer/data/batches';
-import { sequenceTable } from '../../../trainer/data/sequences';
 import type { EmbeddedClassifier } from '../../../trainer/models/model';
 import { initialiseTransformer } from '../../../trainer/models/transformer/architecture';
 import { embeddedTransformer } from '../../../trainer/models/transformer/model';
 import { randomStream } from '../../../trainer/numeric/random';
 import { attributeExamples, completenessNote, meanByWord } from '../../../trainer/teacher/attributions';
 import { gaussLegendre, integratedGradients } from '../../../trainer/teacher/integrated-gradients';
+import { sequenceTable } from '../../../trainer/tokenizers/sequences';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { centralDifference, naiveBert } from '../../testkit/naive-models';
 import { largestDifference, toFloat64 } from '../../testkit/tensors';

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Examples } from '../../../trainer/data/batches';
-import { sequenceTable } from '../../../trainer/data/sequences';
 import type { Classifier } from '../../../trainer/models/model';
 import { keptOutputs } from '../../../trainer/teacher/kept-outputs';
 import { teacherLogitsCache } from '../../../trainer/teacher/teacher-logits';
+import { sequenceTable } from '../../../trainer/tokenizers/sequences';
 import { useEngine } from '../../testkit/engines';
 import { useTestFolder } from '../../testkit/test-folder';
 

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../../../trainer/data/batch';
 import { batchOf, type Examples } from '../../../trainer/data/batches';
-import { sequenceTable } from '../../../trainer/data/sequences';
 import { inputsOf } from '../../../trainer/models/model';
 import { readHints, rowOffsets, summaryReader, wordStateReader } from '../../../trainer/teacher/teacher-states';
+import { sequenceTable } from '../../../trainer/tokenizers/sequences';
 import { describeOnEveryEngine } from '../../testkit/engines';
 import { naiveBert } from '../../testkit/naive-models';
 import { largestDifference, toFloat64 } from '../../testkit/tensors';

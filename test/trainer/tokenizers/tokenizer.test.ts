@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { FileProblems } from '../../../trainer/data/file-problems';
-import { preprocess } from '../../../trainer/data/preprocess';
 import { readCsv } from '../../../trainer/data/records';
 import { encodeAligned, encodeTexts } from '../../../trainer/tokenizers/encoder';
+import { preprocess } from '../../../trainer/tokenizers/preprocess';
 import {
   createTokenizer,
   type TokenizerFiles,

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { initialEmbedding, readWordVectors } from '../../../trainer/data/embeddings';
 import { FileProblems } from '../../../trainer/data/file-problems';
-import { preprocess } from '../../../trainer/data/preprocess';
 import { readCsv } from '../../../trainer/data/records';
 import { randomStream } from '../../../trainer/numeric/random';
 import { encodeTexts } from '../../../trainer/tokenizers/encoder';
+import { preprocess } from '../../../trainer/tokenizers/preprocess';
 import { countWords, wordEncoder, wordVocabulary } from '../../../trainer/tokenizers/words';
 import { describeWithRealData, realData } from '../../testkit/real-data';
 import { useTestFolder } from '../../testkit/test-folder';

@@ -1,6 +1,5 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../data/batch';
 import type { RandomStream } from '../../numeric/random';
 import type { Weights } from '../../numeric/weights';
 import { type AttentionLayout, attention, attentionLayout } from '../../ops/attention';
@@ -9,6 +8,7 @@ import { gelu } from '../../ops/gelu';
 import { addLayerNorm } from '../../ops/layer-norm';
 import { linear } from '../../ops/linear';
 import { multiplyByConstant } from '../../ops/multiply-by-constant';
+import type { Sequences } from '../../tokenizers/sequences';
 import type { ModelStates } from '../model';
 import { adapt } from '../peft/adapters';
 import { doraLinear, magnitudeOf } from '../peft/dora';

@@ -1,9 +1,9 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../data/batch';
 import type { RandomStream } from '../../numeric/random';
 import type { Weights } from '../../numeric/weights';
 import { selectRows } from '../../ops/embedding';
 import type { Encoder } from '../../tokenizers/encoder';
+import type { Sequences } from '../../tokenizers/sequences';
 import type { EmbeddedClassifier, Model } from '../model';
 import { mergeLora } from '../peft/lora';
 import { headModules, peftBaseOf, type TransformerConfig } from './architecture';

@@ -1,6 +1,5 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../data/batch';
 import type { RandomStream } from '../../numeric/random';
 import type { Weights } from '../../numeric/weights';
 import { attentionPool, paddedPlaces } from '../../ops/attention-pool';
@@ -8,6 +7,7 @@ import { bilstmFinalStates, bilstmStates as lstmStates } from '../../ops/bilstm'
 import { lookUpSum, selectRows } from '../../ops/embedding';
 import { linear } from '../../ops/linear';
 import { multiplyByConstant } from '../../ops/multiply-by-constant';
+import type { Sequences } from '../../tokenizers/sequences';
 import type { ModelStates } from '../model';
 
 /** Size of a BiLSTM; vocabulary and width of the word vectors are those of its embedding table. */

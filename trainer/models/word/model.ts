@@ -1,9 +1,9 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../data/batch';
 import type { RandomStream } from '../../numeric/random';
 import type { Weights } from '../../numeric/weights';
 import { selectRows } from '../../ops/embedding';
+import type { Sequences } from '../../tokenizers/sequences';
 import { type WordVocabulary, wordEncoder } from '../../tokenizers/words';
 import type { EmbeddedClassifier, Model } from '../model';
 import { type BilstmConfig, bilstmLogits, bilstmStates, dropoutMasks, embeddingName } from './bilstm';

@@ -1,10 +1,10 @@
 import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../data/batch';
 import type { Weights } from '../../numeric/weights';
 import { type PaddedPlaces, padded, paddedPlaces } from '../../ops/attention-pool';
 import { bilstmStatesTangent, type WithTangent } from '../../ops/bilstm-tangent';
 import { selectRows } from '../../ops/embedding';
+import type { Sequences } from '../../tokenizers/sequences';
 import { attentionName, type DropoutMasks, embeddingName, finalOf } from './bilstm';
 
 type Moving = WithTangent<Tensor2D>;

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sequences } from '../../../../trainer/data/batch';
 import {
   bilstmLogits,
   bilstmStates,
@@ -11,6 +10,7 @@ import { bilstmTangent } from '../../../../trainer/models/word/tangent';
 import { valueAndGradients } from '../../../../trainer/numeric/gradients';
 import { randomStream } from '../../../../trainer/numeric/random';
 import type { Weights } from '../../../../trainer/numeric/weights';
+import type { Sequences } from '../../../../trainer/tokenizers/sequences';
 import { describeOnEveryEngine } from '../../../testkit/engines';
 import { relativeError } from '../../../testkit/float64';
 import { centralDifference, type NaiveWeights, naiveBilstm, naiveBilstmStates } from '../../../testkit/naive-models';

@@ -1,4 +1,11 @@
-import type { Sequences } from './batch';
+/**
+ * Sequences of different lengths, one behind the other: `ids` holds sum(lengths) entries, and sequence i has
+ * `lengths[i]` >= 1 of them. Nothing is padded; a model that needs padding makes it where it needs it.
+ */
+export interface Sequences {
+  ids: Int32Array;
+  lengths: Int32Array;
+}
 
 /** Many sequences in one piece, any of which can be had: sequence i is `ids[offsets[i] .. offsets[i + 1])`. */
 export interface SequenceTable {

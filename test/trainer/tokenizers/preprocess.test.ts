@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { loadDataSet } from '../../../trainer/data/dataset';
-import { preprocess } from '../../../trainer/data/preprocess';
+import { preprocess } from '../../../trainer/tokenizers/preprocess';
 import { sourcesIn } from '../../testkit/input-sources';
 import { describeWithRealData, realData } from '../../testkit/real-data';
 
