@@ -2,10 +2,11 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 
 /** The longest files, so that none of them begins when everything else has ended. Others follow as jest orders them. */
 const longest = [
+  'api/damage/damage',
   'end-to-end/kill',
-  'contract/objects/s3-faults',
   'trainer/run/kill',
   'trainer/run/trainer-process',
+  'contract/objects/s3-faults',
   'end-to-end/search',
   'trainer/export/export-model',
   'api/launcher/batch-faults',

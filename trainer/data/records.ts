@@ -49,7 +49,11 @@ export function readCsvRows(
   for (const { fields, line } of rows) {
     if (fields.length === names.length)
       found.push({ fields: Object.fromEntries(columns.map((name) => [name, fields[names.indexOf(name)]!])), line });
-    else problems.addAtLine(line, `${fields.length} fields where the first line has ${names.length}`);
+    else
+      problems.addAtLine(
+        line,
+        `${fields.length} ${fields.length === 1 ? 'field' : 'fields'} where the first line has ${names.length}`,
+      );
   }
   return found;
 }

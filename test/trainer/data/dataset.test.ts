@@ -117,7 +117,7 @@ describe('an unreadable data set', () => {
     const problems = await problemsOf(load(train, 'text,label\nx,a\ny,c\n'));
 
     expect(problems).toEqual([
-      'data.train: line 5: 1 fields where the first line has 2',
+      'data.train: line 5: 1 field where the first line has 2',
       'data.train: line 6: 3 fields where the first line has 2',
       'data.train: line 4: the text ("text") is empty',
       'data.train: line 7: the text ("text") is empty',
@@ -129,7 +129,7 @@ describe('an unreadable data set', () => {
   test('a quote in the wrong place is told with its line, beside the problems of the rows before it', async () => {
     expect(await problemsOf(load('text,label\nf\nx,a\ny"z,b\ng\n', good))).toEqual([
       'data.train: line 4: Invalid Opening Quote (the row before it begins on line 3): put the whole field in quotes and write a quote in it as ""; nothing behind it was read',
-      'data.train: line 2: 1 fields where the first line has 2',
+      'data.train: line 2: 1 field where the first line has 2',
       'data.test: line 3: unknown label "b": the classes are a',
     ]);
     expect((await problemsOf(load('text,label\n"a"b,c\n', good)))[0]).toMatch(/line 2: Invalid Closing Quote/);
