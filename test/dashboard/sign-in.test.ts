@@ -14,6 +14,10 @@ const definition = {
   data: { train: 's3://bucket/train.csv', test: 's3://bucket/test.csv' },
   teacher: null,
   vectors: null,
+  variants: [
+    { name: 'kd', method: 'kd', parameters: {} },
+    { name: 'scratch', method: 'scratch', parameters: {} },
+  ],
   seeds: [0, 1],
   execution: {},
 };
@@ -141,6 +145,7 @@ describeWithBrowser('the dashboard of the stack', (open: OpenPage) => {
   it('polls where no WebSocket can be reached, says so, and shows what changes', async () => {
     const page = await signIn('viewer', { config: { socket: 'ws://127.0.0.1:9/live' } });
     await live(page).getByText('no WebSocket: asking every 5 s').waitFor();
+    await page.locator('table.runs tbody tr').nth(1).waitFor();
     expect(await page.locator('table.runs tbody tr').count()).toBe(2);
     const changed = { state: 'RUNNING', phase: 'training', revision: 1 } as const;
     await services().database.updateTable('run').set(changed).where('id', '=', 'run-b').execute();
