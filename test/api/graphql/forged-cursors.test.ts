@@ -132,7 +132,7 @@ test.each(operations)(
       fc.asyncProperty(forged, async (after) => {
         for (const code of await codesOf(operation, after)) expect(code).toBe('BAD_USER_INPUT');
       }),
-      { numRuns: 40, ...seeded() },
+      { numRuns: 15, ...seeded() },
     );
   },
 );
