@@ -11,12 +11,12 @@ import { stepRecord, writeAttempt, writeChunk } from '../../testkit/written-run'
 
 const services = useTestServices();
 
-/** Many times a slice: the processor time of the whole process counts, with what collects garbage and compiles. */
-const longestMilliseconds = 400;
+/** Of all processor time; work that does not give way takes it in one turn. Compiling and collecting garbage count as well. */
+const longestShare = 0.7;
 
-/** Does some work beside a loop of other turns. @returns the longest turn in milliseconds of processor time, and the turns */
+/** Does some work beside a loop of other turns. @returns the longest turn's share of the processor time, and the turns */
 async function turnsBeside(work: () => Promise<unknown>): Promise<{ longest: number; turns: number }> {
-  const found = { longest: 0, turns: 0 };
+  const found = { longest: 0, total: 0, turns: 0 };
   let over = false;
   const others = (async () => {
     let before = process.cpuUsage();
@@ -24,7 +24,8 @@ async function turnsBeside(work: () => Promise<unknown>): Promise<{ longest: num
       await setImmediate();
       const { user, system } = process.cpuUsage(before);
       before = process.cpuUsage();
-      found.longest = Math.max(found.longest, (user + system) / 1000);
+      found.longest = Math.max(found.longest, user + system);
+      found.total += user + system;
       found.turns += 1;
     }
   })();
@@ -32,7 +33,7 @@ async function turnsBeside(work: () => Promise<unknown>): Promise<{ longest: num
     over = true;
   });
   await others;
-  return found;
+  return { longest: found.longest / found.total, turns: found.turns };
 }
 
 /** Holds the event loop for some milliseconds. */
@@ -82,7 +83,7 @@ describe('others are answered between slices of', () => {
       await resampledScores(resampled, await drawnByClass(resampled, model), model, 'macro-f1');
     });
     expect(turns).toBeGreaterThan(20);
-    expect(longest).toBeLessThan(longestMilliseconds);
+    expect(longest).toBeLessThan(longestShare);
   });
 
   it.each(['csv', 'jsonl', 'parquet'] as const)('an export as %s', async (format) => {
@@ -100,7 +101,7 @@ describe('others are answered between slices of', () => {
       for await (const _ of contentOf({ columns, batches }, format, true));
     });
     expect(turns).toBeGreaterThan(20);
-    expect(longest).toBeLessThan(longestMilliseconds);
+    expect(longest).toBeLessThan(longestShare);
   });
 
   it('long histories, from chunks and from files', async () => {
@@ -115,13 +116,12 @@ describe('others are answered between slices of', () => {
     await writeHistory(objects, 'file', records);
     const names = ['train/loss'];
     const asked = { runIds: ['chunks', 'file'], names, maxPoints: 5000, exact: false, afterStep: null };
+    const answers: Awaited<ReturnType<typeof metricHistory>>[] = [];
     const { longest, turns } = await turnsBeside(async () => {
-      for (let time = 0; time < 4; time += 1) {
-        const [fromChunks, fromFile] = await metricHistory(services(), asked);
-        expect(fromFile).toEqual({ ...fromChunks, runId: 'file' });
-      }
+      for (let time = 0; time < 4; time += 1) answers.push(await metricHistory(services(), asked));
     });
+    for (const [fromChunks, fromFile] of answers) expect(fromFile).toEqual({ ...fromChunks, runId: 'file' });
     expect(turns).toBeGreaterThan(10);
-    expect(longest).toBeLessThan(longestMilliseconds);
+    expect(longest).toBeLessThan(longestShare);
   });
 });
