@@ -38,7 +38,10 @@ describe('objects and a SQLite database recorded with version 1 of the run spec'
     expect(existsSync(report)).toBe(true);
 
     await finishAll();
-    expect(outcomesOf(join(folder, 'data/objects/runs'))).toEqual(expected.runs);
+    const outcomes = outcomesOf(join(folder, 'data/objects/runs'));
+    // The configuration of a model lists all hyper-parameters of its run, those of later versions as well.
+    for (const runs of [outcomes, expected.runs]) delete runs[expected.halfDone]!.files['model/config.json'];
+    expect(outcomes).toEqual(expected.runs);
   }, 180_000);
 
   it('are compared in the same way by records that are made anew from the objects', async () => {
