@@ -42,7 +42,7 @@ export function acknowledgeFindings(
       arn('batch', 'job/*'),
       'Jobs get their ids when they are submitted; to end one takes a tag of this service.',
     ),
-    wildcard(arn('batch', 'job/*:*'), 'Children of array jobs carry no tags by which they could be told.'),
+    wildcard(arn('batch', 'job/*:*'), 'Children of array jobs carry no tags that a condition could test.'),
     wildcard(arn('batch', `job-definition/${stack.stackName}-trainer:*`), 'Every deploy makes a new revision.'),
     wildcard(
       arn('execute-api', `<${logicalId(named.webSocketApi)}>/live/*/@connections/*`),

@@ -45,7 +45,7 @@ export async function findData(folder: string, others: OtherInputs): Promise<{ t
 
 const within = (place: string, name: string): string => (isS3Location(place) ? `${place}/${name}` : join(place, name));
 
-/** Names of the files of a folder. @throws Error saying why they cannot be had */
+/** Names of the files of a folder. @throws Error saying why the folder cannot be listed */
 async function namesIn(place: string): Promise<string[]> {
   if (!isS3Location(place))
     return readdir(place).catch(() => {

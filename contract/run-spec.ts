@@ -286,6 +286,10 @@ function sizeProblems(role: 'teacher' | 'student', source: ModelSource): PartPro
 export const epochsOf = ({ method, parameters }: Pick<RunSpec, 'method' | 'parameters'>): number =>
   methods[method].kind === 'transform' ? 1 : parameters.epochs;
 
+/** Seed by which the train rows of a run are split into train, quiz and dev rows. */
+export const splitSeedOf = ({ parameters, seed }: Pick<RunSpec, 'parameters' | 'seed'>): number =>
+  parameters.splitSeed ?? seed;
+
 /** Ids of the runs whose models a run takes: it begins when all of them have succeeded. */
 export function dependenciesOf({ teacher, student }: Pick<RunSpec, 'teacher' | 'student'>): string[] {
   const ids = [teacher, student].flatMap((source) => (source?.kind === 'run' ? [source.runId] : []));

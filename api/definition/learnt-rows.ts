@@ -1,4 +1,4 @@
-import type { Problem, RunSpec } from '../../contract/run-spec';
+import { type Problem, type RunSpec, splitSeedOf } from '../../contract/run-spec';
 import { modelRoles } from './variant-models';
 
 /**
@@ -16,7 +16,7 @@ export function learntRowsProblems(specs: readonly RunSpec[], sources: ReadonlyM
     for (const role of modelRoles) {
       const model = spec[role];
       const source = model?.kind === 'run' ? specById.get(model.runId) : undefined;
-      if (source === undefined || source.data.train !== spec.data.train || seedOfSplit(source) === seedOfSplit(spec))
+      if (source === undefined || source.data.train !== spec.data.train || splitSeedOf(source) === splitSeedOf(spec))
         continue;
       const clash = clashes.get(source.runId) ?? { source, takers: [] };
       clash.takers.push(spec);
@@ -24,12 +24,10 @@ export function learntRowsProblems(specs: readonly RunSpec[], sources: ReadonlyM
     }
   return [...clashes.values()].map(({ source, takers }) => {
     const variants = [...new Set(takers.map(({ variant }) => `"${variant}"`))].join(', ');
-    const seeds = [...new Set(takers.map(seedOfSplit))].join(', ');
+    const seeds = [...new Set(takers.map(splitSeedOf))].join(', ');
     return {
       path: 'parameters.splitSeed',
-      message: `the rows of ${variants} are split by seed ${seeds}, those of run "${source.runId}" ("${source.variant}"), whose model is taken, by ${seedOfSplit(source)}: dev rows would be rows that the model was trained on. Set splitSeed to ${seedOfSplit(source)}`,
+      message: `the rows of ${variants} are split by seed ${seeds}, those of run "${source.runId}" ("${source.variant}"), whose model is taken, by ${splitSeedOf(source)}: dev rows would be rows that the model was trained on. Set splitSeed to ${splitSeedOf(source)}`,
     };
   });
 }
-
-const seedOfSplit = ({ parameters, seed }: RunSpec): number => parameters.splitSeed ?? seed;

@@ -47,7 +47,7 @@ export function planRuns(definition: ExperimentDefinition, experimentId: string)
   const teacherPoint = teacherPointOf(definition);
   const resolved = [
     ...(teacherPoint ? [{ point: teacherPoint, seeds: [definition.teacher?.finetune?.seed ?? 0] }] : []),
-    // Without a variant that can be read, which was told, all else is checked by this one.
+    // A definition whose variants are all unreadable is checked by a stand-in, so that its other problems are found too.
     ...(points.length > 0 ? points : [standIn]).map((point) => ({ point, seeds: definition.seeds })),
   ].map((planned) => ({ ...planned, checked: resolve(definition, planned.point, experimentId) }));
   for (const { checked } of resolved) if (checked.kind === 'invalid') problems.push(...checked.problems);
@@ -190,7 +190,7 @@ function resolve(definition: ExperimentDefinition, point: VariantPoint, experime
   if (checked.kind === 'valid') return checked;
   return {
     kind: 'invalid',
-    // Whether a model is there at all is told once for the whole definition.
+    // A missing model is reported once for the whole definition.
     problems: checked.problems
       .filter(({ path }) => !(path === 'teacher' && teacher === null) && !isMissingStudent(point, path))
       .map(({ path, message }) => ({ path: pathInDefinition(path, point, definition), message })),

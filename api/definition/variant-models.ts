@@ -61,7 +61,7 @@ export function variantModelProblems(definition: ExperimentDefinition): Problem[
   );
 }
 
-/** A compression has nothing to begin with unless it is told. */
+/** A compression needs the model that it compresses. */
 function missingModel({ method }: VariantDefinition, role: ModelRole, path: string): Problem[] {
   return role === 'student' && isMethod(method) && methods[method].kind === 'transform'
     ? [{ path, message: `is missing: ${method} compresses a model; name a variant, a run or a folder` }]

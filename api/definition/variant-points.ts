@@ -23,7 +23,7 @@ export type PointModel =
 
 /**
  * Every variant at every point of what varies and it reads, or a variant it takes a model from: the axes of the grid, then the
- * points drawn at random. The name says which, as the groups are told apart by it.
+ * points drawn at random. Its name lists the values, since groups are identified by name.
  */
 export function variantPoints(definition: ExperimentDefinition): VariantPoint[] {
   const known = new Map<VariantDefinition, Map<string, VariantPoint>>();

@@ -70,5 +70,5 @@ function withValue(before: SummaryMetricTable, step: number, value: number): Sum
   };
 }
 
-/** The nearest finite number: infinite ones have no place in JSON, and what comes of two of them is not a number. */
+/** The nearest finite number: JSON has no infinity, and the sum of two infinities may be NaN. */
 const finite = (value: number): number => Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value));

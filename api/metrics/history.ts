@@ -138,7 +138,7 @@ async function readParquet<T>(
       byteLength,
       async slice(start, end = byteLength) {
         const part = whole?.slice(start, end) ?? (await read({ start, end: Math.max(start, end - 1) }));
-        // Each part is decoded as soon as it is there.
+        // Each part is decoded as soon as it is read.
         await breathe();
         return part;
       },

@@ -112,7 +112,7 @@ function wallClockOf(runs: readonly TimedRun[], slots: number): number | null {
   for (const { id, seconds, dependsOn } of afterDependencies(runs)) {
     if (seconds === null) return null;
     const slot = free.indexOf(Math.min(...free));
-    // Runs of other experiments, of which nothing is known here, have succeeded.
+    // Dependencies in other experiments have succeeded already: creation requires it.
     free[slot] = Math.max(free[slot]!, ...dependsOn.map((other) => ends.get(other) ?? 0)) + seconds;
     ends.set(id, free[slot]!);
   }

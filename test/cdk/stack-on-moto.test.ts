@@ -27,8 +27,8 @@ const email = 'ann@example.org';
 const account = '123456789012';
 
 /**
- * Another program's idea of CloudFormation, SNS, CloudWatch and IAM than the template tests have: who is told of what, and
- * what roles may do with objects. moto sends no e-mail, takes no action of an alarm and reads no topic policy.
+ * The template in moto, an independent implementation of CloudFormation, SNS, CloudWatch and IAM: who receives which alarm,
+ * and what roles may do with objects. moto sends no e-mail, takes no action of an alarm and reads no topic policy.
  */
 describeWithMoto('the stack as moto makes it', (moto) => {
   const root = bundleRoot();
@@ -180,7 +180,7 @@ describeWithMoto('the stack as moto makes it', (moto) => {
       data: 'data/train.csv',
     };
 
-    it('lets a trainer write what comes of runs, read everything, and delete checkpoints alone', async () => {
+    it('lets a trainer write results of runs, read everything, and delete checkpoints alone', async () => {
       expect(await rightsOf('TrainingTrainerRole', keys)).toEqual({
         ...Object.fromEntries(Object.keys(keys).map((what) => [what, 'read'])),
         ...{ attempt: 'write read', metrics: 'write read', result: 'write read' },

@@ -96,7 +96,7 @@ describe('a command, run as a process on the stack', () => {
     expect([parquet!.subarray(0, 4), parquet!.subarray(-4)].map(String)).toEqual(['PAR1', 'PAR1']);
   });
 
-  it('is told what to do about its token, and leaves nothing behind', async () => {
+  it('says what to do about an expired token, and leaves no file behind', async () => {
     const output = join(services.folder, 'runs.csv');
     const token = issuer.token({ exp: 1 });
     const { code, stderr } = await run('export', ['runs', '--output', output, '--token', token]);

@@ -53,7 +53,7 @@ describeWithMoto('a folder on S3', (moto) => {
     });
   });
 
-  test('that lacks a file, and a bucket that is not there, are told', async () => {
+  test('without a file, and a missing bucket, are reported', async () => {
     const bucket = await moto().createBucket();
     await put(bucket, 'train.csv');
     const place = `s3://${bucket}`;

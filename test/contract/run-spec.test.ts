@@ -239,7 +239,7 @@ describe('a spec of version 2', () => {
     expect(problemPaths({ ...given, method: 'kd', student: run, vectors: null })).toEqual(['']);
   });
 
-  it.each([0, 3, '2'])('is told apart from version %j, which is not known', (version) => {
+  it.each([0, 3, '2'])('refuses the unknown version %j', (version) => {
     const outcome = parseRunSpec({ version, runId: 'r1', method: 'scratch', data });
     expect(outcome).toMatchObject({ kind: 'invalid', problems: [{ path: 'version' }] });
     expect((outcome as { problems: { message: string }[] }).problems[0]!.message).toMatch(/reads 1 and 2; given/);

@@ -1,6 +1,6 @@
 import { methods } from '../../contract/methods';
 import type { Result } from '../../contract/records';
-import type { Problem, RunSpec } from '../../contract/run-spec';
+import { type Problem, type RunSpec, splitSeedOf } from '../../contract/run-spec';
 import type { Role } from '../data/batch';
 import type { DataSet } from '../data/dataset';
 import { type Splits, splitRows } from '../data/splits';
@@ -27,14 +27,14 @@ export function rowsLearntBefore(
         `the ${role} was ${trainedWord(source)} on another train file: whether it holds dev rows of this run is not known`,
       ],
     };
-  const sourceSeed = source.parameters.splitSeed ?? source.seed;
+  const sourceSeed = splitSeedOf(source);
   const ofSource = splitRows(train.labels, classes, usedSplit(source), sourceSeed);
   if (ofSource.kind === 'invalid') return { problems: [], notes: [] };
   const known = new Set(ofSource.value.train);
   const count = (rows: Int32Array) => rows.reduce((sum, row) => sum + Number(known.has(row)), 0);
   const [dev, quiz] = [count(splits.dev), methods[method].needs.quiz ? count(splits.quiz) : 0];
   const path = parameters.splitSeed === null ? 'parameters.splitSeed' : `${role}.runId`;
-  const message = `${dev} of ${splits.dev.length} dev rows were train rows of the ${role}, run "${runId}" (its rows are split by seed ${sourceSeed}, those of this run by ${parameters.splitSeed ?? seed}): the model would be selected on rows that its ${role} has learnt. Give both the same splitSeed, devShare and quizShare`;
+  const message = `${dev} of ${splits.dev.length} dev rows were train rows of the ${role}, run "${runId}" (its rows are split by seed ${sourceSeed}, those of this run by ${splitSeedOf({ parameters, seed })}): the model would be selected on rows that its ${role} has learnt. Give both the same splitSeed, devShare and quizShare`;
   return {
     problems: dev > 0 ? [{ path, message }] : [],
     notes:

@@ -1,4 +1,4 @@
-import type { Checked, RunSpec } from '../../contract/run-spec';
+import { type Checked, type RunSpec, splitSeedOf } from '../../contract/run-spec';
 import type { Examples } from '../data/batches';
 import type { DataSet, LabelledTexts } from '../data/dataset';
 import { type Splits, splitRows } from '../data/splits';
@@ -18,8 +18,8 @@ export interface RunTexts {
 
 /** Cleans the texts and splits the train rows. */
 export function prepareTexts(spec: RunSpec, data: DataSet): Checked<RunTexts> {
-  const { parameters, seed } = spec;
-  const splits = splitRows(data.train.labels, data.classes, usedSplit(spec), parameters.splitSeed ?? seed);
+  const { parameters } = spec;
+  const splits = splitRows(data.train.labels, data.classes, usedSplit(spec), splitSeedOf(spec));
   if (splits.kind === 'invalid') return splits;
   const clean = ({ texts, labels }: LabelledTexts): LabelledTexts => ({
     texts: texts.map((text) => preprocess(text, parameters.preprocessing)),

@@ -102,7 +102,7 @@ function trainingValues({ figures }: Session, evaluateSeconds: number): Record<s
   };
 }
 
-/** How much of a pruned model is left; nothing of a model that is not pruned. */
+/** Sparsity and non-zero parameters of a pruned model; empty for any other model. */
 async function sparsityValues({ subject }: RunInputs, { state }: Session): Promise<Record<string, number>> {
   if (subject.sparseMatrices.length === 0) return {};
   const { weights } = learnerOf(state, subject.role);

@@ -52,7 +52,7 @@ describe('a cluster that cannot be opened', () => {
     ['ETIMEDOUT', /nothing answers as Aurora DSQL at abc.dsql.eu-west-1.on.aws /],
     ['ERR_TLS_CERT_ALTNAME_INVALID', /is a proxy in between/],
     ['XX000', /^cannot open database "postgres" of Aurora DSQL at /],
-  ])('by %s is told with what to do on AWS, and no option of a local server', (code, expected) => {
+  ])('by %s names what to do on AWS, and no option of a local server', (code, expected) => {
     expect(refusalOf(code)).toMatch(expected);
     expect(refusalOf(code)).not.toMatch(/DATABASE_URL|sslmode|max_connections|password/);
   });
@@ -92,7 +92,7 @@ function widest(schema: z.ZodType): string {
   if (schema instanceof z.ZodBoolean) return 'false';
   if (schema instanceof z.ZodNumber) return '-1.7976931348623157e+308';
   if (schema instanceof z.ZodArray) {
-    // Elements are told apart by a check: an array has each value once at most.
+    // The schema's own check refuses repeated elements.
     const element = schema.element as z.ZodType;
     if (element instanceof z.ZodEnum) return JSON.stringify(element.options);
     const { minValue, maxValue } = element as z.ZodInt;

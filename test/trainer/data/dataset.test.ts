@@ -155,7 +155,7 @@ describe('an unreadable data set', () => {
     expect((await problemsOf(load('text,label\nx,a\n', good)))[0]).toMatch(/all rows are of class "a"/);
   });
 
-  test('a label that is too long for the name of a metric is told with its line; the longest are taken', async () => {
+  test('a label that is too long for the name of a metric is reported with its line; the longest allowed is taken', async () => {
     const long = (label: string) => `text,label\nx,a\ny,${label}\n`;
     expect(await problemsOf(load(long('b'.repeat(401)), long('b'.repeat(401))))).toEqual(
       ['train', 'test'].map(
